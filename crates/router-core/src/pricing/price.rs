@@ -1,0 +1,64 @@
+//! The shape of a price: nano-USD per million tokens, by token class, with tiers by context length.
+
+use crate::money::{AmountError, Nano, parse_decimal};
+
+/// A price per million tokens in nano-USD (0.0375 USD per million = 37,500,000). Never negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rate(pub i64);
+
+impl Rate {
+    /// Reads USD per million tokens from a decimal text, exactly.
+    ///
+    /// # Errors
+    /// As [`AmountError`]; a negative price is `NotDecimal`.
+    pub fn parse(text: &str) -> Result<Self, AmountError> {
+        match parse_decimal(text, 9)? {
+            nano if nano < 0 => Err(AmountError::NotDecimal(text.to_owned())),
+            nano => Ok(Rate(nano)),
+        }
+    }
+}
+
+/// What a channel model costs. `None` means that the class has no price of its own and follows the rule
+/// beside it; a missing [`Price`] as a whole means *unknown*, which is not free.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Price {
+    /// Input tokens.
+    pub input: Rate,
+    /// Output tokens.
+    pub output: Rate,
+    /// Cached reads; else as input.
+    pub cached_input: Option<Rate>,
+    /// Cache writes (5 minutes); else as input.
+    pub cache_write: Option<Rate>,
+    /// Cache writes (1 hour); else as `cache_write`.
+    pub cache_write_1h: Option<Rate>,
+    /// Reasoning tokens; else as output.
+    pub reasoning: Option<Rate>,
+    /// Audio in; else as input.
+    pub audio_input: Option<Rate>,
+    /// Audio out; else as output.
+    pub audio_output: Option<Rate>,
+    /// For each image made.
+    pub image: Option<Nano>,
+    /// For each request.
+    pub per_request: Nano,
+    /// Dearer (or cheaper) rates for long inputs, ascending by threshold. The last tier whose threshold is
+    /// strictly below the whole input (cached included) re-prices the whole request.
+    pub tiers: Vec<Tier>,
+}
+
+/// Rates above a context length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tier {
+    /// Applies when the input has strictly more tokens than this.
+    pub above_tokens: u64,
+    /// Input tokens.
+    pub input: Rate,
+    /// Output tokens.
+    pub output: Rate,
+    /// Cached reads; else as this tier's input.
+    pub cached_input: Option<Rate>,
+    /// Cache writes; else as this tier's input.
+    pub cache_write: Option<Rate>,
+}
