@@ -1,0 +1,106 @@
+//! The database: one facade over SQLite and PostgreSQL.
+//!
+//! `sql` is the thin layer that runs one statement text on either engine; `open` makes the pools; `migrate` brings the
+//! schema up. What can be asked stands in `crate::query`; what the spool brings is written by `crate::writer`.
+
+mod migrate;
+mod open;
+mod sql;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use migrate::{MigrationState, MigrationStatus};
+pub use open::StoreOptions;
+pub(crate) use sql::{Row, Sql, Tx, Value, insert_many};
+
+use crate::error::StoreResult;
+
+/// Which database engine a store runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// One file, one instance.
+    Sqlite,
+    /// A server, many instances.
+    Postgres,
+}
+
+/// The database, shared by cloning.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    backend: Backend,
+    options: StoreOptions,
+    calls: AtomicU64,
+    #[cfg(any(test, feature = "faults"))]
+    failing: std::sync::atomic::AtomicBool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Backend {
+    /// `writer` holds one connection; a file in WAL mode lets `reader` go on meanwhile.
+    Sqlite {
+        writer: sqlx::SqlitePool,
+        reader: sqlx::SqlitePool,
+        file: Option<std::path::PathBuf>,
+    },
+    Postgres(sqlx::PgPool),
+}
+
+impl Store {
+    /// Which engine this is.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        match self.inner.backend {
+            Backend::Sqlite { .. } => Engine::Sqlite,
+            Backend::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// How many times the database has been called: statements and transactions. A request of a client adds none.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.inner.calls.load(Ordering::Relaxed)
+    }
+
+    /// From now on (or no longer) every call fails as if the database were gone. Test builds only.
+    #[cfg(any(test, feature = "faults"))]
+    pub fn fail_every_call(&self, failing: bool) {
+        self.inner.failing.store(failing, Ordering::Relaxed);
+    }
+
+    /// Whether the database answers now.
+    pub async fn ping(&self) -> StoreResult<()> {
+        self.rows(Sql::new("SELECT CAST(1 AS BIGINT) AS one"))
+            .await
+            .map(drop)
+    }
+
+    /// Closes the pools; open statements end first. Later calls fail as `Unavailable`.
+    pub async fn close(&self) {
+        match &self.inner.backend {
+            Backend::Sqlite { writer, reader, .. } => {
+                reader.close().await;
+                writer.close().await;
+            }
+            Backend::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Counts a call, and fails it where a test wants that.
+    fn gate(&self) -> StoreResult<()> {
+        self.inner.calls.fetch_add(1, Ordering::Relaxed);
+        #[cfg(any(test, feature = "faults"))]
+        if self.inner.failing.load(Ordering::Relaxed) {
+            return Err(crate::error::StoreError::new(
+                crate::error::StoreErrorKind::Unavailable,
+                "injected fault: the database is gone",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,329 @@
+//! One statement text for both engines: values, statements, rows and transactions without generic bounds.
+//!
+//! Rules that keep one text right on both: `$1` placeholders; `CAST(SUM(x) AS BIGINT)`; no `AVG`; `LOWER()` to compare
+//! without case; columns only BIGINT, DOUBLE PRECISION, TEXT, BOOLEAN.
+
+use std::fmt::Write as _;
+
+use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr as _, Sqlite};
+
+use super::{Backend, Store};
+use crate::error::{StoreError, StoreErrorKind, StoreResult};
+
+/// Below SQLite's 32,766 and PostgreSQL's 65,535 parameters a statement.
+const MAX_BINDS: usize = 30_000;
+
+/// A parameter. Each kind carries its own NULL, because PostgreSQL wants to know the type of a NULL too.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Int(Option<i64>),
+    Float(Option<f64>),
+    Text(Option<String>),
+    Bool(bool),
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+impl From<Option<i64>> for Value {
+    fn from(value: Option<i64>) -> Self {
+        Self::Int(value)
+    }
+}
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(Some(value))
+    }
+}
+impl From<Option<f64>> for Value {
+    fn from(value: Option<f64>) -> Self {
+        Self::Float(value)
+    }
+}
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        // PostgreSQL refuses NUL in texts; one such byte from a client must not hold up the books.
+        Self::Text(Some(if value.contains('\0') {
+            value.replace('\0', "\u{fffd}")
+        } else {
+            value
+        }))
+    }
+}
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        value.to_owned().into()
+    }
+}
+impl From<&String> for Value {
+    fn from(value: &String) -> Self {
+        value.clone().into()
+    }
+}
+impl From<Option<String>> for Value {
+    fn from(value: Option<String>) -> Self {
+        value.map_or(Self::Text(None), Into::into)
+    }
+}
+impl From<&Option<String>> for Value {
+    fn from(value: &Option<String>) -> Self {
+        value.clone().into()
+    }
+}
+
+/// A statement with its parameters. Text comes from the program only; what comes from outside is always a parameter.
+#[derive(Debug)]
+pub(crate) struct Sql {
+    text: String,
+    args: Vec<Value>,
+    keep_prepared: bool,
+}
+
+impl Sql {
+    pub(crate) fn new(text: &'static str) -> Self {
+        Self {
+            text: text.to_owned(),
+            args: Vec::new(),
+            keep_prepared: true,
+        }
+    }
+
+    /// For texts put together at run time from the program's own names.
+    pub(crate) fn built(text: String) -> Self {
+        Self {
+            text,
+            args: Vec::new(),
+            keep_prepared: true,
+        }
+    }
+
+    /// The next parameter of a text with its placeholders in place.
+    pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.args.push(value.into());
+        self
+    }
+
+    /// Adds text.
+    pub(crate) fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Adds a placeholder and its parameter.
+    pub(crate) fn push_bind(&mut self, value: impl Into<Value>) {
+        self.args.push(value.into());
+        let _ = write!(self.text, "${}", self.args.len());
+    }
+
+    /// Adds `($1, $2, …)`.
+    pub(crate) fn push_tuple(&mut self, values: impl IntoIterator<Item = Value>) {
+        self.push("(");
+        for (i, value) in values.into_iter().enumerate() {
+            if i > 0 {
+                self.push(", ");
+            }
+            self.push_bind(value);
+        }
+        self.push(")");
+    }
+}
+
+/// A row of either engine, read by column name.
+pub(crate) enum Row {
+    Sqlite(sqlx::sqlite::SqliteRow),
+    Postgres(sqlx::postgres::PgRow),
+}
+
+macro_rules! read {
+    ($name:ident, $type:ty) => {
+        pub(crate) fn $name(&self, column: &str) -> StoreResult<$type> {
+            match self {
+                Self::Sqlite(row) => row.try_get(column),
+                Self::Postgres(row) => row.try_get(column),
+            }
+            .map_err(|error| {
+                StoreError::caused(StoreErrorKind::Internal, format!("column {column}"), error)
+            })
+        }
+    };
+}
+
+impl Row {
+    read!(int, i64);
+    read!(opt_int, Option<i64>);
+    read!(float, f64);
+    read!(opt_float, Option<f64>);
+    read!(text, String);
+    read!(opt_text, Option<String>);
+    read!(flag, bool);
+
+    /// A JSON text column as a list of texts.
+    pub(crate) fn texts(&self, column: &str) -> StoreResult<Vec<String>> {
+        let text = self.text(column)?;
+        serde_json::from_str(&text).map_err(|error| {
+            StoreError::caused(
+                StoreErrorKind::DatabaseDamaged,
+                format!("column {column} does not hold a list of texts"),
+                error,
+            )
+        })
+    }
+}
+
+/// An open writing transaction. Dropped without [`Tx::commit`] it is rolled back.
+pub(crate) enum Tx {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+macro_rules! prepared {
+    ($sql:expr) => {{
+        let Sql {
+            text,
+            args,
+            keep_prepared,
+        } = $sql;
+        // Safe: `Sql` texts are made of the program's own words, see `Sql`.
+        let mut query = sqlx::query(AssertSqlSafe(text).into_sql_str()).persistent(keep_prepared);
+        for arg in args {
+            query = match arg {
+                Value::Int(value) => query.bind(value),
+                Value::Float(value) => query.bind(value),
+                Value::Text(value) => query.bind(value),
+                Value::Bool(value) => query.bind(value),
+            };
+        }
+        query
+    }};
+}
+
+impl Tx {
+    /// Runs a statement; how many rows it touched.
+    pub(crate) async fn execute(&mut self, sql: Sql) -> StoreResult<u64> {
+        Ok(match self {
+            Self::Sqlite(tx) => prepared!(sql).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => prepared!(sql).execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
+    /// Runs a statement that returns rows.
+    pub(crate) async fn rows(&mut self, sql: Sql) -> StoreResult<Vec<Row>> {
+        Ok(match self {
+            Self::Sqlite(tx) => prepared!(sql)
+                .fetch_all(&mut **tx)
+                .await?
+                .into_iter()
+                .map(Row::Sqlite)
+                .collect(),
+            Self::Postgres(tx) => prepared!(sql)
+                .fetch_all(&mut **tx)
+                .await?
+                .into_iter()
+                .map(Row::Postgres)
+                .collect(),
+        })
+    }
+
+    /// PostgreSQL only: keeps other writers of a table out until the end. SQLite has one writer anyway.
+    pub(crate) async fn lock_table(&mut self, statement: &'static str) -> StoreResult<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) => self.execute(Sql::new(statement)).await.map(drop),
+        }
+    }
+
+    pub(crate) async fn commit(self) -> StoreResult<()> {
+        Ok(match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        })
+    }
+}
+
+impl Store {
+    /// Begins a writing transaction: `BEGIN IMMEDIATE` on SQLite, where a plain `BEGIN` could fail at its first write.
+    pub(crate) async fn begin(&self) -> StoreResult<Tx> {
+        self.gate()?;
+        Ok(match &self.inner.backend {
+            Backend::Sqlite { writer, .. } => {
+                Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            Backend::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// A reading statement, bounded in time.
+    pub(crate) async fn rows(&self, sql: Sql) -> StoreResult<Vec<Row>> {
+        self.gate()?;
+        let fetch = async {
+            Ok::<_, sqlx::Error>(match &self.inner.backend {
+                Backend::Sqlite { reader, .. } => prepared!(sql)
+                    .fetch_all(reader)
+                    .await?
+                    .into_iter()
+                    .map(Row::Sqlite)
+                    .collect(),
+                Backend::Postgres(pool) => prepared!(sql)
+                    .fetch_all(pool)
+                    .await?
+                    .into_iter()
+                    .map(Row::Postgres)
+                    .collect(),
+            })
+        };
+        let bound = self.inner.options.statement_timeout + self.inner.options.acquire_timeout;
+        match tokio::time::timeout(bound, fetch).await {
+            Ok(rows) => Ok(rows?),
+            Err(_) => Err(StoreError::new(
+                StoreErrorKind::Unavailable,
+                "the database did not answer in time",
+            )),
+        }
+    }
+
+    /// A reading statement of at most one row.
+    pub(crate) async fn row(&self, sql: Sql) -> StoreResult<Option<Row>> {
+        Ok(self.rows(sql).await?.into_iter().next())
+    }
+
+    /// A single writing statement; how many rows it touched.
+    pub(crate) async fn execute(&self, sql: Sql) -> StoreResult<u64> {
+        self.gate()?;
+        Ok(match &self.inner.backend {
+            Backend::Sqlite { writer, .. } => prepared!(sql).execute(writer).await?.rows_affected(),
+            Backend::Postgres(pool) => prepared!(sql).execute(pool).await?.rows_affected(),
+        })
+    }
+}
+
+/// `INSERT INTO table (columns) VALUES (…), (…) tail`, in as few statements as the parameter limit allows; gathers what `RETURNING` gives.
+pub(crate) async fn insert_many(
+    tx: &mut Tx,
+    table: &'static str,
+    columns: &str,
+    rows: Vec<Vec<Value>>,
+    tail: &str,
+) -> StoreResult<Vec<Row>> {
+    let width = rows.first().map_or(1, Vec::len).max(1);
+    let mut returned = Vec::new();
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let mut sql = Sql::built(format!("INSERT INTO {table} ({columns}) VALUES "));
+        // Each number of rows is a text of its own: not worth a place in the cache of prepared statements.
+        sql.keep_prepared = false;
+        for (i, row) in rows.by_ref().take(MAX_BINDS / width).enumerate() {
+            sql.push(if i == 0 { "" } else { ", " });
+            sql.push_tuple(row);
+        }
+        sql.push(" ");
+        sql.push(tail);
+        returned.extend(tx.rows(sql).await?);
+    }
+    Ok(returned)
+}

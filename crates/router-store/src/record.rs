@@ -1,0 +1,371 @@
+//! What the store remembers about requests: the reservation made before the first upstream byte, and the one terminal row.
+//!
+//! These are the store's own types: the relay converts into them by hand, the admin API converts out of them by hand.
+//! Units: every `*_nano` field is integer nano-USD, every `*_at` / `*_ms` wall time is unix milliseconds, durations are
+//! milliseconds unless the name says `_us`. Texts are already redacted and cut by whoever fills them.
+
+use serde::{Deserialize, Serialize};
+
+/// How a request ended. One of these per terminal row.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestStatus {
+    /// The client got a whole answer.
+    Completed,
+    /// The client got an error, or a stream that ended with an error event.
+    #[default]
+    Error,
+    /// The client left first.
+    ClientClosed,
+    /// One of the deadlines passed.
+    Timeout,
+    /// The router shut down before the request could finish.
+    Shutdown,
+    /// The process died while the request ran; booked at its reservation by the next start.
+    Interrupted,
+}
+
+impl RequestStatus {
+    /// All of them, in the order of the contract.
+    pub const ALL: [Self; 6] = [
+        Self::Completed,
+        Self::Error,
+        Self::ClientClosed,
+        Self::Timeout,
+        Self::Shutdown,
+        Self::Interrupted,
+    ];
+
+    /// The name used in the database, the API and the metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Error => "error",
+            Self::ClientClosed => "client_closed",
+            Self::Timeout => "timeout",
+            Self::Shutdown => "shutdown",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The inverse of [`Self::as_str`]; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// Where the token counts of a row come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokensSource {
+    /// The provider said so.
+    Reported,
+    /// Counted by us from what passed.
+    Counted,
+    /// Estimated by us.
+    #[default]
+    Estimated,
+}
+
+impl TokensSource {
+    /// The name used in the database and the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reported => "reported",
+            Self::Counted => "counted",
+            Self::Estimated => "estimated",
+        }
+    }
+
+    /// The inverse of [`Self::as_str`]; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Reported, Self::Counted, Self::Estimated]
+            .into_iter()
+            .find(|source| source.as_str() == text)
+    }
+}
+
+/// Token counts of a request or an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenCounts {
+    /// The whole input, cached and written parts included.
+    pub input: i64,
+    /// The part of the input read from the provider's cache.
+    pub cached_input: i64,
+    /// The part of the input written to the provider's cache.
+    pub cache_write: i64,
+    /// The whole output, reasoning included.
+    pub output: i64,
+    /// The part of the output that was reasoning.
+    pub reasoning: i64,
+}
+
+/// A budget that a request counts against: one counter.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BudgetScope {
+    /// `key`, `group`, `channel` or `router`.
+    pub scope_kind: String,
+    /// The id inside the kind; `-` for the whole router.
+    pub scope_id: String,
+    /// The period as the core names it, for example `2026-11-23` or `2026-11`.
+    pub period: String,
+}
+
+/// One immutable posting of the budget ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// `key`, `group`, `channel` or `router`.
+    pub scope_kind: String,
+    /// The id inside the kind; `-` for the whole router.
+    pub scope_id: String,
+    /// The period as the core names it.
+    pub period: String,
+    /// What is booked, nano-USD.
+    pub amount_nano: i64,
+}
+
+/// The reservation of a request: appended to the spool before the first upstream byte.
+///
+/// It carries enough to write an `interrupted` row if the process dies before the settlement.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reservation {
+    /// Our request id; one terminal row exists per id.
+    pub request_id: String,
+    /// When the request came in, unix milliseconds.
+    pub at_ms: i64,
+    /// The upper bound of the cost, nano-USD.
+    pub amount_nano: i64,
+    /// Every budget that the amount is reserved in.
+    pub scopes: Vec<BudgetScope>,
+    /// The id that the client sent, if it differs.
+    pub client_request_id: Option<String>,
+    /// Id of the client key.
+    pub key_id: String,
+    /// Name of the client key at that time.
+    pub key_name: String,
+    /// The matched route, for example `/v1/chat/completions`.
+    pub endpoint: String,
+    /// The client's dialect.
+    pub dialect: String,
+    /// The model name that the client asked for.
+    pub model: String,
+    /// The model group, if one was asked for.
+    pub group: Option<String>,
+    /// The first channel in the plan.
+    pub channel: Option<String>,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// Number of the configuration that the request saw.
+    pub config_version: i64,
+}
+
+impl Reservation {
+    /// The terminal row of a request whose process died: booked in full at the reserved amount.
+    #[must_use]
+    pub fn interrupted(self) -> RequestRecord {
+        let ledger = self
+            .scopes
+            .into_iter()
+            .map(|scope| LedgerEntry {
+                scope_kind: scope.scope_kind,
+                scope_id: scope.scope_id,
+                period: scope.period,
+                amount_nano: self.amount_nano,
+            })
+            .collect();
+        RequestRecord {
+            id: self.request_id,
+            client_request_id: self.client_request_id,
+            key_id: self.key_id,
+            key_name: self.key_name,
+            endpoint: self.endpoint,
+            dialect: self.dialect,
+            model: self.model,
+            group: self.group,
+            channel: self.channel,
+            status: RequestStatus::Interrupted,
+            error_code: Some("interrupted".into()),
+            error_class: Some("interrupted".into()),
+            stream: self.stream,
+            tokens_source: TokensSource::Estimated,
+            cost_nano: self.amount_nano,
+            reserved_nano: self.amount_nano,
+            config_version: self.config_version,
+            created_at: self.at_ms,
+            ledger,
+            ..RequestRecord::default()
+        }
+    }
+}
+
+/// The terminal row of a request, with its attempts and ledger postings.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RequestRecord {
+    /// Our request id, sortable by time.
+    pub id: String,
+    /// The id that the client sent.
+    pub client_request_id: Option<String>,
+    /// Id of the client key.
+    pub key_id: String,
+    /// Name of the client key at that time.
+    pub key_name: String,
+    /// The matched route, for example `/v1/chat/completions`.
+    pub endpoint: String,
+    /// The client's dialect, for example `openai_chat`.
+    pub dialect: String,
+    /// The model name that the client asked for.
+    pub model: String,
+    /// The model group, if one was asked for.
+    pub group: Option<String>,
+    /// The channel that served (or, on failure, was tried last).
+    pub channel: Option<String>,
+    /// That channel's provider.
+    pub provider: Option<String>,
+    /// The model's name at the provider.
+    pub upstream_model: Option<String>,
+    /// The strategy that ordered the candidates.
+    pub strategy: Option<String>,
+    /// How it ended.
+    pub status: RequestStatus,
+    /// The code of the contract's error table.
+    pub error_code: Option<String>,
+    /// The fault class of the core's table.
+    pub error_class: Option<String>,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// Every call upstream, in order.
+    pub attempts: Vec<AttemptRecord>,
+    /// What was consumed, all attempts together.
+    pub tokens: TokenCounts,
+    /// Where the counts come from.
+    pub tokens_source: TokensSource,
+    /// What is booked, nano-USD.
+    pub cost_nano: i64,
+    /// What had been reserved, nano-USD.
+    pub reserved_nano: i64,
+    /// Version of the price that the cost was computed with.
+    pub price_version: Option<String>,
+    /// From the first byte of the request to the last of the answer.
+    pub latency_ms: i64,
+    /// To the first content byte of the answer; `None` when there was none.
+    pub ttft_ms: Option<i64>,
+    /// Output tokens per second after the first content; `None` when unknown.
+    pub throughput_tps: Option<f64>,
+    /// Time spent in the router itself, microseconds.
+    pub overhead_us: i64,
+    /// Number of the configuration that the request saw.
+    pub config_version: i64,
+    /// When the request came in, unix milliseconds.
+    pub created_at: i64,
+    /// Bytes of the request body.
+    pub bytes_in: i64,
+    /// Bytes of the answer body.
+    pub bytes_out: i64,
+    /// At most 200 characters.
+    pub user_agent: Option<String>,
+    /// The client's address, only where configured, already cut to its network.
+    pub client_address: Option<String>,
+    /// Oddities worth finding again, for example `overrun`, `usage_missing`.
+    pub flags: Vec<String>,
+    /// The routing decision as JSON text.
+    pub decision: Option<String>,
+    /// What is posted to the budgets. Entries of zero are not stored.
+    pub ledger: Vec<LedgerEntry>,
+}
+
+impl RequestRecord {
+    /// When the request ended, unix milliseconds.
+    #[must_use]
+    pub fn ended_at(&self) -> i64 {
+        self.created_at.saturating_add(self.latency_ms)
+    }
+}
+
+/// One call to one channel model.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AttemptRecord {
+    /// 1 for the first.
+    pub n: i64,
+    /// Channel name.
+    pub channel: String,
+    /// The channel model's name at the provider.
+    pub upstream_model: String,
+    /// Provider name.
+    pub provider: String,
+    /// Which of the channel's keys was used.
+    pub provider_key_id: Option<String>,
+    /// Unix milliseconds.
+    pub started_at: i64,
+    /// Unix milliseconds of the first content byte.
+    pub first_byte_at: Option<i64>,
+    /// Unix milliseconds.
+    pub ended_at: i64,
+    /// `ok`, or the fault class of the core's table.
+    pub outcome: String,
+    /// HTTP status of the provider, when one came.
+    pub status: Option<i64>,
+    /// The provider's id of the call.
+    pub upstream_request_id: Option<String>,
+    /// What the attempt consumed.
+    pub tokens: TokenCounts,
+    /// Its share of the cost, nano-USD.
+    pub cost_nano: i64,
+    /// Redacted text of the provider, at most 2 KiB.
+    pub detail: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for status in RequestStatus::ALL {
+            assert_eq!(RequestStatus::parse(status.as_str()), Some(status));
+            assert_eq!(
+                serde_json::to_string(&status).unwrap(),
+                format!("\"{}\"", status.as_str())
+            );
+        }
+        assert_eq!(RequestStatus::parse("Completed"), None);
+        assert_eq!(TokensSource::parse("counted"), Some(TokensSource::Counted));
+        assert_eq!(TokensSource::parse(""), None);
+    }
+
+    #[test]
+    fn an_interrupted_row_books_the_whole_reservation_in_every_scope() {
+        let scope = |kind: &str| BudgetScope {
+            scope_kind: kind.into(),
+            scope_id: "k".into(),
+            period: "2026-11".into(),
+        };
+        let row = Reservation {
+            request_id: "r".into(),
+            amount_nano: 7,
+            scopes: vec![scope("key"), scope("router")],
+            ..Reservation::default()
+        }
+        .interrupted();
+        assert_eq!(
+            (row.status, row.cost_nano, row.reserved_nano),
+            (RequestStatus::Interrupted, 7, 7)
+        );
+        assert_eq!(
+            row.ledger
+                .iter()
+                .map(|entry| entry.amount_nano)
+                .collect::<Vec<_>>(),
+            [7, 7]
+        );
+    }
+}
