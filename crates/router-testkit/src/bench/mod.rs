@@ -1,0 +1,1 @@
+//! The benchmark: load, counterpart and driver.

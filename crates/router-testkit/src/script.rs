@@ -1,0 +1,441 @@
+//! Scripts: how a simulated provider behaves for one call. A script is plain data; [`Script::ok`] is a faithful
+//! answer, the constructors choose a fault, the modifiers shape timing, framing and content and can be combined.
+
+use crate::answers::{Shape, UsageMode, error_body};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The behaviour for one call.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    pub(crate) act: Act,
+    pub(crate) timing: Timing,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) cut: Cut,
+    pub(crate) reset: bool,
+    pub(crate) stream: StreamForm,
+    pub(crate) shape: Shape,
+}
+
+/// What kind of answer is given.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Act {
+    /// A faithful answer to the request.
+    #[default]
+    Answer,
+    /// Status, content type (`None`: what fits the request) and body, whatever was asked.
+    Fixed {
+        status: u16,
+        content_type: Option<String>,
+        body: Bytes,
+    },
+    /// Exactly these bytes on the wire, head included, then close.
+    Wire(Bytes),
+    /// Status 200 and these SSE blocks, each sent on its own.
+    Blocks(Vec<String>),
+    /// Status 200 with an error object: as the body, or as the first event of a stream.
+    ErrorWith200(Value),
+    /// Status 200 and `"choices": []`.
+    NoChoices,
+    /// The other body kind than the request asked for.
+    WrongKind,
+    /// Accept and never answer.
+    Hang,
+}
+
+/// When the parts of an answer are sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Timing {
+    pub(crate) before_head: Duration,
+    pub(crate) before_first: Duration,
+    pub(crate) gap: Duration,
+    /// One byte of the body per this long.
+    pub(crate) trickle: Option<Duration>,
+}
+
+/// Where the connection is cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Cut {
+    #[default]
+    Never,
+    BeforeHead,
+    InHead,
+    /// After this many content events (of a stream) or, for other bodies, bytes.
+    AfterContent(usize),
+}
+
+/// How a stream looks on the wire.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StreamForm {
+    pub(crate) line_end: LineEnd,
+    pub(crate) bom: bool,
+    pub(crate) comments: usize,
+    pub(crate) byte_by_byte: bool,
+    pub(crate) no_done: bool,
+    pub(crate) error_after: Option<(usize, Value)>,
+}
+
+/// The line end of server-sent events; the standard knows three.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LineEnd {
+    /// `\n`, as OpenAI sends it.
+    #[default]
+    Lf,
+    /// `\r\n`, as Gemini sends it.
+    CrLf,
+    /// `\r`, legal and rare.
+    Cr,
+}
+
+impl LineEnd {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Lf => "\n",
+            Self::CrLf => "\r\n",
+            Self::Cr => "\r",
+        }
+    }
+}
+
+/// Whole behaviours.
+impl Script {
+    /// A faithful answer.
+    #[must_use]
+    pub fn ok() -> Self {
+        Self::default()
+    }
+
+    fn of(act: Act) -> Self {
+        Self {
+            act,
+            ..Self::default()
+        }
+    }
+
+    /// A status with an OpenAI-shaped error body that suits it.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        let (kind, code) = usual_error(status);
+        Self::error(
+            status,
+            kind,
+            code,
+            &format!("simulated failure with status {status}"),
+        )
+    }
+
+    /// A status with an OpenAI-shaped error of the given type, code and message.
+    #[must_use]
+    pub fn error(status: u16, kind: &str, code: Option<&str>, message: &str) -> Self {
+        Self::json(status, &error_body(kind, code, None, message))
+    }
+
+    /// 429 `rate_limit_exceeded`; with `Retry-After` in seconds if given.
+    #[must_use]
+    pub fn rate_limited(retry_after_seconds: Option<u64>) -> Self {
+        let script = Self::status(429);
+        match retry_after_seconds {
+            Some(seconds) => script.header("retry-after", &seconds.to_string()),
+            None => script,
+        }
+    }
+
+    /// 401 `invalid_api_key`.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        Self::status(401)
+    }
+
+    /// 400 with a code, the parameter at fault and a message.
+    #[must_use]
+    pub fn bad_request(code: &str, param: Option<&str>, message: &str) -> Self {
+        Self::json(
+            400,
+            &error_body("invalid_request_error", Some(code), param, message),
+        )
+    }
+
+    /// A status with this JSON body, also for stream requests.
+    #[must_use]
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::body(status, "application/json", body.to_string())
+    }
+
+    /// A status with exactly these body bytes.
+    #[must_use]
+    pub fn body(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
+        Self::of(Act::Fixed {
+            status,
+            content_type: Some(content_type.to_owned()),
+            body: body.into(),
+        })
+    }
+
+    /// Exactly these bytes on the wire, head included; then the connection closes.
+    #[must_use]
+    pub fn wire(bytes: impl Into<Bytes>) -> Self {
+        Self::of(Act::Wire(bytes.into()))
+    }
+
+    /// Status 200 and a stream of exactly these data payloads, each as one event; nothing is added, no `[DONE]`.
+    #[must_use]
+    pub fn events<T: AsRef<str>>(payloads: impl IntoIterator<Item = T>) -> Self {
+        Self::blocks(
+            payloads
+                .into_iter()
+                .map(|data| format!("data: {}\n\n", data.as_ref())),
+        )
+    }
+
+    /// Status 200 and a stream of exactly these text blocks, byte for byte, each sent on its own.
+    #[must_use]
+    pub fn blocks(blocks: impl IntoIterator<Item = String>) -> Self {
+        Self::of(Act::Blocks(blocks.into_iter().collect()))
+    }
+
+    /// Status 200, an empty body.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::of(Act::Fixed {
+            status: 200,
+            content_type: None,
+            body: Bytes::new(),
+        })
+    }
+
+    /// Status 200 and `"choices": []` (in a stream: one such chunk, then `[DONE]`).
+    #[must_use]
+    pub fn no_choices() -> Self {
+        Self::of(Act::NoChoices)
+    }
+
+    /// Status 200 and a web page, as resellers send for a wrong path.
+    #[must_use]
+    pub fn html() -> Self {
+        Self::body(
+            200,
+            "text/html; charset=utf-8",
+            "<!doctype html><html><body>Simulated page</body></html>",
+        )
+    }
+
+    /// Status 200 with an OpenAI error object: the body, or the first event of a stream.
+    #[must_use]
+    pub fn error_with_200(kind: &str, code: Option<&str>, message: &str) -> Self {
+        Self::of(Act::ErrorWith200(error_body(kind, code, None, message)))
+    }
+
+    /// A redirect.
+    #[must_use]
+    pub fn redirect(location: &str) -> Self {
+        Self::body(302, "text/plain", "").header("location", location)
+    }
+
+    /// JSON for a stream request, a stream for any other.
+    #[must_use]
+    pub fn wrong_kind() -> Self {
+        Self::of(Act::WrongKind)
+    }
+
+    /// Take the request and never answer.
+    #[must_use]
+    pub fn hang() -> Self {
+        Self::of(Act::Hang)
+    }
+
+    /// Take the request and close.
+    #[must_use]
+    pub fn cut_before_head() -> Self {
+        Self {
+            cut: Cut::BeforeHead,
+            ..Self::default()
+        }
+    }
+
+    /// Close in the middle of the response head.
+    #[must_use]
+    pub fn cut_in_head() -> Self {
+        Self {
+            cut: Cut::InHead,
+            ..Self::default()
+        }
+    }
+
+    /// Start the stream, send the role chunk, close. (Other bodies: head only.)
+    #[must_use]
+    pub fn cut_before_first_token() -> Self {
+        Self::cut_after(0)
+    }
+
+    /// Close after `count` content events of a stream, without finish or `[DONE]`. (Other bodies: bytes.)
+    #[must_use]
+    pub fn cut_after(count: usize) -> Self {
+        Self {
+            cut: Cut::AfterContent(count),
+            ..Self::default()
+        }
+    }
+
+    /// After `count` content events an error event, then the end without `[DONE]`.
+    #[must_use]
+    pub fn error_after(count: usize, message: &str) -> Self {
+        let mut script = Self::ok();
+        script.stream.error_after = Some((count, error_body("server_error", None, None, message)));
+        script
+    }
+}
+
+/// Modifiers: timing and transport.
+impl Script {
+    /// Wait before the response head.
+    #[must_use]
+    pub fn delay(mut self, before_head: Duration) -> Self {
+        self.timing.before_head = before_head;
+        self
+    }
+
+    /// Wait between the head (and role chunk) and the first content.
+    #[must_use]
+    pub fn delay_first(mut self, before_first: Duration) -> Self {
+        self.timing.before_first = before_first;
+        self
+    }
+
+    /// Wait between content events.
+    #[must_use]
+    pub fn gap(mut self, gap: Duration) -> Self {
+        self.timing.gap = gap;
+        self
+    }
+
+    /// Send the body byte by byte, each after this long.
+    #[must_use]
+    pub fn trickle(mut self, per_byte: Duration) -> Self {
+        self.timing.trickle = Some(per_byte);
+        self
+    }
+
+    /// Add a response header; may repeat.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Add `count` headers of `bytes` bytes each.
+    #[must_use]
+    pub fn huge_headers(mut self, count: usize, bytes: usize) -> Self {
+        self.headers
+            .extend((0..count).map(|number| (format!("x-huge-{number}"), "h".repeat(bytes))));
+        self
+    }
+
+    /// Where the script cuts, cut with a TCP reset instead of a FIN.
+    #[must_use]
+    pub fn with_reset(mut self) -> Self {
+        self.reset = true;
+        self
+    }
+}
+
+/// Modifiers: the form of streams.
+impl Script {
+    /// End lines so.
+    #[must_use]
+    pub fn line_end(mut self, line_end: LineEnd) -> Self {
+        self.stream.line_end = line_end;
+        self
+    }
+
+    /// Begin the stream with a byte order mark.
+    #[must_use]
+    pub fn bom(mut self) -> Self {
+        self.stream.bom = true;
+        self
+    }
+
+    /// Send this many comments before the first event; [`Script::gap`] applies between them.
+    #[must_use]
+    pub fn comments(mut self, count: usize) -> Self {
+        self.stream.comments = count;
+        self
+    }
+
+    /// Send the stream one byte per HTTP chunk and write.
+    #[must_use]
+    pub fn byte_by_byte(mut self) -> Self {
+        self.stream.byte_by_byte = true;
+        self
+    }
+
+    /// Leave `[DONE]` out; the body still ends properly.
+    #[must_use]
+    pub fn no_done(mut self) -> Self {
+        self.stream.no_done = true;
+        self
+    }
+}
+
+/// Modifiers: the content of answers.
+impl Script {
+    /// Answer with this text (chat and completions).
+    #[must_use]
+    pub fn text(mut self, text: &str) -> Self {
+        self.shape.text = Some(text.to_owned());
+        self
+    }
+
+    /// Answer with this many bytes of text.
+    #[must_use]
+    pub fn text_bytes(self, bytes: usize) -> Self {
+        let text: String = "simulated ".chars().cycle().take(bytes).collect();
+        self.text(&text)
+    }
+
+    /// Send the text in exactly this many content events (empty ones if the text is shorter).
+    #[must_use]
+    pub fn content_events(mut self, count: usize) -> Self {
+        self.shape.pieces = Some(count);
+        self
+    }
+
+    /// Finish with this reason, known or not.
+    #[must_use]
+    pub fn finish(mut self, reason: &str) -> Self {
+        self.shape.finish = Some(reason.to_owned());
+        self
+    }
+
+    /// Say nothing about usage.
+    #[must_use]
+    pub fn no_usage(mut self) -> Self {
+        self.shape.usage = UsageMode::Missing;
+        self
+    }
+
+    /// Report exactly this usage: negative, `1e18`, text, whatever a test needs.
+    #[must_use]
+    pub fn usage(mut self, usage: Value) -> Self {
+        self.shape.usage = UsageMode::Exactly(usage);
+        self
+    }
+
+    /// Absurd usage: negative prompt, enormous completion, text as total.
+    #[must_use]
+    pub fn absurd_usage(self) -> Self {
+        self.usage(json!({"prompt_tokens": -5, "completion_tokens": 1e18, "total_tokens": "many"}))
+    }
+}
+
+/// The error type and code that OpenAI uses with a status.
+fn usual_error(status: u16) -> (&'static str, Option<&'static str>) {
+    match status {
+        401 => ("invalid_request_error", Some("invalid_api_key")),
+        404 => ("invalid_request_error", Some("model_not_found")),
+        429 => ("requests", Some("rate_limit_exceeded")),
+        400..=499 => ("invalid_request_error", None),
+        503 => ("service_unavailable_error", None),
+        _ => ("server_error", None),
+    }
+}

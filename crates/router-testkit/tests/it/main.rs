@@ -1,0 +1,14 @@
+//! Each behaviour of the kit, shown with a raw client over a real socket.
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod recording;
+#[cfg(test)]
+mod streams;
