@@ -1,1 +1,11 @@
-//! placeholder
+//! Translates: the wire formats of clients and providers as pure functions over bytes.
+//!
+//! Nothing in this crate does IO, reads a clock, draws a random number or spawns a task. Bytes and values come in,
+//! bytes and values go out; the server owns sockets and time.
+//!
+//! * [`scan`]: one pass over a request body, and the splice that changes only what routing must change.
+//! * [`dialects`]: what clients speak; a registry.
+
+pub mod dialects;
+pub mod scan;
+pub mod tokens;

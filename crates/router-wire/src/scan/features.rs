@@ -1,0 +1,221 @@
+//! What a body uses, noticed while it is scanned: messages, images, tools, and how much text.
+//!
+//! The observer sees every key and value with its depth. Levels of a chat body: 1 the body, 2 `messages`, 3 a message,
+//! 4 its `content` list, 5 a part, 6 what a part holds (`image_url`, `input_audio`, `file`).
+
+use super::{Field, Kind, Lexer, Span};
+use crate::tokens::TextCount;
+
+/// What a body uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Messages of a chat.
+    pub messages: u64,
+    /// Image parts.
+    pub images: u64,
+    /// Of the images: with `detail: low`.
+    pub images_low: u64,
+    /// Audio parts.
+    pub audios: u64,
+    /// File parts.
+    pub files: u64,
+    /// Video parts.
+    pub videos: u64,
+    /// Elements of `tools` and `functions`.
+    pub tools: u64,
+    /// Characters of text in messages, prompt and input; images, audio and files left out.
+    pub text: TextCount,
+    /// Numbers in `input` and `prompt`: texts that the client has already cut into tokens.
+    pub token_ids: u64,
+    /// Elements of `input` or `prompt`, if a list; a list of token ids is one input and counts none here.
+    pub inputs: u64,
+    /// Bytes of images, audio and files that the body carries.
+    pub media_bytes: u64,
+    /// Of the media bytes: audio.
+    pub audio_bytes: u64,
+    /// Of the media bytes: files and videos.
+    pub file_bytes: u64,
+}
+
+/// The key of a message or part that the walk is inside of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Inside {
+    #[default]
+    Other,
+    Content,
+    Role,
+    Type,
+    Media(Medium),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Medium {
+    Image,
+    Audio,
+    File,
+    Video,
+}
+
+impl Medium {
+    /// By the name of a part's type or of the key that carries it.
+    fn named(name: &[u8]) -> Option<Self> {
+        match name {
+            b"image_url" | b"input_image" | b"image" => Some(Self::Image),
+            b"input_audio" | b"audio_url" => Some(Self::Audio),
+            b"file" | b"input_file" => Some(Self::File),
+            b"video_url" | b"input_video" => Some(Self::Video),
+            _ => None,
+        }
+    }
+}
+
+/// Gathers [`Features`] during the walk.
+#[derive(Debug, Default)]
+pub(super) struct Observer {
+    pub(super) features: Features,
+    /// The known top-level field that the walk is inside of.
+    pub(super) top: Option<Field>,
+    message_key: Inside,
+    part_key: Inside,
+    part: Option<Medium>,
+    part_low: bool,
+    detail: bool,
+}
+
+impl Observer {
+    fn in_part(&self) -> bool {
+        self.top == Some(Field::Messages) && self.message_key == Inside::Content
+    }
+
+    /// A key below the top level; `depth` counts the containers that are open.
+    pub(super) fn key(&mut self, depth: usize, key: &[u8]) {
+        if self.top != Some(Field::Messages) {
+            return;
+        }
+        match depth {
+            3 => {
+                self.message_key = match key {
+                    b"content" => Inside::Content,
+                    b"role" => Inside::Role,
+                    _ => Inside::Other,
+                }
+            }
+            5 if self.in_part() => {
+                self.part_key = match key {
+                    b"type" => Inside::Type,
+                    _ => Medium::named(key).map_or(Inside::Other, Inside::Media),
+                };
+                if let Inside::Media(medium) = self.part_key {
+                    self.part = Some(medium);
+                }
+            }
+            6 if self.in_part() => self.detail = key == b"detail",
+            _ => {}
+        }
+    }
+
+    /// The beginning of any value.
+    pub(super) fn value(&mut self, depth: usize, kind: Kind) {
+        match (self.top, depth) {
+            (Some(Field::Messages), 2) => {
+                self.features.messages += 1;
+                self.message_key = Inside::Other;
+            }
+            (Some(Field::Messages), 4) => {
+                self.part_key = Inside::Other;
+                self.part = None;
+                self.part_low = false;
+                self.detail = false;
+            }
+            (Some(Field::Tools | Field::Functions), 2) => self.features.tools += 1,
+            (Some(Field::Input | Field::Prompt), _) if kind == Kind::Number => self.features.token_ids += 1,
+            (Some(Field::Input | Field::Prompt), 2) => self.features.inputs += 1,
+            _ => {}
+        }
+    }
+
+    /// A container was closed; `depth` is what remains open.
+    pub(super) fn close(&mut self, depth: usize) {
+        if depth != 4 || !self.in_part() {
+            return;
+        }
+        match self.part.take() {
+            Some(Medium::Image) => {
+                self.features.images += 1;
+                self.features.images_low += u64::from(self.part_low);
+            }
+            Some(Medium::Audio) => self.features.audios += 1,
+            Some(Medium::File) => self.features.files += 1,
+            Some(Medium::Video) => self.features.videos += 1,
+            None => {}
+        }
+    }
+
+    /// A string value; `inside` is what stands between its quotes.
+    pub(super) fn string(&mut self, depth: usize, inside: &[u8], escaped: bool) {
+        match self.top {
+            Some(Field::Messages) if depth >= 3 => {}
+            Some(Field::Input | Field::Prompt) => return self.text(inside, escaped),
+            _ => return,
+        }
+        if self.in_part() && depth >= 5 {
+            match self.part_key {
+                Inside::Type if depth == 5 => {
+                    if let Some(medium) = Medium::named(inside) {
+                        self.part = Some(medium);
+                    }
+                    return;
+                }
+                Inside::Media(medium) => return self.media(medium, inside),
+                _ => {}
+            }
+        }
+        if depth == 3 && self.message_key == Inside::Role {
+            return;
+        }
+        self.text(inside, escaped);
+    }
+
+    fn text(&mut self, inside: &[u8], escaped: bool) {
+        if escaped { self.features.text.add_json(inside) } else { self.features.text.add(inside) }
+    }
+
+    fn media(&mut self, medium: Medium, inside: &[u8]) {
+        if self.detail && medium == Medium::Image {
+            self.part_low = inside == b"low";
+            return;
+        }
+        let bytes = inside.len() as u64;
+        self.features.media_bytes += bytes;
+        match medium {
+            Medium::Image => {}
+            Medium::Audio => self.features.audio_bytes += bytes,
+            Medium::File | Medium::Video => self.features.file_bytes += bytes,
+        }
+    }
+}
+
+/// The keys and values of an object, one level deep, of text that is known to be valid JSON.
+pub(super) fn object_members(object: &[u8], mut found: impl FnMut(Span, Span) -> bool) {
+    let mut lexer = Lexer::new(object, 0);
+    if lexer.next_token() != Some(b'{') {
+        return;
+    }
+    lexer.at += 1;
+    while lexer.next_token() == Some(b'"') {
+        let Ok(key) = lexer.string() else { return };
+        if lexer.next_token() != Some(b':') {
+            return;
+        }
+        lexer.at += 1;
+        lexer.next_token();
+        let start = lexer.at;
+        if !lexer.skip_value() || !found(key.span, Span { start, end: lexer.at }) {
+            return;
+        }
+        if lexer.next_token() != Some(b',') {
+            return;
+        }
+        lexer.at += 1;
+    }
+}
