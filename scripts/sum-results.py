@@ -11,13 +11,14 @@ import pathlib
 import re
 import sys
 
-# (runner's closing line, groups by name)
+# Closing lines of cargo test, nextest and node
 CLOSINGS = [
     re.compile(r"^test result: \w+\. (?P<passed>\d+) passed; (?P<failed>\d+) failed; (?P<skipped>\d+) ignored"),
     re.compile(r"^\s*Summary \[.*?\] \d+ tests? run: (?P<passed>\d+) passed(?: \([^)]*\))?(?:, (?P<failed>\d+) failed(?: \([^)]*\))?)?(?:, (?P<timed_out>\d+) timed out)?(?:, (?P<skipped>\d+) skipped)?"),
-    re.compile(r"^=+ (?=.*\d+ (?:passed|failed|error))(?:(?P<failed>\d+) failed,? ?)?(?:(?P<passed>\d+) passed,? ?)?(?:(?P<skipped>\d+) skipped,? ?)?.*in [\d.]+s.*=+$"),
     re.compile(r"^(?:# |ℹ )(?P<key>pass|fail|skipped|cancelled|todo) (?P<count>\d+)$"),
 ]
+PYTEST = re.compile(r"^(?:=+ )?\d+ \w+(?:, \d+ \w+)* in [\d.]+s")
+WORDS = {"passed": "passed", "xfailed": "skipped", "xpassed": "failed", "skipped": "skipped", "failed": "failed", "error": "failed", "errors": "failed"}
 NODE = {"pass": "passed", "fail": "failed", "cancelled": "failed", "skipped": "skipped", "todo": "skipped"}
 
 
@@ -26,6 +27,11 @@ def read(path):
     found = None
     text = re.sub(r"\x1b\[[0-9;]*m", "", path.read_text(errors="replace"))
     for line in text.splitlines():
+        if PYTEST.match(line):
+            found = found or {"passed": 0, "failed": 0, "skipped": 0}
+            for count, word in re.findall(r"(\d+) (\w+)", line.split(" in ")[0]):
+                if word in WORDS:
+                    found[WORDS[word]] += int(count)
         for pattern in CLOSINGS:
             match = pattern.match(line)
             if not match:

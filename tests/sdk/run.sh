@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 target=${CARGO_TARGET_DIR:-target}
 router=${ROUTER_BIN:-$target/debug/smart-ai-router}
-provider=${PROVIDER_BIN:-$target/debug/simulated-provider}
+provider=${PROVIDER_BIN:-$target/debug/scripted-provider}
 for binary in "$router" "$provider"; do
   [ -x "$binary" ] || { echo "run.sh: $binary is missing: cargo build --workspace --bins" >&2; exit 1; }
 done
