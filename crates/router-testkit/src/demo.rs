@@ -41,24 +41,14 @@ impl DemoProvider {
 /// # Errors
 /// When no port, thread or runtime is to be had.
 pub async fn start() -> io::Result<DemoProvider> {
-    let provider = SimProvider::builder()
-        .threads(1)
-        .keep_requests(0)
-        .voice(voice())
-        .start()
-        .await?;
+    let provider = SimProvider::builder().threads(1).keep_requests(0).voice(voice()).start().await?;
     let fast = pace(Script::ok(), 20, 5);
     let provider = provider
         .on_calls("/demo-fast/", fast.clone())
         .on_calls("/demo-cheap/", pace(Script::ok(), 250, 40))
         .on_calls("/demo-flaky/", fast.clone())
         .then(fast.clone())
-        .then(Script::error(
-            500,
-            "server_error",
-            None,
-            "The demo provider fails on purpose.",
-        ))
+        .then(Script::error(500, "server_error", None, "The demo provider fails on purpose."))
         .then(fast.clone())
         .then(fast.clone())
         .then(Script::rate_limited(Some(2)))
@@ -72,20 +62,14 @@ pub async fn start() -> io::Result<DemoProvider> {
 
 /// A script with a delay before the head and a gap between stream events, in milliseconds.
 fn pace(script: Script, head: u64, gap: u64) -> Script {
-    script
-        .delay(Duration::from_millis(head))
-        .gap(Duration::from_millis(gap))
+    script.delay(Duration::from_millis(head)).gap(Duration::from_millis(gap))
 }
 
 fn voice() -> Voice {
     Voice {
-        greeting:
-            "This is a simulated answer from the demo provider; no model was asked. You said: "
-                .to_owned(),
+        greeting: "This is a simulated answer from the demo provider; no model was asked. You said: ".to_owned(),
         models: MODELS.map(str::to_owned).to_vec(),
         strict_models: true,
-        created: SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |age| age.as_secs()),
+        created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs()),
     }
 }

@@ -52,9 +52,7 @@ impl<'r> Ask<'r> {
             stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
             body,
             without_body: received.method == "HEAD",
-            close: received
-                .header("connection")
-                .is_some_and(|value| value.eq_ignore_ascii_case("close"))
+            close: received.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
                 || received.head.first_line.ends_with("HTTP/1.0"),
         }
     }
@@ -62,11 +60,7 @@ impl<'r> Ask<'r> {
 
 /// An answer before it is framed.
 enum Content {
-    Body {
-        status: u16,
-        content_type: String,
-        bytes: Bytes,
-    },
+    Body { status: u16, content_type: String, bytes: Bytes },
     Stream(Vec<Block>),
 }
 
@@ -89,17 +83,9 @@ pub(crate) fn plan(script: &Script, ask: &Ask<'_>, voice: &Voice) -> Plan {
             cut
         }
         _ => match content(script, ask, voice) {
-            Content::Body {
-                status,
-                content_type,
-                bytes,
-            } => plan_body(
-                &mut parts,
-                script,
-                ask,
-                (status, &content_type, &bytes),
-                cut,
-            ),
+            Content::Body { status, content_type, bytes } => {
+                plan_body(&mut parts, script, ask, (status, &content_type, &bytes), cut)
+            }
             Content::Stream(blocks) => plan_stream(&mut parts, script, ask, blocks, cut),
         },
     };
@@ -108,30 +94,16 @@ pub(crate) fn plan(script: &Script, ask: &Ask<'_>, voice: &Voice) -> Plan {
 
 /// The answer that the script wants.
 fn content(script: &Script, ask: &Ask<'_>, voice: &Voice) -> Content {
-    let natural = if ask.stream {
-        "text/event-stream"
-    } else {
-        "application/json"
-    };
+    let natural = if ask.stream { "text/event-stream" } else { "application/json" };
     match &script.act {
-        Act::Fixed {
-            status,
-            content_type,
-            body,
-        } => Content::Body {
+        Act::Fixed { status, content_type, body } => Content::Body {
             status: *status,
             content_type: content_type.clone().unwrap_or_else(|| natural.to_owned()),
             bytes: body.clone(),
         },
-        Act::Blocks(blocks) => Content::Stream(
-            blocks
-                .iter()
-                .map(|text| Block {
-                    kind: FrameKind::Content,
-                    text: text.clone(),
-                })
-                .collect(),
-        ),
+        Act::Blocks(blocks) => {
+            Content::Stream(blocks.iter().map(|text| Block { kind: FrameKind::Content, text: text.clone() }).collect())
+        }
         Act::ErrorWith200(error) if ask.stream => {
             Content::Stream(vec![block(script, FrameKind::Content, &error.to_string())])
         }
@@ -147,11 +119,7 @@ fn faithful(script: &Script, ask: &Ask<'_>, voice: &Voice, stream: bool) -> Cont
     let streams = matches!(ask.endpoint, Endpoint::Chat | Endpoint::Completions);
     let refused = |refusal: Refusal| json_body(refusal.status, &refusal.body);
     if ask.body.is_null() && streams {
-        return refused(Refusal::invalid(
-            "invalid_json",
-            None,
-            "We could not parse the JSON body of your request.",
-        ));
+        return refused(Refusal::invalid("invalid_json", None, "We could not parse the JSON body of your request."));
     }
     if stream && streams {
         let frames = answers::frames(ask.endpoint, ask.path, &ask.body, voice, &script.shape);
@@ -162,30 +130,17 @@ fn faithful(script: &Script, ask: &Ask<'_>, voice: &Voice, stream: bool) -> Cont
 }
 
 fn no_choices(script: &Script, ask: &Ask<'_>) -> Content {
-    let object = if ask.stream {
-        "chat.completion.chunk"
-    } else {
-        "chat.completion"
-    };
-    let body = json!({"id": "chatcmpl-empty", "object": object, "created": 0, "model": ask.body.get("model"), "choices": []});
+    let object = if ask.stream { "chat.completion.chunk" } else { "chat.completion" };
+    let body =
+        json!({"id": "chatcmpl-empty", "object": object, "created": 0, "model": ask.body.get("model"), "choices": []});
     if !ask.stream {
         return json_body(200, &body);
     }
-    Content::Stream(blocks(
-        script,
-        &[Frame {
-            kind: FrameKind::Role,
-            data: body.to_string(),
-        }],
-    ))
+    Content::Stream(blocks(script, &[Frame { kind: FrameKind::Role, data: body.to_string() }]))
 }
 
 fn json_body(status: u16, body: &Value) -> Content {
-    Content::Body {
-        status,
-        content_type: "application/json".to_owned(),
-        bytes: body.to_string().into(),
-    }
+    Content::Body { status, content_type: "application/json".to_owned(), bytes: body.to_string().into() }
 }
 
 /// Frames as SSE blocks, an error event where the script wants one, `[DONE]` at the end unless it was left out.
@@ -211,28 +166,13 @@ fn blocks(script: &Script, frames: &[Frame]) -> Vec<Block> {
 
 fn block(script: &Script, kind: FrameKind, data: &str) -> Block {
     let end = script.stream.line_end.text();
-    Block {
-        kind,
-        text: format!("data: {data}{end}{end}"),
-    }
+    Block { kind, text: format!("data: {data}{end}{end}") }
 }
 
 /// Head and body in one write, unless the script wants them apart.
-fn plan_body(
-    parts: &mut Vec<Part>,
-    script: &Script,
-    ask: &Ask<'_>,
-    body: (u16, &str, &Bytes),
-    cut: End,
-) -> End {
+fn plan_body(parts: &mut Vec<Part>, script: &Script, ask: &Ask<'_>, body: (u16, &str, &Bytes), cut: End) -> End {
     let (status, content_type, bytes) = body;
-    let head = head(
-        script,
-        ask,
-        status,
-        content_type,
-        &format!("content-length: {}", bytes.len()),
-    );
+    let head = head(script, ask, status, content_type, &format!("content-length: {}", bytes.len()));
     if script.cut == Cut::InHead {
         parts.push(Part::Bytes(half(&head)));
         return cut;
@@ -257,20 +197,8 @@ fn plan_body(
 }
 
 /// A chunked response: the head, then each block on its own with the script's pauses.
-fn plan_stream(
-    parts: &mut Vec<Part>,
-    script: &Script,
-    ask: &Ask<'_>,
-    blocks: Vec<Block>,
-    cut: End,
-) -> End {
-    let head = head(
-        script,
-        ask,
-        200,
-        "text/event-stream; charset=utf-8",
-        "transfer-encoding: chunked",
-    );
+fn plan_stream(parts: &mut Vec<Part>, script: &Script, ask: &Ask<'_>, blocks: Vec<Block>, cut: End) -> End {
+    let head = head(script, ask, 200, "text/event-stream; charset=utf-8", "transfer-encoding: chunked");
     if script.cut == Cut::InHead {
         parts.push(Part::Bytes(half(&head)));
         return cut;
@@ -281,12 +209,7 @@ fn plan_stream(
     }
     let end = script.stream.line_end.text();
     for _ in 0..script.stream.comments {
-        push_body(
-            parts,
-            script,
-            format!(": SIMULATED PROCESSING{end}{end}").as_bytes(),
-            true,
-        );
+        push_body(parts, script, format!(": SIMULATED PROCESSING{end}{end}").as_bytes(), true);
         pause(parts, script.timing.gap);
     }
     let mut seen = 0;
@@ -295,14 +218,7 @@ fn plan_stream(
             return cut;
         }
         if block.kind == FrameKind::Content {
-            pause(
-                parts,
-                if seen == 0 {
-                    script.timing.before_first
-                } else {
-                    script.timing.gap
-                },
-            );
+            pause(parts, if seen == 0 { script.timing.before_first } else { script.timing.gap });
             seen += 1;
         }
         push_body(parts, script, block.text.as_bytes(), true);
@@ -317,18 +233,12 @@ fn push_body(parts: &mut Vec<Part>, script: &Script, bytes: &[u8], chunked: bool
     let size = if single { 1 } else { bytes.len().max(1) };
     for piece in bytes.chunks(size) {
         pause(parts, script.timing.trickle.unwrap_or_default());
-        parts.push(Part::Bytes(if chunked {
-            chunk(piece)
-        } else {
-            Bytes::copy_from_slice(piece)
-        }));
+        parts.push(Part::Bytes(if chunked { chunk(piece) } else { Bytes::copy_from_slice(piece) }));
     }
 }
 
 fn chunk(piece: &[u8]) -> Bytes {
-    [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"]
-        .concat()
-        .into()
+    [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat().into()
 }
 
 fn head(script: &Script, ask: &Ask<'_>, status: u16, content_type: &str, framing: &str) -> Bytes {
@@ -348,11 +258,7 @@ fn half(bytes: &Bytes) -> Bytes {
 }
 
 fn kept(ask: &Ask<'_>) -> End {
-    if ask.close {
-        End::Close
-    } else {
-        End::KeepAlive
-    }
+    if ask.close { End::Close } else { End::KeepAlive }
 }
 
 fn pause(parts: &mut Vec<Part>, duration: Duration) {

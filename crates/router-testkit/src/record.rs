@@ -44,9 +44,7 @@ impl Received {
     pub fn bearer(&self) -> Option<&str> {
         let value = self.header("authorization")?;
         let (scheme, token) = value.split_once(' ')?;
-        scheme
-            .eq_ignore_ascii_case("bearer")
-            .then_some(token.trim())
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     }
 
     /// The body as JSON; `Null` if it is none.
@@ -64,11 +62,7 @@ impl Received {
     /// The body's `model`, empty if there is none.
     #[must_use]
     pub fn model(&self) -> String {
-        self.json()
-            .get("model")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
+        self.json().get("model").and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 }
 
@@ -123,11 +117,7 @@ pub struct WaitTimeout(pub Stats);
 
 impl fmt::Display for WaitTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the awaited state did not come within {PATIENCE:?}; the provider saw {:?}",
-            self.0
-        )
+        write!(f, "the awaited state did not come within {PATIENCE:?}; the provider saw {:?}", self.0)
     }
 }
 
@@ -137,11 +127,7 @@ impl Recorder {
     /// A recorder that keeps the first `keep` requests whole; later ones only count.
     #[must_use]
     pub fn new(keep: usize) -> Self {
-        Self(Arc::new(Inner {
-            state: Mutex::default(),
-            changed: Notify::new(),
-            keep,
-        }))
+        Self(Arc::new(Inner { state: Mutex::default(), changed: Notify::new(), keep }))
     }
 
     /// The counters now.
@@ -178,9 +164,7 @@ impl Recorder {
                 changed.await;
             }
         };
-        tokio::time::timeout(PATIENCE, waiting)
-            .await
-            .map_err(|_| WaitTimeout(self.stats()))
+        tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| WaitTimeout(self.stats()))
     }
 
     /// Counts a new connection; the ticket counts its end when dropped. Returns the connection's number too.
@@ -194,10 +178,7 @@ impl Recorder {
     }
 
     /// Records a request; the ticket counts as cancelled unless it is told otherwise before it is dropped.
-    pub(crate) fn request(
-        &self,
-        make: impl FnOnce(u64) -> Received,
-    ) -> (Arc<Received>, AnswerTicket) {
+    pub(crate) fn request(&self, make: impl FnOnce(u64) -> Received) -> (Arc<Received>, AnswerTicket) {
         let received = self.change(|state| {
             let received = Arc::new(make(state.stats.requests));
             if state.requests.len() < self.0.keep {
@@ -208,13 +189,7 @@ impl Recorder {
             state.stats.peak_in_flight = state.stats.peak_in_flight.max(state.stats.in_flight);
             received
         });
-        (
-            received,
-            AnswerTicket {
-                recorder: self.clone(),
-                ending: Ending::Cancelled,
-            },
-        )
+        (received, AnswerTicket { recorder: self.clone(), ending: Ending::Cancelled })
     }
 
     fn change<T>(&self, edit: impl FnOnce(&mut State) -> T) -> T {

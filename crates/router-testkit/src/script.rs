@@ -25,11 +25,7 @@ pub(crate) enum Act {
     #[default]
     Answer,
     /// Status, content type (`None`: what fits the request) and body, whatever was asked.
-    Fixed {
-        status: u16,
-        content_type: Option<String>,
-        body: Bytes,
-    },
+    Fixed { status: u16, content_type: Option<String>, body: Bytes },
     /// Exactly these bytes on the wire, head included, then close.
     Wire(Bytes),
     /// Status 200 and these SSE blocks, each sent on its own.
@@ -107,22 +103,14 @@ impl Script {
     }
 
     fn of(act: Act) -> Self {
-        Self {
-            act,
-            ..Self::default()
-        }
+        Self { act, ..Self::default() }
     }
 
     /// A status with an OpenAI-shaped error body that suits it.
     #[must_use]
     pub fn status(status: u16) -> Self {
         let (kind, code) = usual_error(status);
-        Self::error(
-            status,
-            kind,
-            code,
-            &format!("simulated failure with status {status}"),
-        )
+        Self::error(status, kind, code, &format!("simulated failure with status {status}"))
     }
 
     /// A status with an OpenAI-shaped error of the given type, code and message.
@@ -150,10 +138,7 @@ impl Script {
     /// 400 with a code, the parameter at fault and a message.
     #[must_use]
     pub fn bad_request(code: &str, param: Option<&str>, message: &str) -> Self {
-        Self::json(
-            400,
-            &error_body("invalid_request_error", Some(code), param, message),
-        )
+        Self::json(400, &error_body("invalid_request_error", Some(code), param, message))
     }
 
     /// A status with this JSON body, also for stream requests.
@@ -165,11 +150,7 @@ impl Script {
     /// A status with exactly these body bytes.
     #[must_use]
     pub fn body(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
-        Self::of(Act::Fixed {
-            status,
-            content_type: Some(content_type.to_owned()),
-            body: body.into(),
-        })
+        Self::of(Act::Fixed { status, content_type: Some(content_type.to_owned()), body: body.into() })
     }
 
     /// Exactly these bytes on the wire, head included; then the connection closes.
@@ -181,11 +162,7 @@ impl Script {
     /// Status 200 and a stream of exactly these data payloads, each as one event; nothing is added, no `[DONE]`.
     #[must_use]
     pub fn events<T: AsRef<str>>(payloads: impl IntoIterator<Item = T>) -> Self {
-        Self::blocks(
-            payloads
-                .into_iter()
-                .map(|data| format!("data: {}\n\n", data.as_ref())),
-        )
+        Self::blocks(payloads.into_iter().map(|data| format!("data: {}\n\n", data.as_ref())))
     }
 
     /// Status 200 and a stream of exactly these text blocks, byte for byte, each sent on its own.
@@ -197,11 +174,7 @@ impl Script {
     /// Status 200, an empty body.
     #[must_use]
     pub fn empty() -> Self {
-        Self::of(Act::Fixed {
-            status: 200,
-            content_type: None,
-            body: Bytes::new(),
-        })
+        Self::of(Act::Fixed { status: 200, content_type: None, body: Bytes::new() })
     }
 
     /// Status 200 and `"choices": []` (in a stream: one such chunk, then `[DONE]`).
@@ -213,11 +186,7 @@ impl Script {
     /// Status 200 and a web page, as resellers send for a wrong path.
     #[must_use]
     pub fn html() -> Self {
-        Self::body(
-            200,
-            "text/html; charset=utf-8",
-            "<!doctype html><html><body>Simulated page</body></html>",
-        )
+        Self::body(200, "text/html; charset=utf-8", "<!doctype html><html><body>Simulated page</body></html>")
     }
 
     /// Status 200 with an OpenAI error object: the body, or the first event of a stream.
@@ -247,19 +216,13 @@ impl Script {
     /// Take the request and close.
     #[must_use]
     pub fn cut_before_head() -> Self {
-        Self {
-            cut: Cut::BeforeHead,
-            ..Self::default()
-        }
+        Self { cut: Cut::BeforeHead, ..Self::default() }
     }
 
     /// Close in the middle of the response head.
     #[must_use]
     pub fn cut_in_head() -> Self {
-        Self {
-            cut: Cut::InHead,
-            ..Self::default()
-        }
+        Self { cut: Cut::InHead, ..Self::default() }
     }
 
     /// Start the stream, send the role chunk, close. (Other bodies: head only.)
@@ -271,10 +234,7 @@ impl Script {
     /// Close after `count` content events of a stream, without finish or `[DONE]`. (Other bodies: bytes.)
     #[must_use]
     pub fn cut_after(count: usize) -> Self {
-        Self {
-            cut: Cut::AfterContent(count),
-            ..Self::default()
-        }
+        Self { cut: Cut::AfterContent(count), ..Self::default() }
     }
 
     /// After `count` content events an error event, then the end without `[DONE]`.
@@ -326,8 +286,7 @@ impl Script {
     /// Add `count` headers of `bytes` bytes each.
     #[must_use]
     pub fn huge_headers(mut self, count: usize, bytes: usize) -> Self {
-        self.headers
-            .extend((0..count).map(|number| (format!("x-huge-{number}"), "h".repeat(bytes))));
+        self.headers.extend((0..count).map(|number| (format!("x-huge-{number}"), "h".repeat(bytes))));
         self
     }
 

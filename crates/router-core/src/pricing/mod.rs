@@ -1,7 +1,5 @@
-//! Prices of a channel model, as facts (the *real price* of the books), and what a usage costs by them.
+//! Prices of a channel model, as facts (the *real price* of the books).
 
-mod cost;
 mod price;
 
-pub use cost::{ExactCost, Rates, cost, exact_cost, expected, upper_bound};
 pub use price::{Price, Rate, Tier};

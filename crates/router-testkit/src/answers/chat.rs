@@ -26,26 +26,15 @@ struct Choice {
 /// Composes the answer to a chat request.
 pub(super) fn compose(body: &Value, voice: &Voice, shape: &Shape) -> Result<ChatAnswer, Refusal> {
     let model = model_of(body, voice)?;
-    let messages = body
-        .get("messages")
-        .and_then(Value::as_array)
-        .filter(|messages| !messages.is_empty())
-        .ok_or_else(|| {
-            Refusal::invalid(
-                "missing_required_parameter",
-                Some("messages"),
-                "Missing required parameter: 'messages'.",
-            )
+    let messages =
+        body.get("messages").and_then(Value::as_array).filter(|messages| !messages.is_empty()).ok_or_else(|| {
+            Refusal::invalid("missing_required_parameter", Some("messages"), "Missing required parameter: 'messages'.")
         })?;
     let id = id_of("", body);
-    let choices: Vec<Choice> = (0..choice_count(body))
-        .map(|number| choice(number, &id, body, messages, voice, shape))
-        .collect();
+    let choices: Vec<Choice> =
+        (0..choice_count(body)).map(|number| choice(number, &id, body, messages, voice, shape)).collect();
     let completion = choices.iter().map(Choice::tokens).sum();
-    let usage = shape.usage.of(Usage {
-        prompt: chat_prompt(body),
-        completion,
-    });
+    let usage = shape.usage.of(Usage { prompt: chat_prompt(body), completion });
     Ok(ChatAnswer {
         id: format!("chatcmpl-{id}"),
         model,
@@ -57,32 +46,18 @@ pub(super) fn compose(body: &Value, voice: &Voice, shape: &Shape) -> Result<Chat
     })
 }
 
-fn choice(
-    number: usize,
-    id: &str,
-    body: &Value,
-    messages: &[Value],
-    voice: &Voice,
-    shape: &Shape,
-) -> Choice {
+fn choice(number: usize, id: &str, body: &Value, messages: &[Value], voice: &Voice, shape: &Shape) -> Choice {
     let calls = match shape.text {
         Some(_) => Vec::new(),
         None => calls(body, messages, id),
     };
     let (text, finish) = if calls.is_empty() {
-        let text = shape
-            .text
-            .clone()
-            .unwrap_or_else(|| reply(number, body, messages, voice));
+        let text = shape.text.clone().unwrap_or_else(|| reply(number, body, messages, voice));
         limited(text, body)
     } else {
         (String::new(), "tool_calls")
     };
-    Choice {
-        text,
-        calls,
-        finish: shape.finish.clone().unwrap_or_else(|| finish.to_owned()),
-    }
+    Choice { text, calls, finish: shape.finish.clone().unwrap_or_else(|| finish.to_owned()) }
 }
 
 /// The text of an answer: a document where JSON is asked for, else the greeting and the echo.
@@ -93,15 +68,9 @@ fn reply(number: usize, body: &Value, messages: &[Value], voice: &Voice) -> Stri
         }
         _ => last_user_text(messages),
     };
-    match body
-        .pointer("/response_format/type")
-        .and_then(Value::as_str)
-    {
+    match body.pointer("/response_format/type").and_then(Value::as_str) {
         Some("json_schema") => {
-            let schema = body
-                .pointer("/response_format/json_schema/schema")
-                .cloned()
-                .unwrap_or(Value::Null);
+            let schema = body.pointer("/response_format/json_schema/schema").cloned().unwrap_or(Value::Null);
             example(&schema).to_string()
         }
         Some("json_object") => json!({"simulated": true, "answer": said}).to_string(),
@@ -112,11 +81,7 @@ fn reply(number: usize, body: &Value, messages: &[Value], voice: &Voice) -> Stri
 
 impl Choice {
     fn tokens(&self) -> u64 {
-        let calls: u64 = self
-            .calls
-            .iter()
-            .map(|call| tokens_of(&call.name) + tokens_of(&call.input))
-            .sum();
+        let calls: u64 = self.calls.iter().map(|call| tokens_of(&call.name) + tokens_of(&call.input)).sum();
         tokens_of(&self.text) + calls
     }
 
@@ -131,21 +96,14 @@ impl Choice {
     /// The content deltas of this choice, in order.
     fn deltas(&self, count: Option<usize>) -> Vec<Value> {
         if self.calls.is_empty() {
-            return pieces(&self.text, count)
-                .into_iter()
-                .map(|piece| json!({"content": piece}))
-                .collect();
+            return pieces(&self.text, count).into_iter().map(|piece| json!({"content": piece})).collect();
         }
         let mut deltas = Vec::new();
         for (index, call) in self.calls.iter().enumerate() {
             deltas.push(json!({"tool_calls": [call.opening(index)]}));
             let cut = call.input.chars().count().div_ceil(8).max(1);
             let parts = pieces(&call.input, Some(cut));
-            deltas.extend(
-                parts
-                    .iter()
-                    .map(|piece| json!({"tool_calls": [call.piece(index, piece)]})),
-            );
+            deltas.extend(parts.iter().map(|piece| json!({"tool_calls": [call.piece(index, piece)]})));
         }
         deltas
     }
@@ -183,29 +141,18 @@ impl ChatAnswer {
             };
             frames.push(self.chunk(FrameKind::Role, index, &role, None));
             let deltas = choice.deltas(self.pieces);
-            frames.extend(
-                deltas
-                    .iter()
-                    .map(|delta| self.chunk(FrameKind::Content, index, delta, None)),
-            );
+            frames.extend(deltas.iter().map(|delta| self.chunk(FrameKind::Content, index, delta, None)));
             frames.push(self.chunk(FrameKind::Finish, index, &json!({}), Some(&choice.finish)));
         }
         if let (true, Some(usage)) = (self.stream_usage, &self.usage) {
-            frames.push(Frame {
-                kind: FrameKind::Usage,
-                data: self.envelope(&json!([]), usage).to_string(),
-            });
+            frames.push(Frame { kind: FrameKind::Usage, data: self.envelope(&json!([]), usage).to_string() });
         }
         frames
     }
 
     fn chunk(&self, kind: FrameKind, index: usize, delta: &Value, finish: Option<&str>) -> Frame {
-        let choices =
-            json!([{"index": index, "delta": delta, "logprobs": null, "finish_reason": finish}]);
-        Frame {
-            kind,
-            data: self.envelope(&choices, &Value::Null).to_string(),
-        }
+        let choices = json!([{"index": index, "delta": delta, "logprobs": null, "finish_reason": finish}]);
+        Frame { kind, data: self.envelope(&choices, &Value::Null).to_string() }
     }
 
     fn envelope(&self, choices: &Value, usage: &Value) -> Value {
@@ -213,9 +160,7 @@ impl ChatAnswer {
             "id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model,
             "service_tier": "default", "system_fingerprint": "fp_simulated", "choices": choices,
         });
-        if let (true, Some(_), Some(fields)) =
-            (self.stream_usage, &self.usage, chunk.as_object_mut())
-        {
+        if let (true, Some(_), Some(fields)) = (self.stream_usage, &self.usage, chunk.as_object_mut()) {
             fields.insert("usage".to_owned(), usage.clone());
         }
         chunk

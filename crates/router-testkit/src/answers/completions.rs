@@ -25,15 +25,9 @@ pub(super) fn compose(body: &Value, voice: &Voice, shape: &Shape) -> Result<Text
         .iter()
         .flat_map(|prompt| std::iter::repeat_n(prompt, choice_count(body)))
         .map(|(text, _)| {
-            let text = shape
-                .text
-                .clone()
-                .unwrap_or_else(|| format!("{}{text}", voice.greeting));
+            let text = shape.text.clone().unwrap_or_else(|| format!("{}{text}", voice.greeting));
             let (text, finish) = limited(text, body);
-            (
-                text,
-                shape.finish.clone().unwrap_or_else(|| finish.to_owned()),
-            )
+            (text, shape.finish.clone().unwrap_or_else(|| finish.to_owned()))
         })
         .collect();
     let completion = choices.iter().map(|(text, _)| tokens_of(text)).sum();
@@ -71,12 +65,8 @@ fn prompts(body: &Value) -> Vec<(String, u64)> {
 impl TextAnswer {
     /// The `text_completion` object.
     pub(super) fn whole(&self) -> Value {
-        let choices: Vec<Value> = self
-            .choices
-            .iter()
-            .enumerate()
-            .map(|(index, (text, finish))| choice(index, text, Some(finish)))
-            .collect();
+        let choices: Vec<Value> =
+            self.choices.iter().enumerate().map(|(index, (text, finish))| choice(index, text, Some(finish))).collect();
         self.envelope(&json!(choices), self.usage.as_ref())
     }
 
@@ -87,27 +77,14 @@ impl TextAnswer {
         let mut frames = Vec::new();
         for (index, (text, finish)) in self.choices.iter().enumerate() {
             for piece in pieces(text, self.pieces) {
-                let data = self
-                    .envelope(&json!([choice(index, &piece, None)]), empty)
-                    .to_string();
-                frames.push(Frame {
-                    kind: FrameKind::Content,
-                    data,
-                });
+                let data = self.envelope(&json!([choice(index, &piece, None)]), empty).to_string();
+                frames.push(Frame { kind: FrameKind::Content, data });
             }
-            let data = self
-                .envelope(&json!([choice(index, "", Some(finish))]), empty)
-                .to_string();
-            frames.push(Frame {
-                kind: FrameKind::Finish,
-                data,
-            });
+            let data = self.envelope(&json!([choice(index, "", Some(finish))]), empty).to_string();
+            frames.push(Frame { kind: FrameKind::Finish, data });
         }
         if asked.is_some() {
-            frames.push(Frame {
-                kind: FrameKind::Usage,
-                data: self.envelope(&json!([]), asked).to_string(),
-            });
+            frames.push(Frame { kind: FrameKind::Usage, data: self.envelope(&json!([]), asked).to_string() });
         }
         frames
     }

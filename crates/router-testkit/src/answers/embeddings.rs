@@ -21,11 +21,8 @@ pub(super) fn answer(body: &Value, voice: &Voice, shape: &Shape) -> Result<Value
             "Missing required parameter: 'input'.",
         ));
     }
-    let dimensions = body
-        .get("dimensions")
-        .and_then(Value::as_u64)
-        .unwrap_or(DEFAULT_DIMENSIONS)
-        .clamp(1, MAX_DIMENSIONS);
+    let dimensions =
+        body.get("dimensions").and_then(Value::as_u64).unwrap_or(DEFAULT_DIMENSIONS).clamp(1, MAX_DIMENSIONS);
     let base64 = body.get("encoding_format").and_then(Value::as_str) == Some("base64");
     let data: Vec<Value> = inputs
         .iter()
@@ -80,20 +77,12 @@ fn vector(input: &str, dimensions: u64) -> Vec<f32> {
             (state >> 40) as f32 / 8_388_608.0 - 1.0
         })
         .collect();
-    let length = raw
-        .iter()
-        .map(|value| value * value)
-        .sum::<f32>()
-        .sqrt()
-        .max(f32::MIN_POSITIVE);
+    let length = raw.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
     raw.into_iter().map(|value| value / length).collect()
 }
 
 /// Little-endian 32-bit floats in base64, as OpenAI sends them.
 fn encoded(vector: &[f32]) -> Value {
-    let bytes: Vec<u8> = vector
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect();
+    let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
     json!(STANDARD.encode(bytes))
 }

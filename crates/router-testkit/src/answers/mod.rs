@@ -70,9 +70,7 @@ impl Default for Voice {
     fn default() -> Self {
         Self {
             greeting: "Simulated answer to: ".to_owned(),
-            models: ["gpt-4o-mini", "gpt-4o", "text-embedding-3-small"]
-                .map(str::to_owned)
-                .to_vec(),
+            models: ["gpt-4o-mini", "gpt-4o", "text-embedding-3-small"].map(str::to_owned).to_vec(),
             strict_models: false,
             created: 1_790_000_000,
         }
@@ -149,19 +147,13 @@ impl Refusal {
     /// 400 `invalid_request_error`.
     #[must_use]
     pub fn invalid(code: &str, param: Option<&str>, message: &str) -> Self {
-        Self {
-            status: 400,
-            body: error_body("invalid_request_error", Some(code), param, message),
-        }
+        Self { status: 400, body: error_body("invalid_request_error", Some(code), param, message) }
     }
 
     /// 404 for a path or model that does not exist.
     #[must_use]
     pub fn not_found(code: &str, message: &str) -> Self {
-        Self {
-            status: 404,
-            body: error_body("invalid_request_error", Some(code), None, message),
-        }
+        Self { status: 404, body: error_body("invalid_request_error", Some(code), None, message) }
     }
 }
 
@@ -175,25 +167,14 @@ pub fn error_body(kind: &str, code: Option<&str>, param: Option<&str>, message: 
 ///
 /// # Errors
 /// A [`Refusal`] for what a provider would refuse: missing fields, an unknown model, an unknown path.
-pub fn whole(
-    endpoint: Endpoint,
-    path: &str,
-    body: &Value,
-    voice: &Voice,
-    shape: &Shape,
-) -> Result<Value, Refusal> {
+pub fn whole(endpoint: Endpoint, path: &str, body: &Value, voice: &Voice, shape: &Shape) -> Result<Value, Refusal> {
     match endpoint {
         Endpoint::Chat => chat::compose(body, voice, shape).map(|answer| answer.whole()),
-        Endpoint::Completions => {
-            completions::compose(body, voice, shape).map(|answer| answer.whole())
-        }
+        Endpoint::Completions => completions::compose(body, voice, shape).map(|answer| answer.whole()),
         Endpoint::Embeddings => embeddings::answer(body, voice, shape),
         Endpoint::Models => Ok(models::list(voice)),
         Endpoint::Model => models::one(path, voice),
-        Endpoint::Unknown => Err(Refusal::not_found(
-            "unknown_url",
-            &format!("Unknown request URL: {path}"),
-        )),
+        Endpoint::Unknown => Err(Refusal::not_found("unknown_url", &format!("Unknown request URL: {path}"))),
     }
 }
 
@@ -210,39 +191,25 @@ pub fn frames(
 ) -> Result<Vec<Frame>, Refusal> {
     match endpoint {
         Endpoint::Chat => chat::compose(body, voice, shape).map(|answer| answer.frames()),
-        Endpoint::Completions => {
-            completions::compose(body, voice, shape).map(|answer| answer.frames())
-        }
-        _ => Err(Refusal::not_found(
-            "unknown_url",
-            &format!("No stream at {path}"),
-        )),
+        Endpoint::Completions => completions::compose(body, voice, shape).map(|answer| answer.frames()),
+        _ => Err(Refusal::not_found("unknown_url", &format!("No stream at {path}"))),
     }
 }
 
 /// The requested model, checked.
 fn model_of(body: &Value, voice: &Voice) -> Result<String, Refusal> {
     let model = body.get("model").and_then(Value::as_str).ok_or_else(|| {
-        Refusal::invalid(
-            "missing_required_parameter",
-            Some("model"),
-            "you must provide a model parameter",
-        )
+        Refusal::invalid("missing_required_parameter", Some("model"), "you must provide a model parameter")
     })?;
     if voice.strict_models && !voice.models.iter().any(|known| known == model) {
-        return Err(Refusal::not_found(
-            "model_not_found",
-            &format!("The model `{model}` does not exist"),
-        ));
+        return Err(Refusal::not_found("model_not_found", &format!("The model `{model}` does not exist")));
     }
     Ok(model.to_owned())
 }
 
 /// Whether the request asks that usage be streamed.
 fn wants_usage(body: &Value) -> bool {
-    body.pointer("/stream_options/include_usage")
-        .and_then(Value::as_bool)
-        .unwrap_or(false)
+    body.pointer("/stream_options/include_usage").and_then(Value::as_bool).unwrap_or(false)
 }
 
 /// An id made from the request, the same each time (FNV-1a, 64 bit).
@@ -252,7 +219,5 @@ fn id_of(prefix: &str, body: &Value) -> String {
 
 /// FNV-1a, 64 bit.
 fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -18,17 +18,12 @@ fn at(schema: &Value, root: &Value, name: &str, depth: usize) -> Value {
     if depth > MAX_DEPTH {
         return Value::Null;
     }
-    if let Some(target) = schema
-        .get("$ref")
-        .and_then(Value::as_str)
-        .and_then(|path| root.pointer(path.trim_start_matches('#')))
+    if let Some(target) =
+        schema.get("$ref").and_then(Value::as_str).and_then(|path| root.pointer(path.trim_start_matches('#')))
     {
         return at(target, root, name, depth + 1);
     }
-    if let Some(fixed) = ["const", "default"]
-        .iter()
-        .find_map(|field| schema.get(*field))
-    {
+    if let Some(fixed) = ["const", "default"].iter().find_map(|field| schema.get(*field)) {
         return fixed.clone();
     }
     if let Some(first) = list(schema, "enum").first() {
@@ -36,10 +31,7 @@ fn at(schema: &Value, root: &Value, name: &str, depth: usize) -> Value {
     }
     for field in ["anyOf", "oneOf"] {
         let options = list(schema, field);
-        let plain = options
-            .iter()
-            .find(|option| option.get("type") != Some(&json!("null")))
-            .or(options.first());
+        let plain = options.iter().find(|option| option.get("type") != Some(&json!("null"))).or(options.first());
         if let Some(option) = plain {
             return at(option, root, name, depth + 1);
         }
@@ -59,11 +51,9 @@ fn at(schema: &Value, root: &Value, name: &str, depth: usize) -> Value {
 fn kind(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(kind)) => kind,
-        Some(Value::Array(kinds)) => kinds
-            .iter()
-            .filter_map(Value::as_str)
-            .find(|kind| *kind != "null")
-            .unwrap_or("null"),
+        Some(Value::Array(kinds)) => {
+            kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or("null")
+        }
         _ if schema.get("properties").is_some() || schema.get("allOf").is_some() => "object",
         _ if schema.get("items").is_some() => "array",
         _ => "string",
@@ -89,31 +79,16 @@ fn object(schema: &Value, root: &Value, depth: usize) -> Value {
 }
 
 fn array(schema: &Value, root: &Value, name: &str, depth: usize) -> Value {
-    let least = schema
-        .get("minItems")
-        .and_then(Value::as_u64)
-        .unwrap_or(0)
-        .min(16);
-    let count = if depth < OPTIONAL_DEPTH {
-        least.max(1)
-    } else {
-        least
-    };
-    let items = schema
-        .get("items")
-        .cloned()
-        .unwrap_or_else(|| json!({"type": "string"}));
-    (0..count)
-        .map(|_| at(&items, root, name, depth + 1))
-        .collect()
+    let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0).min(16);
+    let count = if depth < OPTIONAL_DEPTH { least.max(1) } else { least };
+    let items = schema.get("items").cloned().unwrap_or_else(|| json!({"type": "string"}));
+    (0..count).map(|_| at(&items, root, name, depth + 1)).collect()
 }
 
 /// The smallest number allowed, at least 1 where bounds allow it.
 fn lowest(schema: &Value) -> f64 {
     let bound = |field: &str| schema.get(field).and_then(Value::as_f64);
-    let least = bound("minimum")
-        .or_else(|| bound("exclusiveMinimum").map(|edge| edge + 1.0))
-        .unwrap_or(1.0);
+    let least = bound("minimum").or_else(|| bound("exclusiveMinimum").map(|edge| edge + 1.0)).unwrap_or(1.0);
     bound("maximum").map_or(least, |most| least.min(most))
 }
 
@@ -127,30 +102,14 @@ fn string(schema: &Value, name: &str) -> String {
         Some("uuid") => "00000000-0000-4000-8000-000000000000".to_owned(),
         _ => format!("simulated {name}"),
     };
-    let limit = |field: &str| {
-        schema
-            .get(field)
-            .and_then(Value::as_u64)
-            .and_then(|value| usize::try_from(value).ok())
-    };
+    let limit = |field: &str| schema.get(field).and_then(Value::as_u64).and_then(|value| usize::try_from(value).ok());
     let least = limit("minLength").unwrap_or(0).min(4096);
-    let padded = if text.chars().count() < least {
-        format!("{text:x<least$}")
-    } else {
-        text
-    };
-    padded
-        .chars()
-        .take(limit("maxLength").unwrap_or(usize::MAX))
-        .collect()
+    let padded = if text.chars().count() < least { format!("{text:x<least$}") } else { text };
+    padded.chars().take(limit("maxLength").unwrap_or(usize::MAX)).collect()
 }
 
 fn list<'s>(schema: &'s Value, field: &str) -> &'s [Value] {
-    schema
-        .get(field)
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default()
+    schema.get(field).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -164,18 +123,9 @@ mod tests {
             (json!({"type": ["null", "integer"], "minimum": 3}), json!(3)),
             (json!({"type": "number", "maximum": 0.5}), json!(0.5)),
             (json!({"enum": ["b", "a"]}), json!("b")),
-            (
-                json!({"anyOf": [{"type": "null"}, {"type": "boolean"}]}),
-                json!(true),
-            ),
-            (
-                json!({"type": "string", "minLength": 20}),
-                json!("simulated valuexxxxx"),
-            ),
-            (
-                json!({"type": "array", "items": {"const": 7}, "minItems": 2}),
-                json!([7, 7]),
-            ),
+            (json!({"anyOf": [{"type": "null"}, {"type": "boolean"}]}), json!(true)),
+            (json!({"type": "string", "minLength": 20}), json!("simulated valuexxxxx")),
+            (json!({"type": "array", "items": {"const": 7}, "minItems": 2}), json!([7, 7])),
             (
                 json!({"type": "object", "properties": {"who": {"$ref": "#/$defs/p"}}, "$defs": {"p": {"type": "object", "properties": {"mail": {"type": "string", "format": "email"}}}}}),
                 json!({"who": {"mail": "simulated@example.com"}}),

@@ -8,10 +8,7 @@ pub(super) fn content_text(message: &Value) -> String {
     match message.get("content") {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(parts)) => {
-            let texts: Vec<&str> = parts
-                .iter()
-                .filter_map(|part| part.get("text").and_then(Value::as_str))
-                .collect();
+            let texts: Vec<&str> = parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect();
             texts.join(" ")
         }
         _ => String::new(),
@@ -20,19 +17,12 @@ pub(super) fn content_text(message: &Value) -> String {
 
 /// The role of a message, empty if it has none.
 pub(super) fn role(message: &Value) -> &str {
-    message
-        .get("role")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    message.get("role").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The text of the last user message, empty if there is none.
 pub(super) fn last_user_text(messages: &[Value]) -> String {
-    messages
-        .iter()
-        .rfind(|message| role(message) == "user")
-        .map(content_text)
-        .unwrap_or_default()
+    messages.iter().rfind(|message| role(message) == "user").map(content_text).unwrap_or_default()
 }
 
 /// Applies `stop` and the token limit; returns the text and the finish reason (`stop` or `length`).
@@ -45,9 +35,7 @@ pub(super) fn limited(text: String, body: &Value) -> (String, &'static str) {
     }
     match token_limit(body) {
         Some(limit) if tokens_of(&text) > limit => {
-            let characters = usize::try_from(limit)
-                .unwrap_or(usize::MAX)
-                .saturating_mul(4);
+            let characters = usize::try_from(limit).unwrap_or(usize::MAX).saturating_mul(4);
             (text.chars().take(characters).collect(), "length")
         }
         _ => (text, "stop"),
@@ -56,41 +44,29 @@ pub(super) fn limited(text: String, body: &Value) -> (String, &'static str) {
 
 /// `max_completion_tokens`, else `max_tokens`.
 fn token_limit(body: &Value) -> Option<u64> {
-    ["max_completion_tokens", "max_tokens"]
-        .iter()
-        .find_map(|field| body.get(*field).and_then(Value::as_u64))
+    ["max_completion_tokens", "max_tokens"].iter().find_map(|field| body.get(*field).and_then(Value::as_u64))
 }
 
 fn stops(body: &Value) -> Vec<String> {
     match body.get("stop") {
         Some(Value::String(stop)) if !stop.is_empty() => vec![stop.clone()],
-        Some(Value::Array(list)) => list
-            .iter()
-            .filter_map(Value::as_str)
-            .filter(|stop| !stop.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        Some(Value::Array(list)) => {
+            list.iter().filter_map(Value::as_str).filter(|stop| !stop.is_empty()).map(str::to_owned).collect()
+        }
         _ => Vec::new(),
     }
 }
 
 /// The number of choices asked for: `n`, 1 to 128.
 pub(super) fn choice_count(body: &Value) -> usize {
-    let count = body
-        .get("n")
-        .and_then(Value::as_u64)
-        .unwrap_or(1)
-        .clamp(1, 128);
+    let count = body.get("n").and_then(Value::as_u64).unwrap_or(1).clamp(1, 128);
     usize::try_from(count).unwrap_or(1)
 }
 
 /// Cuts a text into stream pieces: words with the blank after them, or exactly `count` pieces of nearly equal length.
 pub(super) fn pieces(text: &str, count: Option<usize>) -> Vec<String> {
     match count {
-        None => text
-            .split_inclusive(char::is_whitespace)
-            .map(str::to_owned)
-            .collect(),
+        None => text.split_inclusive(char::is_whitespace).map(str::to_owned).collect(),
         Some(count) => {
             let characters: Vec<char> = text.chars().collect();
             let total = characters.len();
@@ -117,23 +93,11 @@ mod tests {
             (json!({"stop": "two"}), "one ", "stop"),
             (json!({"stop": ["x", " three"]}), "one two", "stop"),
             (json!({"max_tokens": 2}), "one two ", "length"),
-            (
-                json!({"max_tokens": 1, "max_completion_tokens": 2}),
-                "one two ",
-                "length",
-            ),
-            (
-                json!({"max_tokens": 4, "stop": null}),
-                "one two three",
-                "stop",
-            ),
+            (json!({"max_tokens": 1, "max_completion_tokens": 2}), "one two ", "length"),
+            (json!({"max_tokens": 4, "stop": null}), "one two three", "stop"),
         ];
         for (body, text, finish) in table {
-            assert_eq!(
-                limited("one two three".to_owned(), &body),
-                (text.to_owned(), finish),
-                "{body}"
-            );
+            assert_eq!(limited("one two three".to_owned(), &body), (text.to_owned(), finish), "{body}");
         }
     }
 
@@ -142,10 +106,7 @@ mod tests {
         for count in [None, Some(1), Some(3), Some(7), Some(50)] {
             let cut = pieces("größere Wörter, 中文 too", count);
             assert_eq!(cut.concat(), "größere Wörter, 中文 too");
-            assert!(
-                count.is_none_or(|count| cut.len() == count),
-                "{count:?}: {cut:?}"
-            );
+            assert!(count.is_none_or(|count| cut.len() == count), "{count:?}: {cut:?}");
         }
     }
 }

@@ -33,20 +33,11 @@ pub fn tokens_of(text: &str) -> u64 {
 
 /// Prompt tokens of a chat request.
 pub(super) fn chat_prompt(body: &Value) -> u64 {
-    let messages = body
-        .get("messages")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let messages = body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let messages: u64 = messages.iter().map(message_tokens).sum();
-    let definitions = ["tools", "response_format"]
-        .iter()
-        .filter_map(|field| body.get(*field))
-        .filter(|value| !value.is_null());
-    messages
-        + definitions
-            .map(|value| tokens_of(&value.to_string()))
-            .sum::<u64>()
+    let definitions =
+        ["tools", "response_format"].iter().filter_map(|field| body.get(*field)).filter(|value| !value.is_null());
+    messages + definitions.map(|value| tokens_of(&value.to_string())).sum::<u64>()
 }
 
 fn message_tokens(message: &Value) -> u64 {
@@ -55,10 +46,8 @@ fn message_tokens(message: &Value) -> u64 {
         Some(Value::Array(parts)) => parts.iter().map(part_tokens).sum(),
         _ => 0,
     };
-    let calls = message
-        .get("tool_calls")
-        .filter(|calls| !calls.is_null())
-        .map_or(0, |calls| tokens_of(&calls.to_string()));
+    let calls =
+        message.get("tool_calls").filter(|calls| !calls.is_null()).map_or(0, |calls| tokens_of(&calls.to_string()));
     4 + content + calls
 }
 

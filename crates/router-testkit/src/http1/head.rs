@@ -21,10 +21,7 @@ impl Head {
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
             .collect();
-        Self {
-            first_line,
-            headers,
-        }
+        Self { first_line, headers }
     }
 
     /// The first value of a header; names compare without case.
@@ -36,40 +33,27 @@ impl Head {
     /// The status of a response head, or 0 if the first line is none.
     #[must_use]
     pub fn status(&self) -> u16 {
-        self.first_line
-            .split(' ')
-            .nth(1)
-            .and_then(|code| code.parse().ok())
-            .unwrap_or(0)
+        self.first_line.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0)
     }
 
     /// Method and target of a request head; empty strings if the first line has none.
     #[must_use]
     pub fn method_and_target(&self) -> (&str, &str) {
         let mut words = self.first_line.split(' ');
-        (
-            words.next().unwrap_or_default(),
-            words.next().unwrap_or_default(),
-        )
+        (words.next().unwrap_or_default(), words.next().unwrap_or_default())
     }
 }
 
 /// The first value of the header `name` (any case) in a list of headers.
 #[must_use]
 pub(crate) fn find_header<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
-    headers
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// The length of a complete head at the start of `bytes`, blank line included.
 #[must_use]
 pub(crate) fn head_length(bytes: &[u8]) -> Option<usize> {
-    bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .map(|at| at + 4)
+    bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
 }
 
 /// The usual words after a status code; providers use codes that no registry knows, so the default is neutral.
@@ -100,8 +84,7 @@ mod tests {
 
     #[test]
     fn a_head_is_read_with_its_case_and_order() {
-        let bytes =
-            b"POST /v1/x?a=b HTTP/1.1\r\nHost: h\r\nX-Two:  two \r\nx-two: three\r\n\r\nrest";
+        let bytes = b"POST /v1/x?a=b HTTP/1.1\r\nHost: h\r\nX-Two:  two \r\nx-two: three\r\n\r\nrest";
         let length = head_length(bytes).unwrap();
         assert_eq!(&bytes[length..], b"rest");
         let head = Head::parse(&bytes[..length]);

@@ -63,10 +63,7 @@ impl Link {
     pub fn new(stream: TcpStream) -> Self {
         // A socket that refuses the option still works, only later.
         drop(stream.set_nodelay(true));
-        Self {
-            stream,
-            inbox: BytesMut::new(),
-        }
+        Self { stream, inbox: BytesMut::new() }
     }
 
     /// Opens a connection.
@@ -90,11 +87,7 @@ impl Link {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "head too large"));
             }
             if self.fill().await? == 0 {
-                return if self.inbox.is_empty() {
-                    Ok(None)
-                } else {
-                    Err(io::ErrorKind::UnexpectedEof.into())
-                };
+                return if self.inbox.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
         }
     }
@@ -123,14 +116,8 @@ impl Link {
     ///
     /// # Errors
     /// `InvalidData` for broken framing.
-    pub fn decode(
-        &mut self,
-        decoder: &mut BodyDecoder,
-        payload: &mut BytesMut,
-    ) -> io::Result<bool> {
-        decoder
-            .decode(&mut self.inbox, payload)
-            .map_err(|bad| io::Error::new(io::ErrorKind::InvalidData, bad))
+    pub fn decode(&mut self, decoder: &mut BodyDecoder, payload: &mut BytesMut) -> io::Result<bool> {
+        decoder.decode(&mut self.inbox, payload).map_err(|bad| io::Error::new(io::ErrorKind::InvalidData, bad))
     }
 
     /// Waits for more bytes and puts them into the inbox; 0: the peer closed.
@@ -185,22 +172,13 @@ impl Link {
     pub async fn exchange(&mut self, request: &[u8]) -> io::Result<Response> {
         self.send(request).await?;
         loop {
-            let bytes = self
-                .read_head()
-                .await?
-                .ok_or(io::ErrorKind::UnexpectedEof)?;
+            let bytes = self.read_head().await?.ok_or(io::ErrorKind::UnexpectedEof)?;
             let head = Head::parse(&bytes);
             if (100..200).contains(&head.status()) {
                 continue;
             }
-            let (body, complete) = self
-                .read_body(Framing::of_head(&bytes, Framing::UntilClose))
-                .await?;
-            return Ok(Response {
-                head,
-                body,
-                complete,
-            });
+            let (body, complete) = self.read_body(Framing::of_head(&bytes, Framing::UntilClose)).await?;
+            return Ok(Response { head, body, complete });
         }
     }
 }

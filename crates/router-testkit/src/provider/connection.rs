@@ -24,9 +24,7 @@ pub(super) async fn serve(link: Link, shared: Arc<Shared>, mut stopped: watch::R
 
 async fn converse(mut link: Link, shared: &Shared, connection: u64) -> io::Result<()> {
     while let Some((head, body)) = read_request(&mut link).await? {
-        let (received, ticket) = shared
-            .recorder
-            .request(|sequence| received(sequence, connection, head, body));
+        let (received, ticket) = shared.recorder.request(|sequence| received(sequence, connection, head, body));
         let plan = planned(shared, &received);
         let end = carry_out(&mut link, plan).await?;
         if end == End::Hang {
@@ -51,51 +49,27 @@ async fn read_request(link: &mut Link) -> io::Result<Option<(Head, bytes::Bytes)
         return Ok(None);
     };
     let head = Head::parse(&bytes);
-    if head
-        .header("expect")
-        .is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
-    {
+    if head.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
         link.send(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
     }
-    let (body, complete) = link
-        .read_body(Framing::of_head(&bytes, Framing::Length(0)))
-        .await?;
-    if complete {
-        Ok(Some((head, body)))
-    } else {
-        Err(io::ErrorKind::UnexpectedEof.into())
-    }
+    let (body, complete) = link.read_body(Framing::of_head(&bytes, Framing::Length(0))).await?;
+    if complete { Ok(Some((head, body))) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 fn received(sequence: u64, connection: u64, head: Head, body: bytes::Bytes) -> Received {
     let (method, target) = head.method_and_target();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
-    Received {
-        sequence,
-        connection,
-        at: Instant::now(),
-        method,
-        path,
-        query,
-        head,
-        body,
-    }
+    Received { sequence, connection, at: Instant::now(), method, path, query, head, body }
 }
 
 /// The plan for a request: a refusal for a wrong key, else what the rules say.
 fn planned(shared: &Shared, received: &Received) -> Plan {
     let script = {
         let mut setup = shared.setup();
-        let welcome = setup.keys.is_empty()
-            || received
-                .bearer()
-                .is_some_and(|key| setup.keys.iter().any(|known| known == key));
-        if welcome {
-            setup.rules.choose(received).unwrap_or_default()
-        } else {
-            Arc::new(wrong_key())
-        }
+        let welcome =
+            setup.keys.is_empty() || received.bearer().is_some_and(|key| setup.keys.iter().any(|known| known == key));
+        if welcome { setup.rules.choose(received).unwrap_or_default() } else { Arc::new(wrong_key()) }
     };
     plan(&script, &Ask::new(received), &shared.voice)
 }
@@ -103,12 +77,7 @@ fn planned(shared: &Shared, received: &Received) -> Plan {
 fn wrong_key() -> Script {
     Script::json(
         401,
-        &error_body(
-            "invalid_request_error",
-            Some("invalid_api_key"),
-            None,
-            "Incorrect API key provided.",
-        ),
+        &error_body("invalid_request_error", Some("invalid_api_key"), None, "Incorrect API key provided."),
     )
 }
 

@@ -17,11 +17,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Binds a non-blocking listener with a long backlog.
 pub(super) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -30,11 +26,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 /// Accepts until stopped; each connection is a task that ends with the provider too.
-pub(super) async fn accept(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    mut stopped: watch::Receiver<bool>,
-) {
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -43,11 +35,7 @@ pub(super) async fn accept(
         };
         match accepted {
             Ok((stream, _)) => {
-                tokio::spawn(connection::serve(
-                    Link::new(stream),
-                    Arc::clone(&shared),
-                    stopped.clone(),
-                ));
+                tokio::spawn(connection::serve(Link::new(stream), Arc::clone(&shared), stopped.clone()));
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
@@ -64,19 +52,15 @@ pub(super) fn on_threads(
     for number in 0..threads {
         let listener = listener.try_clone()?;
         let (shared, stopped) = (Arc::clone(shared), stopped.clone());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        std::thread::Builder::new()
-            .name(format!("simulated-provider-{number}"))
-            .spawn(move || {
-                runtime.block_on(async move {
-                    // The listener was made by `bind`, so registering it cannot fail short of a broken reactor.
-                    if let Ok(listener) = TcpListener::from_std(listener) {
-                        accept(listener, shared, stopped).await;
-                    }
-                });
-            })?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new().name(format!("simulated-provider-{number}")).spawn(move || {
+            runtime.block_on(async move {
+                // The listener was made by `bind`, so registering it cannot fail short of a broken reactor.
+                if let Ok(listener) = TcpListener::from_std(listener) {
+                    accept(listener, shared, stopped).await;
+                }
+            });
+        })?;
     }
     Ok(())
 }

@@ -101,11 +101,7 @@ impl Builder {
         } else {
             listen::on_threads(self.threads, &listener, &shared, &stopped)?;
         }
-        Ok(SimProvider {
-            shared,
-            address,
-            stop,
-        })
+        Ok(SimProvider { shared, address, stop })
     }
 }
 
@@ -125,15 +121,9 @@ impl SimProvider {
     ///
     /// # Panics
     /// When no port is free. Code that ships uses [`SimProvider::builder`].
-    #[expect(
-        clippy::expect_used,
-        reason = "for tests, where a missing port should end the test"
-    )]
+    #[expect(clippy::expect_used, reason = "for tests, where a missing port should end the test")]
     pub async fn start() -> Self {
-        Self::builder()
-            .start()
-            .await
-            .expect("a free port on 127.0.0.1")
+        Self::builder().start().await.expect("a free port on 127.0.0.1")
     }
 
     /// The address that it listens on.
@@ -221,18 +211,12 @@ impl SimProvider {
 
     /// In the middle of a test: from now on, calls for a model.
     pub fn set_model(&self, model: &str, script: Script) {
-        self.shared
-            .setup()
-            .rules
-            .set(Matcher::Model(model.to_owned()), script);
+        self.shared.setup().rules.set(Matcher::Model(model.to_owned()), script);
     }
 
     /// In the middle of a test: from now on, calls with a bearer key.
     pub fn set_key(&self, key: &str, script: Script) {
-        self.shared
-            .setup()
-            .rules
-            .set(Matcher::Key(key.to_owned()), script);
+        self.shared.setup().rules.set(Matcher::Key(key.to_owned()), script);
     }
 
     /// In the middle of a test: the keys that are accepted; none: every key.

@@ -59,16 +59,8 @@ impl Rules {
     /// Sets a rule; one with the same matcher is replaced.
     pub(super) fn set(&mut self, matcher: Matcher, script: Script) {
         self.list.retain(|(known, _)| *known != matcher);
-        let sequence = Sequence {
-            scripts: vec![Arc::new(script)],
-            next: 0,
-            cycle: false,
-        };
-        let place = if matcher == Matcher::Any {
-            0
-        } else {
-            self.list.len()
-        };
+        let sequence = Sequence { scripts: vec![Arc::new(script)], next: 0, cycle: false };
+        let place = if matcher == Matcher::Any { 0 } else { self.list.len() };
         self.list.insert(place, (matcher.clone(), sequence));
         self.named_last = Some(matcher);
     }
@@ -96,18 +88,12 @@ impl Rules {
             return None;
         }
         let model = request.model();
-        let (_, sequence) = self
-            .list
-            .iter_mut()
-            .rfind(|(matcher, _)| matcher.holds(request, &model))?;
+        let (_, sequence) = self.list.iter_mut().rfind(|(matcher, _)| matcher.holds(request, &model))?;
         sequence.take()
     }
 
     fn last_named(&mut self) -> Option<&mut Sequence> {
         let named = self.named_last.as_ref()?;
-        self.list
-            .iter_mut()
-            .find(|(matcher, _)| matcher == named)
-            .map(|(_, sequence)| sequence)
+        self.list.iter_mut().find(|(matcher, _)| matcher == named).map(|(_, sequence)| sequence)
     }
 }
