@@ -1,0 +1,363 @@
+//! The last step: decoded entries become what the program runs on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use router_core::catalog::spec::{CatalogSpec, ClientKeySpec, GroupSpec, KeyLimits, Role, RouterBudgets};
+use sha2::{Digest, Sha256};
+
+use super::channels::{self, Channel, Workshop};
+use super::decode::Faults;
+use super::node::{Node, Path, Value};
+use super::objects::{ClientKeyEntry, PricingPolicies, RoleEntry};
+use super::problem::{Level, Notice};
+use super::providers::{self, Provider};
+use super::secret::{Secret, hex};
+use super::sources::SourceFile;
+use super::suggest::nearest;
+use super::system::System;
+use super::{Objects, Overrides, check, environment, groups, presets, words};
+
+/// A valid configuration.
+#[derive(Clone)]
+pub struct Loaded {
+    /// Every setting of the program.
+    pub system: System,
+    /// Every provider by name, built in or configured.
+    pub providers: BTreeMap<String, Provider>,
+    /// Every channel, in the order of files, then environment, then simulation.
+    pub channels: Vec<Channel>,
+    /// Every group, configured and built in.
+    pub groups: Vec<GroupSpec>,
+    /// The client keys of the files.
+    pub keys: Vec<ClientKeySpec>,
+    /// Multipliers of the effective price.
+    pub pricing_policies: PricingPolicies,
+    /// What its author should hear.
+    pub notices: Vec<Notice>,
+    /// SHA-256 over the canonical content, in hexadecimal. Secrets count through their digests.
+    pub hash: String,
+    /// The canonical content as JSON, secrets as digests: what a snapshot row keeps.
+    pub canonical: String,
+    /// The files it was read from.
+    pub files: Vec<PathBuf>,
+    /// Digest of the files' contents; compare with [`super::content_digest`] to see a change.
+    pub content_digest: String,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("hash", &self.hash)
+            .field("channels", &self.channels.len())
+            .field("groups", &self.groups.len())
+            .field("files", &self.files)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Loaded {
+    /// The catalogue for the core. `extra_keys` are the client keys that the admin API made.
+    #[must_use]
+    pub fn catalog_spec(&self, version: u64, extra_keys: Vec<ClientKeySpec>) -> CatalogSpec {
+        let budgets = &self.system.budgets;
+        CatalogSpec {
+            version,
+            hash: self.hash.clone(),
+            channels: self.channels.iter().map(|channel| channel.spec.clone()).collect(),
+            groups: self.groups.clone(),
+            keys: self.keys.iter().cloned().chain(extra_keys).collect(),
+            budgets: RouterBudgets {
+                daily: budgets.daily.map(|usd| usd.0),
+                monthly: budgets.monthly.map(|usd| usd.0),
+                timezone: budgets.timezone.0.clone(),
+                default_max_output_tokens: budgets.default_max_output_tokens,
+                unknown_price: budgets.unknown_price.to_core(),
+            },
+        }
+    }
+
+    /// Every provider key: id (`CHANNEL/NAME`) and secret.
+    pub fn secrets(&self) -> impl Iterator<Item = (&Arc<str>, &Secret)> {
+        self.channels.iter().flat_map(|channel| channel.secrets.iter().map(|(id, secret)| (id, secret)))
+    }
+
+    /// Whether a real channel exists, which the program has to remember (see [`Overrides`]).
+    #[must_use]
+    pub fn has_real_channel(&self) -> bool {
+        self.channels.iter().any(is_real)
+    }
+}
+
+fn is_real(channel: &Channel) -> bool {
+    &*channel.spec.kind != "demo"
+}
+
+/// What everything is built from.
+pub(super) struct Inputs<'a> {
+    pub(super) tree: &'a Node,
+    pub(super) system: System,
+    pub(super) objects: Objects,
+    pub(super) env: &'a BTreeMap<String, String>,
+    pub(super) overrides: &'a Overrides,
+    pub(super) files: &'a [SourceFile],
+}
+
+/// Builds and checks everything; what is built is used only if no fault was noted.
+pub(super) fn build(inputs: Inputs<'_>, faults: &mut Faults) -> Loaded {
+    let Inputs { tree, system, objects, env, overrides, files } = inputs;
+    check::system(&system, tree, faults);
+    let mut notices = Vec::new();
+    let providers = providers::resolve(&objects.providers, tree, &system, faults);
+    let channels = all_channels(
+        &Parts { tree, system: &system, objects: &objects, env, overrides, providers: &providers },
+        faults,
+        &mut notices,
+    );
+    let known = provider_words(&providers);
+    check::policies(&objects.pricing_policies, tree, &known, faults);
+    let demo = overrides.demo.is_some();
+    let only_demo = demo && !overrides.real_channel_ever_existed && !channels.iter().any(is_real);
+    let world = groups::World { tree, channels: &channels, providers: &known, demo, only_demo };
+    // A dropped item moves the places of those behind it: judging references then would mislead.
+    let references = !faults.1;
+    let mut unheard = Faults::default();
+    let heard = if references { &mut *faults } else { &mut unheard };
+    let groups = groups::all(&objects.model_groups, &world, heard, &mut notices);
+    let keys = client_keys(&objects.keys, &groups, &channels, &system, tree, heard, &mut notices);
+    let canonical = canonical(&system, &objects, &channels, &groups);
+    Loaded {
+        hash: hex(&Sha256::digest(canonical.as_bytes())),
+        canonical,
+        content_digest: super::digest(files),
+        files: files.iter().map(|file| PathBuf::from(&file.name)).collect(),
+        pricing_policies: objects.pricing_policies,
+        system,
+        providers,
+        channels,
+        groups,
+        keys,
+        notices,
+    }
+}
+
+/// What channels are made of.
+struct Parts<'a> {
+    tree: &'a Node,
+    system: &'a System,
+    objects: &'a Objects,
+    env: &'a BTreeMap<String, String>,
+    overrides: &'a Overrides,
+    providers: &'a BTreeMap<String, Provider>,
+}
+
+fn all_channels(parts: &Parts<'_>, faults: &mut Faults, notices: &mut Vec<Notice>) -> Vec<Channel> {
+    let Parts { tree, system, providers, .. } = *parts;
+    let mut unheard = Faults::default();
+    let heard = if faults.1 { &mut unheard } else { &mut *faults };
+    let mut shop = Workshop { tree, system, providers, faults: heard, notices };
+    let mut channels = channels::from_files(&parts.objects.channels, &mut shop);
+    clear_text_keys(tree, notices);
+    let around = environment::Surroundings { env: parts.env, providers, configured: &channels, system };
+    let found = environment::channels(&around, faults, notices);
+    channels.extend(found);
+    if let Some(base) = &parts.overrides.demo {
+        channels.extend(environment::demo(base, providers, system));
+    }
+    channels
+}
+
+/// Provider keys that stand in a file in clear.
+fn clear_text_keys(tree: &Node, notices: &mut Vec<Notice>) {
+    let Some(Value::List(channels)) = tree.get("channels").map(|node| &node.value) else { return };
+    for (index, channel) in channels.iter().enumerate() {
+        let Some(Value::List(keys)) = channel.get("api_keys").map(|node| &node.value) else { continue };
+        for (number, key) in keys.iter().enumerate() {
+            if let Value::Scalar(scalar) = &key.get("value").unwrap_or(key).value
+                && !scalar.from_environment
+            {
+                notices.push(Notice {
+                    level: Level::Warning,
+                    pos: Some(key.pos.clone()),
+                    subject: Path::root("channels").index(index).key("api_keys").index(number).to_string(),
+                    message: "a provider key in clear text; better \"${NAME}\"".to_owned(),
+                });
+            }
+        }
+    }
+}
+
+/// Names and kinds of all providers.
+fn provider_words(providers: &BTreeMap<String, Provider>) -> BTreeSet<&str> {
+    providers.keys().map(String::as_str).chain(presets::kinds()).collect()
+}
+
+#[expect(clippy::too_many_arguments, reason = "what keys are checked against")]
+fn client_keys(
+    entries: &[ClientKeyEntry],
+    groups: &[GroupSpec],
+    channels: &[Channel],
+    system: &System,
+    tree: &Node,
+    faults: &mut Faults,
+    notices: &mut Vec<Notice>,
+) -> Vec<ClientKeySpec> {
+    let names: Vec<&str> = groups.iter().map(|group| &*group.name).chain(model_names(channels)).collect();
+    let (mut seen, mut hashes) = (BTreeSet::new(), BTreeSet::new());
+    let mut keys = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let path = Path::root("keys").index(index);
+        if !seen.insert(&entry.name) {
+            faults.place(tree, &path.key("name"), format!("`{}` is the name of another key", entry.name));
+        }
+        let prefix = &system.auth.key_prefix;
+        let Some(hash) = key_hash(entry, prefix, &path, tree, faults, notices) else { continue };
+        if !hashes.insert(hash) {
+            faults.place(tree, &path, "the same key as an earlier entry");
+        }
+        for (number, pattern) in entry.groups.iter().enumerate() {
+            if !names.iter().any(|name| words::matches(pattern, name)) {
+                let at = path.key("groups").index(number);
+                let meant = nearest(pattern, names.iter().copied());
+                let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+                let message = format!("`{pattern}` fits no group and no model at present{meant}");
+                notices.push(Notice {
+                    level: Level::Warning,
+                    pos: Some(tree.place(&at)),
+                    subject: at.to_string(),
+                    message,
+                });
+            }
+        }
+        keys.push(client_key(entry, hash));
+    }
+    keys
+}
+
+fn model_names(channels: &[Channel]) -> impl Iterator<Item = &str> {
+    let models = channels.iter().flat_map(|channel| &channel.spec.models);
+    models.flat_map(|model| std::iter::once(&*model.name).chain(model.aliases.iter().map(|alias| &**alias)))
+}
+
+/// SHA-256 of the key: from its value, which has to come from the environment, or as given.
+fn key_hash(
+    entry: &ClientKeyEntry,
+    prefix: &str,
+    path: &Path,
+    tree: &Node,
+    faults: &mut Faults,
+    notices: &mut Vec<Notice>,
+) -> Option<[u8; 32]> {
+    match (&entry.value, &entry.hash) {
+        (Some(value), None) => {
+            let at = path.key("value");
+            if is_clear_text(tree, path) {
+                faults.place(tree, &at, "a client key in clear text; allowed: \"${NAME}\", or hash with its SHA-256");
+                return None;
+            }
+            if !is_client_key(value.expose()) {
+                faults.place(tree, &at, "not a key; allowed: 16 to 256 of A-Z a-z 0-9 - _ .");
+                return None;
+            }
+            if !value.expose().starts_with(prefix) {
+                let message = format!("the key does not begin with auth.key_prefix (`{prefix}`)");
+                notices.push(Notice {
+                    level: Level::Info,
+                    pos: Some(tree.place(&at)),
+                    subject: at.to_string(),
+                    message,
+                });
+            }
+            Some(value.digest())
+        }
+        (None, Some(text)) => {
+            let hash = from_hex(text.strip_prefix("sha256:").unwrap_or(text));
+            if hash.is_none() {
+                faults.place(tree, &path.key("hash"), "not a SHA-256; allowed: 64 hexadecimal digits");
+            }
+            hash
+        }
+        _ => {
+            faults.place(tree, path, "a key has either a value (\"${NAME}\") or a hash (its SHA-256)");
+            None
+        }
+    }
+}
+
+fn is_clear_text(tree: &Node, path: &Path) -> bool {
+    tree.find(&path.key("value")).is_some_and(|node| match &node.value {
+        Value::Scalar(scalar) => !scalar.from_environment,
+        _ => false,
+    })
+}
+
+/// Long enough not to be guessed, and made of what headers and URLs carry.
+fn is_client_key(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (16..=256).contains(&text.len()) && text.bytes().all(legal)
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn client_key(entry: &ClientKeyEntry, hash: [u8; 32]) -> ClientKeySpec {
+    ClientKeySpec {
+        id: format!("file:{}", entry.name).into(),
+        name: entry.name.as_str().into(),
+        hash,
+        role: match entry.role {
+            RoleEntry::User => Role::User,
+            RoleEntry::Viewer => Role::Viewer,
+            RoleEntry::Admin => Role::Admin,
+        },
+        allowed: entry.groups.clone(),
+        daily_budget: entry.daily_budget.map(|usd| usd.0),
+        monthly_budget: entry.monthly_budget.map(|usd| usd.0),
+        limits: KeyLimits {
+            requests_per_minute: entry.rate_limits.requests_per_minute,
+            tokens_per_minute: entry.rate_limits.tokens_per_minute,
+            max_in_flight: entry.rate_limits.max_in_flight,
+        },
+        ip_allow: entry.ip_allow.iter().map(ToString::to_string).collect(),
+        expires_at_ms: entry.expires_at.map(|instant| instant.0),
+        enabled: entry.enabled,
+    }
+}
+
+/// The content as one JSON text whose bytes do not depend on order of files, comments or spelling. Built-in
+/// data and channels without a file take part, since they decide as much as the files do.
+fn canonical(system: &System, objects: &Objects, channels: &[Channel], groups: &[GroupSpec]) -> String {
+    let undeclared: Vec<_> = channels
+        .iter()
+        .filter(|channel| !channel.from_file)
+        .map(|channel| {
+            let secrets: Vec<_> = channel.secrets.iter().map(|(_, secret)| secret).collect();
+            serde_json::json!({
+                "name": &*channel.spec.name,
+                "provider": &*channel.spec.provider,
+                "base_url": &*channel.spec.base_url,
+                "api_keys": secrets,
+                "models": channel.spec.models.len(),
+            })
+        })
+        .collect();
+    let built_in: Vec<&str> = groups.iter().filter(|group| group.built_in).map(|group| &*group.name).collect();
+    serde_json::json!({
+        "system": system,
+        "objects": objects,
+        "undeclared_channels": undeclared,
+        "built_in_groups": built_in,
+        "catalogue": presets::digest(),
+    })
+    .to_string()
+}
