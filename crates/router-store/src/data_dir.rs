@@ -38,17 +38,10 @@ impl DataDir {
             .open(&lock_path)
             .map_err(|error| unusable(&lock_path, "cannot be opened", error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path,
-                first_start,
-                _lock: lock,
-            }),
+            Ok(()) => Ok(Self { path, first_start, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StoreError::new(
                 StoreErrorKind::DataFolderInUse,
-                format!(
-                    "the data folder {} is in use by another instance",
-                    path.display()
-                ),
+                format!("the data folder {} is in use by another instance", path.display()),
             )),
             Err(TryLockError::Error(error)) => Err(unusable(&lock_path, "cannot be locked", error)),
         }
@@ -93,8 +86,7 @@ impl DataDir {
     /// Whether an earlier start has made this database, so that its absence is an error.
     #[must_use]
     pub fn knows_database(&self, url: &str) -> bool {
-        fs::read_to_string(self.path.join(".databases"))
-            .is_ok_and(|text| text.lines().any(|line| line == url))
+        fs::read_to_string(self.path.join(".databases")).is_ok_and(|text| text.lines().any(|line| line == url))
     }
 
     /// Notes that the database exists now. Call after the first successful migration.
@@ -128,9 +120,7 @@ pub(crate) fn create_private_dir(path: &Path) -> StoreResult<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(path)
-        .map_err(|error| unusable(path, "cannot be made", error))
+    builder.create(path).map_err(|error| unusable(path, "cannot be made", error))
 }
 
 /// Refuses a file or folder that anybody but its owner may read or write.
@@ -158,11 +148,7 @@ pub(crate) fn refuse_shared(path: &Path) -> StoreResult<()> {
 }
 
 fn unusable(path: &Path, what: &str, error: std::io::Error) -> StoreError {
-    StoreError::caused(
-        StoreErrorKind::DataFolderUnusable,
-        format!("{} {what}", path.display()),
-        error,
-    )
+    StoreError::caused(StoreErrorKind::DataFolderUnusable, format!("{} {what}", path.display()), error)
 }
 
 #[cfg(test)]
@@ -175,10 +161,7 @@ mod tests {
         let path = parent.path().join("data");
         let first = DataDir::open(&path).unwrap();
         assert!(first.is_first_start() && first.spool().is_dir() && first.logs().is_dir());
-        assert_eq!(
-            DataDir::open(&path).unwrap_err().kind(),
-            StoreErrorKind::DataFolderInUse
-        );
+        assert_eq!(DataDir::open(&path).unwrap_err().kind(), StoreErrorKind::DataFolderInUse);
         drop(first);
         assert!(!DataDir::open(&path).unwrap().is_first_start());
     }
@@ -190,10 +173,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("data");
         drop(DataDir::open(&path).unwrap());
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o700
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         let error = DataDir::open(&path).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::DataFolderUnusable);

@@ -53,11 +53,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 impl StoreError {
     /// An error without a cause below it.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: None,
-        }
+        Self { kind, message: message.into(), source: None }
     }
 
     /// An error with its cause.
@@ -66,11 +62,7 @@ impl StoreError {
         message: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: Some(source.into()),
-        }
+        Self { kind, message: message.into(), source: Some(source.into()) }
     }
 
     /// What the caller has to tell apart.
@@ -103,9 +95,7 @@ impl fmt::Debug for StoreError {
 
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 
@@ -131,10 +121,7 @@ fn database_kind(error: &dyn sqlx::error::DatabaseError) -> StoreErrorKind {
         return StoreErrorKind::Conflict;
     }
     let code = error.code().unwrap_or_default();
-    if error
-        .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
-        .is_some()
-    {
+    if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
         return match code.get(..2).unwrap_or_default() {
             "22" | "23" => StoreErrorKind::Invalid,
             // 42: our SQL or schema; 0A: not supported. Everything else (connection, resources, shutdown, read-only, serialisation) may pass.

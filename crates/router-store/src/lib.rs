@@ -8,17 +8,28 @@
 mod data_dir;
 mod db;
 mod error;
+mod query;
 mod record;
 mod secret;
+mod spool;
+mod writer;
 
 pub use data_dir::DataDir;
 pub use db::{Engine, MigrationState, MigrationStatus, Store, StoreOptions};
 pub use error::{StoreError, StoreErrorKind, StoreResult};
+pub use query::{
+    BudgetSpent, ChannelStatistics, ClientKey, ClientKeySpec, FileCatalog, FileChannel, FileChannelModel,
+    FileClientKey, FileGroup, FileGroupMember, FilePricingPolicy, FileProvider, FileProviderKey, ManagedBy,
+    Provisioned, RequestFilter, RequestPage, Role, StatisticsFilter,
+};
 pub use record::{
-    AttemptRecord, BudgetScope, LedgerEntry, RequestRecord, RequestStatus, Reservation,
-    TokenCounts, TokensSource,
+    AttemptRecord, BudgetScope, LedgerEntry, RequestRecord, RequestStatus, Reservation, TokenCounts, TokensSource,
 };
 pub use secret::{
-    CLIENT_KEY_PREFIX, MasterKey, NewClientKey, SecretPlace, SecretString, Vault,
-    client_key_digest, digests_match, hmac_sha256, is_plausible_client_key, sha256_hex,
+    CLIENT_KEY_PREFIX, MasterKey, NewClientKey, SecretPlace, SecretString, Vault, client_key_digest, digests_match,
+    hmac_sha256, is_plausible_client_key, sha256_hex,
 };
+#[cfg(any(test, feature = "faults"))]
+pub use spool::SimulatedDisk;
+pub use spool::{Durability, Recovered, Spool, SpoolGauge, SpoolOptions, SpoolRecord, Ticket};
+pub use writer::{HISTOGRAM_BOUNDS_MS, Histogram, Writer, WriterHandle, WriterOptions};

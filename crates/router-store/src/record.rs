@@ -7,9 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How a request ended. One of these per terminal row.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestStatus {
     /// The client got a whole answer.
@@ -29,14 +27,8 @@ pub enum RequestStatus {
 
 impl RequestStatus {
     /// All of them, in the order of the contract.
-    pub const ALL: [Self; 6] = [
-        Self::Completed,
-        Self::Error,
-        Self::ClientClosed,
-        Self::Timeout,
-        Self::Shutdown,
-        Self::Interrupted,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Completed, Self::Error, Self::ClientClosed, Self::Timeout, Self::Shutdown, Self::Interrupted];
 
     /// The name used in the database, the API and the metrics.
     #[must_use]
@@ -85,9 +77,7 @@ impl TokensSource {
     /// The inverse of [`Self::as_str`]; `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Reported, Self::Counted, Self::Estimated]
-            .into_iter()
-            .find(|source| source.as_str() == text)
+        [Self::Reported, Self::Counted, Self::Estimated].into_iter().find(|source| source.as_str() == text)
     }
 }
 
@@ -332,10 +322,7 @@ mod tests {
     fn names_round_trip() {
         for status in RequestStatus::ALL {
             assert_eq!(RequestStatus::parse(status.as_str()), Some(status));
-            assert_eq!(
-                serde_json::to_string(&status).unwrap(),
-                format!("\"{}\"", status.as_str())
-            );
+            assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{}\"", status.as_str()));
         }
         assert_eq!(RequestStatus::parse("Completed"), None);
         assert_eq!(TokensSource::parse("counted"), Some(TokensSource::Counted));
@@ -344,11 +331,8 @@ mod tests {
 
     #[test]
     fn an_interrupted_row_books_the_whole_reservation_in_every_scope() {
-        let scope = |kind: &str| BudgetScope {
-            scope_kind: kind.into(),
-            scope_id: "k".into(),
-            period: "2026-11".into(),
-        };
+        let scope =
+            |kind: &str| BudgetScope { scope_kind: kind.into(), scope_id: "k".into(), period: "2026-11".into() };
         let row = Reservation {
             request_id: "r".into(),
             amount_nano: 7,
@@ -356,16 +340,7 @@ mod tests {
             ..Reservation::default()
         }
         .interrupted();
-        assert_eq!(
-            (row.status, row.cost_nano, row.reserved_nano),
-            (RequestStatus::Interrupted, 7, 7)
-        );
-        assert_eq!(
-            row.ledger
-                .iter()
-                .map(|entry| entry.amount_nano)
-                .collect::<Vec<_>>(),
-            [7, 7]
-        );
+        assert_eq!((row.status, row.cost_nano, row.reserved_nano), (RequestStatus::Interrupted, 7, 7));
+        assert_eq!(row.ledger.iter().map(|entry| entry.amount_nano).collect::<Vec<_>>(), [7, 7]);
     }
 }

@@ -5,7 +5,13 @@
 //!
 //! * [`scan`]: one pass over a request body, and the splice that changes only what routing must change.
 //! * [`dialects`]: what clients speak; a registry.
+//! * [`sse`], [`relay`]: streams, passed through while a meter looks on.
+//! * [`answer`]: the same for answers that come whole.
 
+pub mod answer;
 pub mod dialects;
+pub mod relay;
 pub mod scan;
+pub mod sse;
 pub mod tokens;
+pub mod usage;

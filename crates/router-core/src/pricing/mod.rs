@@ -1,5 +1,7 @@
-//! Prices of a channel model, as facts (the *real price* of the books).
+//! Prices of a channel model, as facts (the *real price* of the books), and what a usage costs by them.
 
+mod cost;
 mod price;
 
+pub use cost::{ExactCost, Rates, cost, exact_cost, expected, upper_bound};
 pub use price::{Price, Rate, Tier};

@@ -19,12 +19,8 @@ struct Step {
     postgres: Option<&'static str>,
 }
 
-const STEPS: &[Step] = &[Step {
-    version: 1,
-    name: "core",
-    sql: include_str!("../../migrations/0001_core.sql"),
-    postgres: None,
-}];
+const STEPS: &[Step] =
+    &[Step { version: 1, name: "core", sql: include_str!("../../migrations/0001_core.sql"), postgres: None }];
 
 /// A migration and whether the database has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,10 +46,7 @@ impl MigrationStatus {
     /// How many are still to be applied.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.migrations
-            .iter()
-            .filter(|migration| !migration.applied)
-            .count()
+        self.migrations.iter().filter(|migration| !migration.applied).count()
     }
 }
 
@@ -74,9 +67,8 @@ impl Store {
                     None => None,
                 };
                 let status = self.refuse_newer().await?;
-                if let Some(path) = file
-                    .as_deref()
-                    .filter(|_| status.pending() > 0 && status.pending() < status.migrations.len())
+                if let Some(path) =
+                    file.as_deref().filter(|_| status.pending() > 0 && status.pending() < status.migrations.len())
                 {
                     let applied = status
                         .migrations
@@ -92,13 +84,8 @@ impl Store {
             Backend::Postgres(pool) => {
                 self.refuse_newer().await?;
                 let mut connection = pool.acquire().await?.detach();
-                sqlx::query("SET statement_timeout = 0")
-                    .execute(&mut connection)
-                    .await?;
-                migrator
-                    .run_direct(None, &mut connection, false)
-                    .await
-                    .map_err(migrate_error)?;
+                sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
+                migrator.run_direct(None, &mut connection, false).await.map_err(migrate_error)?;
                 sqlx::Connection::close(connection).await?;
             }
         }
@@ -108,9 +95,7 @@ impl Store {
     /// Which migrations are applied and which are pending. Changes nothing.
     pub async fn migration_status(&self) -> StoreResult<MigrationStatus> {
         let exists = match self.engine() {
-            Engine::Sqlite => {
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'"
-            }
+            Engine::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
             Engine::Postgres => {
                 "SELECT CAST(c AS TEXT) AS name FROM to_regclass('_sqlx_migrations') AS t(c) WHERE c IS NOT NULL"
             }
@@ -118,14 +103,9 @@ impl Store {
         let applied: BTreeSet<i64> = if self.rows(Sql::new(exists)).await?.is_empty() {
             BTreeSet::new()
         } else {
-            let rows = self
-                .rows(Sql::new(
-                    "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version",
-                ))
-                .await?;
-            rows.iter()
-                .map(|row| row.int("version"))
-                .collect::<StoreResult<_>>()?
+            let rows =
+                self.rows(Sql::new("SELECT version FROM _sqlx_migrations WHERE success ORDER BY version")).await?;
+            rows.iter().map(|row| row.int("version")).collect::<StoreResult<_>>()?
         };
         Ok(MigrationStatus {
             migrations: STEPS
@@ -136,10 +116,7 @@ impl Store {
                     applied: applied.contains(&step.version),
                 })
                 .collect(),
-            unknown: applied
-                .into_iter()
-                .filter(|version| STEPS.iter().all(|step| step.version != *version))
-                .collect(),
+            unknown: applied.into_iter().filter(|version| STEPS.iter().all(|step| step.version != *version)).collect(),
         })
     }
 
@@ -224,20 +201,14 @@ fn lock_path(database: &Path) -> PathBuf {
 /// Waits for the migration lock in a thread that may block; it is held until the file is dropped.
 async fn lock_file(path: PathBuf) -> StoreResult<std::fs::File> {
     let lock = move || {
-        let file = private_file_options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)?;
+        let file = private_file_options().write(true).create(true).truncate(false).open(&path)?;
         file.lock()?;
         Ok::<_, std::io::Error>(file)
     };
     tokio::task::spawn_blocking(lock)
         .await
         .map_err(|error| StoreError::caused(StoreErrorKind::Internal, "migration lock", error))?
-        .map_err(|error| {
-            StoreError::caused(StoreErrorKind::DataFolderUnusable, "migration lock", error)
-        })
+        .map_err(|error| StoreError::caused(StoreErrorKind::DataFolderUnusable, "migration lock", error))
 }
 
 /// A consistent copy beside the file, named by the last migration it holds. An older copy of the same step stays.
@@ -257,15 +228,9 @@ async fn backup(pool: &sqlx::SqlitePool, path: &Path, applied: i64) -> StoreResu
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o600)).map_err(
-            |error| {
-                StoreError::caused(
-                    StoreErrorKind::DataFolderUnusable,
-                    "backup before migration",
-                    error,
-                )
-            },
-        )?;
+        std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o600)).map_err(|error| {
+            StoreError::caused(StoreErrorKind::DataFolderUnusable, "backup before migration", error)
+        })?;
     }
     tracing::info!(backup = %copy.display(), "database backed up before migration");
     Ok(())

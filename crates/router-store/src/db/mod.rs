@@ -75,9 +75,7 @@ impl Store {
 
     /// Whether the database answers now.
     pub async fn ping(&self) -> StoreResult<()> {
-        self.rows(Sql::new("SELECT CAST(1 AS BIGINT) AS one"))
-            .await
-            .map(drop)
+        self.rows(Sql::new("SELECT CAST(1 AS BIGINT) AS one")).await.map(drop)
     }
 
     /// Closes the pools; open statements end first. Later calls fail as `Unavailable`.

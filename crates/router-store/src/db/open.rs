@@ -75,29 +75,17 @@ impl Store {
 
 async fn open_sqlite(url: &str, options: &StoreOptions) -> StoreResult<Backend> {
     let memory = url.contains(":memory:");
-    let path = PathBuf::from(
-        url.trim_start_matches("sqlite:")
-            .trim_start_matches("//")
-            .split('?')
-            .next()
-            .unwrap_or_default(),
-    );
+    let path =
+        PathBuf::from(url.trim_start_matches("sqlite:").trim_start_matches("//").split('?').next().unwrap_or_default());
     let connect = if memory {
         SqliteConnectOptions::from_str("sqlite::memory:")?
     } else {
         prepare_file(&path, options.create)?;
-        SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
+        SqliteConnectOptions::new().filename(&path).create_if_missing(false).journal_mode(SqliteJournalMode::Wal)
     };
     let connect = connect
         .foreign_keys(true)
-        .synchronous(if options.full_sync {
-            SqliteSynchronous::Full
-        } else {
-            SqliteSynchronous::Normal
-        })
+        .synchronous(if options.full_sync { SqliteSynchronous::Full } else { SqliteSynchronous::Normal })
         .busy_timeout(options.busy_timeout)
         .pragma("secure_delete", "on")
         .pragma("temp_store", "memory")
@@ -117,11 +105,7 @@ async fn open_sqlite(url: &str, options: &StoreOptions) -> StoreResult<Backend> 
     } else {
         pool(options.max_connections.max(1)).connect_lazy_with(connect.read_only(true))
     };
-    Ok(Backend::Sqlite {
-        writer,
-        reader,
-        file: (!memory).then_some(path),
-    })
+    Ok(Backend::Sqlite { writer, reader, file: (!memory).then_some(path) })
 }
 
 /// Makes the file (0600) where that is allowed; otherwise it must be there and hold something.
@@ -146,35 +130,20 @@ fn prepare_file(path: &Path, create: bool) -> StoreResult<()> {
             error,
         )
     };
-    if let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         create_private_dir(parent)?;
     }
-    private_file_options()
-        .append(true)
-        .create(true)
-        .open(path)
-        .map(drop)
-        .map_err(unusable)
+    private_file_options().append(true).create(true).open(path).map(drop).map_err(unusable)
 }
 
 async fn open_postgres(url: &str, options: &StoreOptions) -> StoreResult<Backend> {
     // The address holds a password: no error may repeat it.
-    let connect = PgConnectOptions::from_str(url).map_err(|_| {
-        StoreError::new(
-            StoreErrorKind::Invalid,
-            "the PostgreSQL address cannot be read",
-        )
-    })?;
+    let connect = PgConnectOptions::from_str(url)
+        .map_err(|_| StoreError::new(StoreErrorKind::Invalid, "the PostgreSQL address cannot be read"))?;
     let millis = options.statement_timeout.as_millis().to_string();
     let connect = connect
         .application_name("smart-ai-router")
-        .options([
-            ("statement_timeout", millis.as_str()),
-            ("idle_in_transaction_session_timeout", "60000"),
-        ])
+        .options([("statement_timeout", millis.as_str()), ("idle_in_transaction_session_timeout", "60000")])
         .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(2))
         .log_statements(tracing::log::LevelFilter::Trace);
     let pool = PgPoolOptions::new()

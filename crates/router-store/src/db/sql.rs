@@ -50,11 +50,7 @@ impl From<bool> for Value {
 impl From<String> for Value {
     fn from(value: String) -> Self {
         // PostgreSQL refuses NUL in texts; one such byte from a client must not hold up the books.
-        Self::Text(Some(if value.contains('\0') {
-            value.replace('\0', "\u{fffd}")
-        } else {
-            value
-        }))
+        Self::Text(Some(if value.contains('\0') { value.replace('\0', "\u{fffd}") } else { value }))
     }
 }
 impl From<&str> for Value {
@@ -88,20 +84,12 @@ pub(crate) struct Sql {
 
 impl Sql {
     pub(crate) fn new(text: &'static str) -> Self {
-        Self {
-            text: text.to_owned(),
-            args: Vec::new(),
-            keep_prepared: true,
-        }
+        Self { text: text.to_owned(), args: Vec::new(), keep_prepared: true }
     }
 
     /// For texts put together at run time from the program's own names.
     pub(crate) fn built(text: String) -> Self {
-        Self {
-            text,
-            args: Vec::new(),
-            keep_prepared: true,
-        }
+        Self { text, args: Vec::new(), keep_prepared: true }
     }
 
     /// The next parameter of a text with its placeholders in place.
@@ -147,9 +135,7 @@ macro_rules! read {
                 Self::Sqlite(row) => row.try_get(column),
                 Self::Postgres(row) => row.try_get(column),
             }
-            .map_err(|error| {
-                StoreError::caused(StoreErrorKind::Internal, format!("column {column}"), error)
-            })
+            .map_err(|error| StoreError::caused(StoreErrorKind::Internal, format!("column {column}"), error))
         }
     };
 }
@@ -157,7 +143,6 @@ macro_rules! read {
 impl Row {
     read!(int, i64);
     read!(opt_int, Option<i64>);
-    read!(float, f64);
     read!(opt_float, Option<f64>);
     read!(text, String);
     read!(opt_text, Option<String>);
@@ -184,11 +169,7 @@ pub(crate) enum Tx {
 
 macro_rules! prepared {
     ($sql:expr) => {{
-        let Sql {
-            text,
-            args,
-            keep_prepared,
-        } = $sql;
+        let Sql { text, args, keep_prepared } = $sql;
         // Safe: `Sql` texts are made of the program's own words, see `Sql`.
         let mut query = sqlx::query(AssertSqlSafe(text).into_sql_str()).persistent(keep_prepared);
         for arg in args {
@@ -215,18 +196,8 @@ impl Tx {
     /// Runs a statement that returns rows.
     pub(crate) async fn rows(&mut self, sql: Sql) -> StoreResult<Vec<Row>> {
         Ok(match self {
-            Self::Sqlite(tx) => prepared!(sql)
-                .fetch_all(&mut **tx)
-                .await?
-                .into_iter()
-                .map(Row::Sqlite)
-                .collect(),
-            Self::Postgres(tx) => prepared!(sql)
-                .fetch_all(&mut **tx)
-                .await?
-                .into_iter()
-                .map(Row::Postgres)
-                .collect(),
+            Self::Sqlite(tx) => prepared!(sql).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
+            Self::Postgres(tx) => prepared!(sql).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
         })
     }
 
@@ -251,9 +222,7 @@ impl Store {
     pub(crate) async fn begin(&self) -> StoreResult<Tx> {
         self.gate()?;
         Ok(match &self.inner.backend {
-            Backend::Sqlite { writer, .. } => {
-                Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
-            }
+            Backend::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Backend::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
     }
@@ -263,27 +232,18 @@ impl Store {
         self.gate()?;
         let fetch = async {
             Ok::<_, sqlx::Error>(match &self.inner.backend {
-                Backend::Sqlite { reader, .. } => prepared!(sql)
-                    .fetch_all(reader)
-                    .await?
-                    .into_iter()
-                    .map(Row::Sqlite)
-                    .collect(),
-                Backend::Postgres(pool) => prepared!(sql)
-                    .fetch_all(pool)
-                    .await?
-                    .into_iter()
-                    .map(Row::Postgres)
-                    .collect(),
+                Backend::Sqlite { reader, .. } => {
+                    prepared!(sql).fetch_all(reader).await?.into_iter().map(Row::Sqlite).collect()
+                }
+                Backend::Postgres(pool) => {
+                    prepared!(sql).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
+                }
             })
         };
         let bound = self.inner.options.statement_timeout + self.inner.options.acquire_timeout;
         match tokio::time::timeout(bound, fetch).await {
             Ok(rows) => Ok(rows?),
-            Err(_) => Err(StoreError::new(
-                StoreErrorKind::Unavailable,
-                "the database did not answer in time",
-            )),
+            Err(_) => Err(StoreError::new(StoreErrorKind::Unavailable, "the database did not answer in time")),
         }
     }
 

@@ -22,10 +22,7 @@ impl NewClientKey {
     /// Makes a key with the prefix (normally [`CLIENT_KEY_PREFIX`]).
     pub fn generate(prefix: &str) -> StoreResult<Self> {
         let text = format!("{prefix}{}", base62(&random::<32>()?));
-        Ok(Self {
-            digest: client_key_digest(&text),
-            secret: SecretString::new(text),
-        })
+        Ok(Self { digest: client_key_digest(&text), secret: SecretString::new(text) })
     }
 }
 
@@ -45,9 +42,7 @@ pub fn client_key_digest(key: &str) -> String {
 #[must_use]
 pub fn is_plausible_client_key(text: &str) -> bool {
     (8..=256).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 /// The bytes as one big-endian number in base 62, left-filled with zeros to the length that any such number fits.
@@ -77,26 +72,14 @@ mod tests {
 
     #[test]
     fn generated_keys_have_the_agreed_form_and_differ() {
-        let keys: Vec<_> = (0..100)
-            .map(|_| NewClientKey::generate(CLIENT_KEY_PREFIX).unwrap())
-            .collect();
+        let keys: Vec<_> = (0..100).map(|_| NewClientKey::generate(CLIENT_KEY_PREFIX).unwrap()).collect();
         for key in &keys {
             let text = key.secret.expose();
-            assert!(
-                text.starts_with("sk-router-") && text.len() == "sk-router-".len() + 43,
-                "{}",
-                text.len()
-            );
+            assert!(text.starts_with("sk-router-") && text.len() == "sk-router-".len() + 43, "{}", text.len());
             assert!(is_plausible_client_key(text));
             assert_eq!(key.digest, client_key_digest(text));
         }
-        assert_eq!(
-            keys.iter()
-                .map(|key| &key.digest)
-                .collect::<HashSet<_>>()
-                .len(),
-            100
-        );
+        assert_eq!(keys.iter().map(|key| &key.digest).collect::<HashSet<_>>().len(), 100);
     }
 
     #[test]

@@ -49,8 +49,7 @@ impl MasterKey {
         match fs::read_to_string(path) {
             Ok(text) => {
                 refuse_shared(path)?;
-                return Self::parse(&Zeroizing::new(text))
-                    .map_err(|error| error.context(&path.display().to_string()));
+                return Self::parse(&Zeroizing::new(text)).map_err(|error| error.context(&path.display().to_string()));
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {}
             Err(error) => {
@@ -72,15 +71,9 @@ impl MasterKey {
         // A crash must not leave half a key under the real name: write beside it, sync, then rename.
         let beside = path.with_extension("key.new");
         let _ = fs::remove_file(&beside);
-        let mut file = private_file_options()
-            .write(true)
-            .create_new(true)
-            .open(&beside)
-            .map_err(failed)?;
+        let mut file = private_file_options().write(true).create_new(true).open(&beside).map_err(failed)?;
         let text = Zeroizing::new(format!("{}\n", STANDARD.encode(key.bytes())));
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(failed)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         fs::rename(&beside, path).map_err(failed)?;
         Ok(key)
     }
@@ -111,36 +104,18 @@ mod tests {
     fn it_is_made_once_and_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
-        assert_eq!(
-            MasterKey::load_or_create(&path, false).unwrap_err().kind(),
-            StoreErrorKind::MasterKeyMissing
-        );
+        assert_eq!(MasterKey::load_or_create(&path, false).unwrap_err().kind(), StoreErrorKind::MasterKeyMissing);
         let made = MasterKey::load_or_create(&path, true).unwrap();
         let read = MasterKey::load_or_create(&path, true).unwrap();
         assert_eq!(made.bytes(), read.bytes());
-        assert_eq!(
-            MasterKey::parse(&fs::read_to_string(&path).unwrap())
-                .unwrap()
-                .id(),
-            made.id()
-        );
+        assert_eq!(MasterKey::parse(&fs::read_to_string(&path).unwrap()).unwrap().id(), made.id());
         assert!(!format!("{made:?}").contains(&STANDARD.encode(made.bytes())));
     }
 
     #[test]
     fn a_short_or_garbled_key_is_refused() {
-        for text in [
-            "",
-            "AAAA",
-            "not base64 at all",
-            &STANDARD.encode([1; 31]),
-            &STANDARD.encode([1; 33]),
-        ] {
-            assert_eq!(
-                MasterKey::parse(text).unwrap_err().kind(),
-                StoreErrorKind::MasterKeyWrong,
-                "{text}"
-            );
+        for text in ["", "AAAA", "not base64 at all", &STANDARD.encode([1; 31]), &STANDARD.encode([1; 33])] {
+            assert_eq!(MasterKey::parse(text).unwrap_err().kind(), StoreErrorKind::MasterKeyWrong, "{text}");
         }
     }
 
@@ -151,14 +126,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
         MasterKey::load_or_create(&path, true).unwrap();
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(
-            MasterKey::load_or_create(&path, true).unwrap_err().kind(),
-            StoreErrorKind::DataFolderUnusable
-        );
+        assert_eq!(MasterKey::load_or_create(&path, true).unwrap_err().kind(), StoreErrorKind::DataFolderUnusable);
     }
 }

@@ -21,10 +21,7 @@ use crate::error::{StoreError, StoreErrorKind, StoreResult};
 pub(crate) fn random<const N: usize>() -> StoreResult<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| {
-        StoreError::new(
-            StoreErrorKind::Internal,
-            format!("the system's random source failed: {error}"),
-        )
+        StoreError::new(StoreErrorKind::Internal, format!("the system's random source failed: {error}"))
     })?;
     Ok(bytes)
 }

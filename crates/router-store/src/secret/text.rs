@@ -32,11 +32,7 @@ impl SecretString {
     #[must_use]
     pub fn last_four(&self) -> String {
         let count = self.0.chars().count();
-        if count < 12 {
-            String::new()
-        } else {
-            self.0.chars().skip(count - 4).collect()
-        }
+        if count < 12 { String::new() } else { self.0.chars().skip(count - 4).collect() }
     }
 }
 
@@ -54,11 +50,7 @@ impl From<&str> for SecretString {
 
 impl fmt::Debug for SecretString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_empty() {
-            "SecretString(empty)"
-        } else {
-            "SecretString(set)"
-        })
+        f.write_str(if self.is_empty() { "SecretString(empty)" } else { "SecretString(set)" })
     }
 }
 
@@ -82,10 +74,7 @@ mod tests {
         ];
         for (text, last, debug) in cases {
             let secret = SecretString::from(text);
-            assert_eq!(
-                (secret.last_four().as_str(), format!("{secret:?}").as_str()),
-                (last, debug)
-            );
+            assert_eq!((secret.last_four().as_str(), format!("{secret:?}").as_str()), (last, debug));
         }
     }
 }

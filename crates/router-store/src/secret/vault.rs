@@ -58,20 +58,10 @@ impl Vault {
         let aad = associated_data(&self.key_id, place);
         let sealed = self
             .cipher
-            .encrypt(
-                &XNonce::from(nonce),
-                Payload {
-                    msg: secret.expose().as_bytes(),
-                    aad: aad.as_bytes(),
-                },
-            )
+            .encrypt(&XNonce::from(nonce), Payload { msg: secret.expose().as_bytes(), aad: aad.as_bytes() })
             .map_err(|_| StoreError::new(StoreErrorKind::Internal, "encryption failed"))?;
         let body: Vec<u8> = nonce.into_iter().chain(sealed).collect();
-        Ok(format!(
-            "{FORMAT}:{}:{}",
-            self.key_id,
-            STANDARD_NO_PAD.encode(body)
-        ))
+        Ok(format!("{FORMAT}:{}:{}", self.key_id, STANDARD_NO_PAD.encode(body)))
     }
 
     /// Opens what was sealed for this place.
@@ -82,15 +72,11 @@ impl Vault {
         let damaged = || {
             StoreError::new(
                 StoreErrorKind::SecretDamaged,
-                format!(
-                    "the secret in {}.{} of row {} does not open",
-                    place.table, place.column, place.row
-                ),
+                format!("the secret in {}.{} of row {} does not open", place.table, place.column, place.row),
             )
         };
         let mut parts = sealed.splitn(3, ':');
-        let (Some(FORMAT), Some(key_id), Some(body)) = (parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(FORMAT), Some(key_id), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(damaged());
         };
         if key_id != self.key_id {
@@ -107,17 +93,9 @@ impl Vault {
         let aad = associated_data(key_id, place);
         let clear = self
             .cipher
-            .decrypt(
-                &XNonce::from(*nonce),
-                Payload {
-                    msg: ciphertext,
-                    aad: aad.as_bytes(),
-                },
-            )
+            .decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: aad.as_bytes() })
             .map_err(|_| damaged())?;
-        String::from_utf8(clear)
-            .map(SecretString::new)
-            .map_err(|_| damaged())
+        String::from_utf8(clear).map(SecretString::new).map_err(|_| damaged())
     }
 
     /// A short keyed fingerprint of a secret: equal secrets have equal ones, and it says nothing else without the master key.
@@ -130,28 +108,19 @@ impl Vault {
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault")
-            .field("key_id", &self.key_id)
-            .finish_non_exhaustive()
+        f.debug_struct("Vault").field("key_id", &self.key_id).finish_non_exhaustive()
     }
 }
 
 fn associated_data(key_id: &str, place: SecretPlace<'_>) -> String {
-    format!(
-        "{FORMAT}|{key_id}|{}|{}|{}",
-        place.table, place.column, place.row
-    )
+    format!("{FORMAT}|{key_id}|{}|{}|{}", place.table, place.column, place.row)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PLACE: SecretPlace<'_> = SecretPlace {
-        table: "provider_keys",
-        column: "ciphertext",
-        row: "pk_1",
-    };
+    const PLACE: SecretPlace<'_> = SecretPlace { table: "provider_keys", column: "ciphertext", row: "pk_1" };
 
     fn vault(byte: u8) -> Vault {
         Vault::new(&MasterKey::from_bytes([byte; 32]))
@@ -162,10 +131,7 @@ mod tests {
         let vault = vault(1);
         for text in ["", "sk-123", &"x".repeat(10_000), "密钥"] {
             let secret = SecretString::from(text);
-            let (one, two) = (
-                vault.seal(&secret, PLACE).unwrap(),
-                vault.seal(&secret, PLACE).unwrap(),
-            );
+            let (one, two) = (vault.seal(&secret, PLACE).unwrap(), vault.seal(&secret, PLACE).unwrap());
             assert_ne!(one, two);
             assert!(text.is_empty() || !one.contains(text));
             assert_eq!(vault.open(&one, PLACE).unwrap().expose(), text);
@@ -175,9 +141,7 @@ mod tests {
     #[test]
     fn every_flipped_character_is_refused() {
         let vault = vault(1);
-        let sealed = vault
-            .seal(&SecretString::from("sk-live-1234567890"), PLACE)
-            .unwrap();
+        let sealed = vault.seal(&SecretString::from("sk-live-1234567890"), PLACE).unwrap();
         for at in 0..sealed.len() {
             let mut bytes = sealed.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
@@ -193,28 +157,13 @@ mod tests {
     fn a_moved_ciphertext_or_another_key_is_refused() {
         let sealed = vault(1).seal(&SecretString::from("sk"), PLACE).unwrap();
         for place in [
-            SecretPlace {
-                table: "other",
-                ..PLACE
-            },
-            SecretPlace {
-                column: "other",
-                ..PLACE
-            },
-            SecretPlace {
-                row: "pk_2",
-                ..PLACE
-            },
+            SecretPlace { table: "other", ..PLACE },
+            SecretPlace { column: "other", ..PLACE },
+            SecretPlace { row: "pk_2", ..PLACE },
         ] {
-            assert_eq!(
-                vault(1).open(&sealed, place).unwrap_err().kind(),
-                StoreErrorKind::SecretDamaged
-            );
+            assert_eq!(vault(1).open(&sealed, place).unwrap_err().kind(), StoreErrorKind::SecretDamaged);
         }
-        assert_eq!(
-            vault(2).open(&sealed, PLACE).unwrap_err().kind(),
-            StoreErrorKind::MasterKeyWrong
-        );
+        assert_eq!(vault(2).open(&sealed, PLACE).unwrap_err().kind(), StoreErrorKind::MasterKeyWrong);
     }
 
     #[test]

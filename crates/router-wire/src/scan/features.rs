@@ -3,7 +3,7 @@
 //! The observer sees every key and value with its depth. Levels of a chat body: 1 the body, 2 `messages`, 3 a message,
 //! 4 its `content` list, 5 a part, 6 what a part holds (`image_url`, `input_audio`, `file`).
 
-use super::{Field, Kind, Lexer, Span};
+use super::{Field, Kind};
 use crate::tokens::TextCount;
 
 /// What a body uses.
@@ -192,30 +192,5 @@ impl Observer {
             Medium::Audio => self.features.audio_bytes += bytes,
             Medium::File | Medium::Video => self.features.file_bytes += bytes,
         }
-    }
-}
-
-/// The keys and values of an object, one level deep, of text that is known to be valid JSON.
-pub(super) fn object_members(object: &[u8], mut found: impl FnMut(Span, Span) -> bool) {
-    let mut lexer = Lexer::new(object, 0);
-    if lexer.next_token() != Some(b'{') {
-        return;
-    }
-    lexer.at += 1;
-    while lexer.next_token() == Some(b'"') {
-        let Ok(key) = lexer.string() else { return };
-        if lexer.next_token() != Some(b':') {
-            return;
-        }
-        lexer.at += 1;
-        lexer.next_token();
-        let start = lexer.at;
-        if !lexer.skip_value() || !found(key.span, Span { start, end: lexer.at }) {
-            return;
-        }
-        if lexer.next_token() != Some(b',') {
-            return;
-        }
-        lexer.at += 1;
     }
 }

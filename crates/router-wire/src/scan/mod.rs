@@ -9,6 +9,7 @@
 mod features;
 mod field;
 mod lexer;
+mod members;
 mod splice;
 mod text;
 mod walk;
@@ -16,10 +17,10 @@ mod walk;
 pub use features::Features;
 pub use field::{Field, FieldSpan, Kind, Span};
 pub(crate) use lexer::Lexer;
+pub use members::{elements, last_member, members, string_inside};
 pub use splice::{Edits, OutputCap, ROUTING_FIELDS, splice};
 pub use text::unescape;
 pub(crate) use text::{Chars, Piece, push_json_string};
-pub use walk::{last_member, members};
 
 use std::fmt;
 

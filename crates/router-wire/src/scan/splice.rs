@@ -1,6 +1,6 @@
 //! The upstream body: the client's bytes with a handful of edits, everything else byte for byte.
 
-use super::features::object_members;
+use super::members::member_spans;
 use super::{Field, Kind, Scan, Span, push_json_string, unescape};
 
 /// Fields that speak to a router, not to a model: taken out before the body goes to a provider that is no router.
@@ -135,7 +135,7 @@ fn ask_for_usage(body: &[u8], scan: &Scan, plan: &mut Plan) {
         return plan.add(start, end, Piece::Text(r#"{"include_usage":true}"#));
     }
     let (mut found, mut twice, mut empty) = (None, false, true);
-    object_members(raw, |key, value| {
+    member_spans(raw, |key, value| {
         empty = false;
         if unescape(key.of(raw).unwrap_or_default()) == "include_usage" {
             twice = found.replace(value).is_some();

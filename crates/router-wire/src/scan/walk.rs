@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::features::{Observer, object_members};
+use super::features::Observer;
 use super::lexer::{Malformed, Text};
 use super::{Field, FieldSpan, Kind, Lexer, MAX_DEPTH, MAX_FIELDS, MAX_MESSAGES, Scan, ScanError, Span, unescape};
 
@@ -259,26 +259,4 @@ impl<'a> Walk<'a> {
 
 fn twin(key: &str) -> ScanError {
     ScanError::DuplicateKey { key: key.chars().take(64).collect() }
-}
-
-/// The members of an object, one level deep: calls `found` with the raw key (without quotes) and the raw value, until it
-/// returns false. `object` must be valid JSON, such as a value that [`super::scan`] has passed; else it stops early.
-pub fn members<'a>(object: &'a [u8], mut found: impl FnMut(&'a [u8], &'a [u8]) -> bool) {
-    object_members(object, |key, value| match (key.of(object), value.of(object)) {
-        (Some(key), Some(value)) => found(key, value),
-        _ => false,
-    });
-}
-
-/// The raw value of the last member of that name, which is the one that most parsers take.
-#[must_use]
-pub fn last_member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let mut last = None;
-    members(object, |key, value| {
-        if unescape(key) == name {
-            last = Some(value);
-        }
-        true
-    });
-    last
 }

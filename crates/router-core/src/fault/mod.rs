@@ -3,6 +3,14 @@
 //! The wire crate makes faults from answers, the server makes them from sockets and timers; the table in this
 //! module decides everything that follows.
 
+mod error_code;
+mod retry_after;
+mod table;
+
+pub use error_code::{ERROR_CODES, ErrorCode, ErrorRule};
+pub use retry_after::{clamp_retry_after, parse_retry_after, parse_retry_after_ms, parse_span, wait_in_message};
+pub use table::{Blame, Cell, Elsewhere, RULES, Rule, Scope, StayAway};
+
 /// What went wrong in an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultKind {
@@ -65,8 +73,10 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Status of the provider's answer, if there was one.
     pub status: Option<u16>,
-    /// Milliseconds that the provider asks us to stay away.
+    /// Milliseconds that the provider asks us to stay away; bounded by `cooldown.max` when it is used.
     pub retry_after_ms: Option<u64>,
+    /// Unix milliseconds of a date that the provider names (end of day, of month); kept as it is.
+    pub until_ms: Option<u64>,
     /// What the provider said, redacted, at most 2 KiB; for the log only.
     pub detail: String,
     /// For a client's own fault: the provider's message, param and code, redacted, which the client may see.
@@ -88,6 +98,12 @@ impl Fault {
     /// A fault of that kind without an answer from the provider.
     #[must_use]
     pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
-        Self { kind, status: None, retry_after_ms: None, detail: detail.into(), client_error: None }
+        Self { kind, status: None, retry_after_ms: None, until_ms: None, detail: detail.into(), client_error: None }
+    }
+
+    /// What the table says about this kind of fault.
+    #[must_use]
+    pub fn rule(&self) -> &'static Rule {
+        self.kind.rule()
     }
 }

@@ -1,0 +1,63 @@
+# What can be done here: `make` or `make help`. Works on a bare Debian or Ubuntu with Rust (see Cargo.toml), Node 20+ and
+# Python 3.9+; whatever else a target needs, it installs or starts by itself, or says what it could not get.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+PROVIDER_ENV := -u OPENAI_API_KEY -u ANTHROPIC_API_KEY -u GROQ_API_KEY -u OPENROUTER_API_KEY -u SILICONFLOW_API_KEY \
+	-u TUZI_API_KEY -u GEMINI_API_KEY -u DEEPSEEK_API_KEY -u OLLAMA_HOST
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: ## build and run the router with a simulated provider: no account needed
+	cargo build --release --locked --package router-server
+	exec $(TARGET)/release/smart-ai-router serve --demo --data-dir data/demo
+
+.PHONY: test
+test: ## every test: units, properties, SQLite and a real PostgreSQL, documentation, the official SDKs
+	scripts/setup-test-env.sh postgres python node
+	env $(PROVIDER_ENV) scripts/with-postgres.sh scripts/run-tests.sh
+
+.PHONY: quick
+quick: ## the Rust tests alone, on SQLite only
+	cargo test --workspace --locked
+
+.PHONY: lint
+lint: ## formatter, clippy, our own rules (tidy), dependency policy
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo run --quiet --locked --package xtask -- tidy
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked --offline check bans licenses sources; \
+	else echo "cargo-deny is not installed: bans, licences and sources were held by tidy"; fi
+
+.PHONY: format
+format: ## put every file into the house's format
+	cargo fmt --all
+
+.PHONY: bench
+bench: ## measure against direct access, nginx and a minimal proxy; writes PERFORMANCE.md (several minutes)
+	scripts/setup-test-env.sh nginx
+	cargo build --release --locked --package router-server --package router-testkit
+	env $(PROVIDER_ENV) cargo run --release --locked --package router-testkit --bin bench -- \
+		--router $(TARGET)/release/smart-ai-router --out PERFORMANCE.md
+
+.PHONY: release
+release: ## the optimised binary as it is shipped (slow to build)
+	cargo build --profile dist --locked --package router-server
+	@ls -l $(TARGET)/dist/smart-ai-router
+
+.PHONY: coverage
+coverage: ## line coverage of core and wire; fails below 85 %
+	@rustup component list --installed 2>/dev/null | grep -q llvm-tools || rustup component add llvm-tools
+	@cargo llvm-cov --version >/dev/null 2>&1 || cargo install cargo-llvm-cov --locked
+	cargo llvm-cov --locked --package router-core --package router-wire --ignore-filename-regex '(tests|benches)/' \
+		--fail-under-lines 85
+
+.PHONY: catalog
+catalog: ## rewrite config/presets/models.yaml: make catalog PRICES=file.json SOURCE="litellm 1.2.3" AS_OF=2026-01-31
+	python3 scripts/make-catalog.py "$(PRICES)" --source "$(SOURCE)" --as-of "$(AS_OF)" > config/presets/models.yaml.new
+	mv config/presets/models.yaml.new config/presets/models.yaml

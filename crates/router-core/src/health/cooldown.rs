@@ -1,0 +1,102 @@
+//! How long a channel model, channel or provider key stays away after faults, and that it comes back by itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::fault::{Fault, StayAway, clamp_retry_after};
+use crate::ids::mix;
+
+/// `cooldown` of system.yaml, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CooldownConfig {
+    /// After the first refusal for too many requests.
+    pub rate_limited_ms: u64,
+    /// After the first passing failure.
+    pub temporary_ms: u64,
+    /// Bounds all guesses and `Retry-After`.
+    pub max_ms: u64,
+}
+
+impl Default for CooldownConfig {
+    fn default() -> Self {
+        Self { rate_limited_ms: 30_000, temporary_ms: 10_000, max_ms: 1_800_000 }
+    }
+}
+
+/// The cooldown of one thing. Reading is one atomic load.
+#[derive(Debug, Default)]
+pub struct Cooldown {
+    until_ms: AtomicU64,
+    in_a_row: Mutex<u32>,
+}
+
+impl Cooldown {
+    /// Books a fault and returns until when the thing stays away (milliseconds of the same clock as `now_ms`,
+    /// which must be Unix time if the fault names a date), or `None` if this kind of fault asks for nothing.
+    ///
+    /// A date that the provider names is kept; its `Retry-After` is kept within 1 s … `max_ms`; else the time
+    /// of the class doubles with each fault in a row, up to `max_ms`, give or take a tenth drawn from `seed`,
+    /// so that a fleet does not come back at once. Faults of requests that were already on their way when the
+    /// thing went away count as the same one. A cooldown is never shortened by another fault.
+    pub fn fault(&self, fault: &Fault, config: &CooldownConfig, now_ms: u64, seed: u64) -> Option<u64> {
+        let stay_away = fault.rule().stay_away;
+        let first_ms = match stay_away {
+            StayAway::No => return None,
+            StayAway::RateLimited => config.rate_limited_ms,
+            StayAway::Temporary => config.temporary_ms,
+            StayAway::UntilFixed => config.max_ms,
+        };
+        let mut in_a_row = self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_cooling(now_ms) {
+            *in_a_row = in_a_row.saturating_add(1);
+        }
+        let until_ms = match (fault.until_ms.filter(|&date| date > now_ms), fault.retry_after_ms) {
+            (Some(date), _) => date,
+            (None, Some(wish)) => now_ms.saturating_add(clamp_retry_after(wish, config.max_ms)),
+            (None, None) => {
+                let doublings = (*in_a_row).saturating_sub(1).min(32);
+                let guess = first_ms.saturating_mul(1 << doublings).min(config.max_ms);
+                now_ms.saturating_add(jittered(guess, seed).min(config.max_ms))
+            }
+        };
+        Some(self.until_ms.fetch_max(until_ms, Ordering::Relaxed).max(until_ms))
+    }
+
+    /// Takes a cooldown over from elsewhere (another instance, the books at start-up).
+    pub fn hold_until(&self, until_ms: u64) {
+        self.until_ms.fetch_max(until_ms, Ordering::Relaxed);
+    }
+
+    /// A success: comes back at once, and the next fault is the first again.
+    pub fn success(&self) {
+        if self.until_ms.load(Ordering::Relaxed) != 0 {
+            self.reset();
+        }
+    }
+
+    /// Forgets everything (`channels/{id}/reset`).
+    pub fn reset(&self) {
+        let mut in_a_row = self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner);
+        *in_a_row = 0;
+        self.until_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether it stays away now.
+    #[must_use]
+    pub fn is_cooling(&self, now_ms: u64) -> bool {
+        now_ms < self.until_ms.load(Ordering::Relaxed)
+    }
+
+    /// Until when it stays away, if it does now.
+    #[must_use]
+    pub fn until(&self, now_ms: u64) -> Option<u64> {
+        let until_ms = self.until_ms.load(Ordering::Relaxed);
+        (now_ms < until_ms).then_some(until_ms)
+    }
+}
+
+/// A time give or take a tenth, drawn from the seed.
+pub(super) fn jittered(time_ms: u64, seed: u64) -> u64 {
+    let spread = time_ms / 5;
+    (time_ms - spread / 2).saturating_add(mix(seed) % (spread + 1))
+}

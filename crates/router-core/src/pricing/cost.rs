@@ -1,0 +1,169 @@
+//! What a usage costs: non-overlapping parts × rates, tiers by context length, one rounding up at the end.
+
+use std::ops::Add;
+
+use super::{Price, Rate, Tier};
+use crate::money::Nano;
+use crate::usage::Usage;
+
+/// Tokens in the unit of a [`Rate`].
+const TOKENS_PER_RATE: i128 = 1_000_000;
+
+/// A cost before rounding, in nano-USD × 10⁻⁶. Attempts are added up in this form, so that a request rounds once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExactCost(pub i128);
+
+impl ExactCost {
+    /// Rounds up to whole nano-USD; saturates.
+    #[must_use]
+    pub fn round_up(self) -> Nano {
+        let whole = self.0 / TOKENS_PER_RATE;
+        let up = i128::from(self.0 % TOKENS_PER_RATE > 0);
+        Nano::from_i128(whole.saturating_add(up))
+    }
+}
+
+impl Add for ExactCost {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+/// The rates that hold for one request, every fallback resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Plain input.
+    pub input: Rate,
+    /// Cached reads.
+    pub cached_input: Rate,
+    /// Cache writes (5 minutes).
+    pub cache_write: Rate,
+    /// Cache writes (1 hour).
+    pub cache_write_1h: Rate,
+    /// Audio in.
+    pub audio_input: Rate,
+    /// Plain output.
+    pub output: Rate,
+    /// Reasoning.
+    pub reasoning: Rate,
+    /// Audio out.
+    pub audio_output: Rate,
+}
+
+impl Price {
+    /// The rates for a request with that many input tokens, cached ones included. The highest threshold that
+    /// the input strictly exceeds counts, in whatever order the tiers stand.
+    #[must_use]
+    pub fn rates(&self, input_tokens: u64) -> Rates {
+        let tier =
+            self.tiers.iter().filter(|tier| input_tokens > tier.above_tokens).max_by_key(|tier| tier.above_tokens);
+        tier.map_or_else(|| self.base_rates(), |tier| self.tier_rates(tier))
+    }
+
+    fn base_rates(&self) -> Rates {
+        let cache_write = self.cache_write.unwrap_or(self.input);
+        Rates {
+            input: self.input,
+            cached_input: self.cached_input.unwrap_or(self.input),
+            cache_write,
+            cache_write_1h: self.cache_write_1h.unwrap_or(cache_write),
+            audio_input: self.audio_input.unwrap_or(self.input),
+            output: self.output,
+            reasoning: self.reasoning.unwrap_or(self.output),
+            audio_output: self.audio_output.unwrap_or(self.output),
+        }
+    }
+
+    /// A tier says nothing of hour-long writes, reasoning and audio: for those the dearer of the price's own
+    /// class and the tier's plain rate holds, so that the books are never below the bill.
+    fn tier_rates(&self, tier: &Tier) -> Rates {
+        let dearer = |own: Option<Rate>, plain: Rate| own.map_or(plain, |own| own.max(plain));
+        let cache_write = tier.cache_write.unwrap_or(tier.input);
+        Rates {
+            input: tier.input,
+            cached_input: tier.cached_input.unwrap_or(tier.input),
+            cache_write,
+            cache_write_1h: dearer(self.cache_write_1h, cache_write),
+            audio_input: dearer(self.audio_input, tier.input),
+            output: tier.output,
+            reasoning: dearer(self.reasoning, tier.output),
+            audio_output: dearer(self.audio_output, tier.output),
+        }
+    }
+}
+
+/// The cost of a usage, rounded up to whole nano-USD. Hostile usage is sanitised first ([`Usage::sanitized`]).
+#[must_use]
+pub fn cost(price: &Price, usage: &Usage) -> Nano {
+    exact_cost(price, usage).round_up()
+}
+
+/// The cost of a usage before rounding, the fee per request included.
+#[must_use]
+pub fn exact_cost(price: &Price, usage: &Usage) -> ExactCost {
+    let (usage, _) = usage.sanitized();
+    let rates = price.rates(usage.input);
+    let parts_in = [
+        (usage.cached_input, rates.cached_input),
+        (usage.cache_write, rates.cache_write),
+        (usage.cache_write_1h, rates.cache_write_1h),
+        (usage.audio_input, rates.audio_input),
+    ];
+    let parts_out = [(usage.reasoning, rates.reasoning), (usage.audio_output, rates.audio_output)];
+    let sum = whole(usage.input, rates.input, &parts_in)
+        + whole(usage.output, rates.output, &parts_out)
+        + fees(price, usage.images);
+    ExactCost(sum)
+}
+
+/// The most that a request can cost: every token at the dearest class of any tier that the input can reach,
+/// every answer as long as allowed and with an image where images have a price.
+/// `input_bound` and `output_bound` are tokens, the latter for each of the `answers`.
+#[must_use]
+pub fn upper_bound(price: &Price, input_bound: u64, output_bound: u64, answers: u64) -> Nano {
+    let answers = answers.max(1);
+    let reachable =
+        price.tiers.iter().filter(|tier| input_bound > tier.above_tokens).map(|tier| price.tier_rates(tier));
+    let (mut dearest_in, mut dearest_out) = (Rate(0), Rate(0));
+    for rates in reachable.chain([price.base_rates()]) {
+        for rate in [rates.input, rates.cached_input, rates.cache_write, rates.cache_write_1h, rates.audio_input] {
+            dearest_in = dearest_in.max(rate);
+        }
+        for rate in [rates.output, rates.reasoning, rates.audio_output] {
+            dearest_out = dearest_out.max(rate);
+        }
+    }
+    let output = i128::from(output_bound).saturating_mul(i128::from(answers));
+    let sum = amount(i128::from(input_bound), dearest_in)
+        .saturating_add(amount(output, dearest_out))
+        .saturating_add(fees(price, answers));
+    ExactCost(sum).round_up()
+}
+
+/// The cost of that many plain tokens, for ranking and estimates.
+#[must_use]
+pub fn expected(price: &Price, input_tokens: u64, output_tokens: u64) -> Nano {
+    cost(price, &Usage { input: input_tokens, output: output_tokens, ..Usage::default() })
+}
+
+/// The parts at their rates, what is left of `total` at the plain one.
+fn whole(total: u64, plain: Rate, parts: &[(u64, Rate)]) -> i128 {
+    let mut rest = i128::from(total);
+    let mut sum = 0;
+    for &(tokens, rate) in parts {
+        rest -= i128::from(tokens);
+        sum += amount(i128::from(tokens), rate);
+    }
+    sum + amount(rest, plain)
+}
+
+fn fees(price: &Price, images: u64) -> i128 {
+    let image = price.image.map_or(0, |each| i128::from(each.0).saturating_mul(i128::from(images)));
+    image.saturating_add(i128::from(price.per_request.0)).saturating_mul(TOKENS_PER_RATE)
+}
+
+/// Tokens × nano-USD per million tokens = nano-USD × 10⁻⁶.
+fn amount(tokens: i128, rate: Rate) -> i128 {
+    tokens.saturating_mul(i128::from(rate.0))
+}

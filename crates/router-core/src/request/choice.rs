@@ -1,0 +1,105 @@
+//! Which candidate and which provider key comes next. Every pair of both is tried at most once.
+
+use super::Plan;
+use crate::fault::{Blame, Elsewhere, Fault, Scope};
+
+/// The next attempt's target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) candidate: usize,
+    pub(super) key: Option<u16>,
+}
+
+/// What earlier attempts of this request ruled out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ruled {
+    tried: Vec<Tried>,
+    /// Channels that failed as a whole: only if nothing else is left.
+    channels: Vec<u32>,
+    providers: Vec<u32>,
+    /// The context must be longer than this.
+    context: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Tried {
+    target: Target,
+    channel: u32,
+    /// The key was at fault: never again in this request.
+    key_failed: bool,
+}
+
+impl Ruled {
+    /// Notes a target that is being tried.
+    pub(super) fn begin(&mut self, plan: &Plan, target: Target) {
+        let channel = plan.candidates.get(target.candidate).map_or(u32::MAX, |c| c.channel);
+        self.tried.push(Tried { target, channel, key_failed: false });
+    }
+
+    /// The target after a fault of the last one; `None` if nothing else makes sense.
+    pub(super) fn after(&mut self, plan: &Plan, fault: &Fault) -> Option<Target> {
+        let rule = fault.rule();
+        let last = self.tried.last_mut()?;
+        last.key_failed = rule.blame == Blame::Key;
+        let target = last.target;
+        let candidate = plan.candidates.get(target.candidate)?;
+        if rule.other_key
+            && let Some(key) = self.other_key(candidate.channel, candidate.keys, target)
+        {
+            return Some(Target { key: Some(key), ..target });
+        }
+        if rule.scope == Scope::Channel {
+            self.channels.push(candidate.channel);
+        }
+        match rule.elsewhere {
+            Elsewhere::Nowhere => return None,
+            Elsewhere::Any => {}
+            Elsewhere::LongerContext => self.context = self.context.max(candidate.context_length),
+            Elsewhere::OtherProvider => self.providers.push(candidate.provider),
+        }
+        self.next(plan)
+    }
+
+    /// The best target that is left.
+    pub(super) fn next(&self, plan: &Plan) -> Option<Target> {
+        self.pick(plan, false).or_else(|| self.pick(plan, true))
+    }
+
+    fn pick(&self, plan: &Plan, last_resort: bool) -> Option<Target> {
+        plan.candidates.iter().enumerate().find_map(|(place, candidate)| {
+            let tried = self.tried.iter().any(|tried| tried.target.candidate == place);
+            let too_short = match (self.context, candidate.context_length) {
+                (Some(needed), Some(length)) => length <= needed,
+                _ => false,
+            };
+            let away = !last_resort && self.channels.contains(&candidate.channel);
+            if tried || too_short || away || self.providers.contains(&candidate.provider) {
+                return None;
+            }
+            let key = match candidate.keys {
+                0 => None,
+                keys => Some(self.key(candidate.channel, keys)?),
+            };
+            Some(Target { candidate: place, key })
+        })
+    }
+
+    /// A key of the channel: one that was not used yet, else one that was not at fault.
+    fn key(&self, channel: u32, keys: u16) -> Option<u16> {
+        let used = |key: &u16| self.tried.iter().any(|t| t.channel == channel && t.target.key == Some(*key));
+        (0..keys).find(|key| !used(key)).or_else(|| (0..keys).find(|&key| !self.key_failed(channel, key)))
+    }
+
+    /// Another key for the same candidate.
+    fn other_key(&self, channel: u32, keys: u16, last: Target) -> Option<u16> {
+        let tried = |key: u16| {
+            let same = Target { key: Some(key), ..last };
+            self.tried.iter().any(|tried| tried.target == same)
+        };
+        (0..keys).find(|&key| !tried(key) && !self.key_failed(channel, key))
+    }
+
+    fn key_failed(&self, channel: u32, key: u16) -> bool {
+        self.tried.iter().any(|t| t.channel == channel && t.target.key == Some(key) && t.key_failed)
+    }
+}

@@ -1,0 +1,47 @@
+//! From attempts to the books: what a request cost, and which usage the row shows.
+
+use crate::money::Nano;
+use crate::pricing::{ExactCost, Price, exact_cost};
+use crate::request::{AttemptRecord, Metered};
+
+/// What a request came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// Cost of all attempts, failed ones too, rounded up once.
+    pub cost: Nano,
+    /// The share of each attempt, in order. They add up to `cost` exactly.
+    pub attempt_costs: Vec<Nano>,
+    /// Usage of the attempt whose answer the client got or was getting, sanitised; zero if there was none.
+    pub answer: Metered,
+    /// A provider reported counts that cannot be true; what could be kept was kept.
+    pub odd_usage: bool,
+    /// An attempt consumed something that has no price: booked as nothing, to be flagged.
+    pub unpriced: bool,
+}
+
+/// Adds the attempts up. `price` gives the real price of a candidate by its place in the plan, after
+/// `budgets.unknown_price` was applied; `None` is unknown.
+#[must_use]
+pub fn settle<'p>(attempts: &[AttemptRecord], price: impl Fn(usize) -> Option<&'p Price>) -> Settlement {
+    let mut settlement = Settlement::default();
+    let mut sum = ExactCost::default();
+    for attempt in attempts {
+        let before = sum.round_up();
+        if let Some(metered) = attempt.metered {
+            let (usage, odd) = metered.usage.sanitized();
+            settlement.odd_usage |= odd;
+            match price(attempt.candidate) {
+                Some(price) => sum = sum + exact_cost(price, &usage),
+                None => settlement.unpriced = true,
+            }
+        }
+        settlement.attempt_costs.push(sum.round_up() - before);
+    }
+    settlement.cost = sum.round_up();
+    let answering =
+        attempts.last().filter(|last| last.relayed || matches!(last.outcome, crate::request::Outcome::Completed));
+    if let Some(metered) = answering.and_then(|last| last.metered) {
+        settlement.answer = Metered { usage: metered.usage.sanitized().0, source: metered.source };
+    }
+    settlement
+}

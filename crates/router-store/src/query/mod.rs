@@ -1,0 +1,27 @@
+//! What can be asked of the database, one file a subject. Texts run on both engines; every one has a test on both.
+
+mod budget;
+mod config_versions;
+mod keys;
+mod meta;
+mod provision;
+pub(crate) mod request_columns;
+mod requests;
+mod stats;
+
+pub use budget::BudgetSpent;
+pub use keys::{ClientKey, ClientKeySpec, ManagedBy, Role};
+pub use provision::{
+    FileCatalog, FileChannel, FileChannelModel, FileClientKey, FileGroup, FileGroupMember, FilePricingPolicy,
+    FileProvider, FileProviderKey, Provisioned,
+};
+pub use requests::{RequestFilter, RequestPage};
+pub use stats::{ChannelStatistics, StatisticsFilter};
+
+use crate::error::{StoreError, StoreErrorKind, StoreResult};
+
+/// A list or map as the JSON text of its column.
+fn json(value: &impl serde::Serialize) -> StoreResult<String> {
+    serde_json::to_string(value)
+        .map_err(|error| StoreError::caused(StoreErrorKind::Internal, "a value that is no JSON", error))
+}

@@ -1,0 +1,158 @@
+//! The one mapping between request records and their two tables: columns, values in, rows out.
+
+use crate::db::{Row, Value};
+use crate::error::{StoreError, StoreErrorKind, StoreResult};
+use crate::record::{AttemptRecord, RequestRecord, RequestStatus, TokenCounts, TokensSource};
+
+pub(crate) const REQUEST_COLUMNS: &str = "id, client_request_id, key_id, key_name, endpoint, dialect, model, model_group, channel, provider, upstream_model, strategy, status, \
+    error_code, error_class, stream, attempts, tokens_input, tokens_cached_input, tokens_cache_write, tokens_output, tokens_reasoning, tokens_source, cost_nano, reserved_nano, \
+    price_version, latency_ms, ttft_ms, throughput_tps, overhead_us, config_version, created_at, bytes_in, bytes_out, user_agent, client_address, flags, decision";
+
+pub(crate) const ATTEMPT_COLUMNS: &str = "request_id, n, channel, upstream_model, provider, provider_key_id, started_at, first_byte_at, ended_at, outcome, status, upstream_request_id, \
+    tokens_input, tokens_cached_input, tokens_cache_write, tokens_output, tokens_reasoning, cost_nano, detail";
+
+/// A row of `request_logs`, in the order of [`REQUEST_COLUMNS`].
+pub(crate) fn request_values(record: &RequestRecord) -> Vec<Value> {
+    let tokens = record.tokens;
+    let flags = serde_json::to_string(&record.flags).unwrap_or_else(|_| "[]".into());
+    vec![
+        (&record.id).into(),
+        (&record.client_request_id).into(),
+        (&record.key_id).into(),
+        (&record.key_name).into(),
+        (&record.endpoint).into(),
+        (&record.dialect).into(),
+        (&record.model).into(),
+        (&record.group).into(),
+        (&record.channel).into(),
+        (&record.provider).into(),
+        (&record.upstream_model).into(),
+        (&record.strategy).into(),
+        record.status.as_str().into(),
+        (&record.error_code).into(),
+        (&record.error_class).into(),
+        record.stream.into(),
+        i64::try_from(record.attempts.len()).unwrap_or(i64::MAX).into(),
+        tokens.input.into(),
+        tokens.cached_input.into(),
+        tokens.cache_write.into(),
+        tokens.output.into(),
+        tokens.reasoning.into(),
+        record.tokens_source.as_str().into(),
+        record.cost_nano.into(),
+        record.reserved_nano.into(),
+        (&record.price_version).into(),
+        record.latency_ms.into(),
+        record.ttft_ms.into(),
+        record.throughput_tps.filter(|value| value.is_finite()).into(),
+        record.overhead_us.into(),
+        record.config_version.into(),
+        record.created_at.into(),
+        record.bytes_in.into(),
+        record.bytes_out.into(),
+        (&record.user_agent).into(),
+        (&record.client_address).into(),
+        flags.into(),
+        (&record.decision).into(),
+    ]
+}
+
+/// A record from its row; attempts and ledger stand elsewhere and stay empty, the decision is read only where it was selected.
+pub(crate) fn request_from(row: &Row, decision: Option<String>) -> StoreResult<RequestRecord> {
+    let unknown = |what: &str, text: &str| {
+        StoreError::new(StoreErrorKind::DatabaseDamaged, format!("unknown {what} in the request log: {text}"))
+    };
+    let (status, source) = (row.text("status")?, row.text("tokens_source")?);
+    Ok(RequestRecord {
+        id: row.text("id")?,
+        client_request_id: row.opt_text("client_request_id")?,
+        key_id: row.text("key_id")?,
+        key_name: row.text("key_name")?,
+        endpoint: row.text("endpoint")?,
+        dialect: row.text("dialect")?,
+        model: row.text("model")?,
+        group: row.opt_text("model_group")?,
+        channel: row.opt_text("channel")?,
+        provider: row.opt_text("provider")?,
+        upstream_model: row.opt_text("upstream_model")?,
+        strategy: row.opt_text("strategy")?,
+        status: RequestStatus::parse(&status).ok_or_else(|| unknown("status", &status))?,
+        error_code: row.opt_text("error_code")?,
+        error_class: row.opt_text("error_class")?,
+        stream: row.flag("stream")?,
+        attempts: Vec::new(),
+        tokens: tokens_from(row)?,
+        tokens_source: TokensSource::parse(&source).ok_or_else(|| unknown("tokens_source", &source))?,
+        cost_nano: row.int("cost_nano")?,
+        reserved_nano: row.int("reserved_nano")?,
+        price_version: row.opt_text("price_version")?,
+        latency_ms: row.int("latency_ms")?,
+        ttft_ms: row.opt_int("ttft_ms")?,
+        throughput_tps: row.opt_float("throughput_tps")?,
+        overhead_us: row.int("overhead_us")?,
+        config_version: row.int("config_version")?,
+        created_at: row.int("created_at")?,
+        bytes_in: row.int("bytes_in")?,
+        bytes_out: row.int("bytes_out")?,
+        user_agent: row.opt_text("user_agent")?,
+        client_address: row.opt_text("client_address")?,
+        flags: row.texts("flags")?,
+        decision,
+        ledger: Vec::new(),
+    })
+}
+
+/// A row of `request_attempts`, in the order of [`ATTEMPT_COLUMNS`].
+pub(crate) fn attempt_values(request_id: &str, attempt: &AttemptRecord) -> Vec<Value> {
+    let tokens = attempt.tokens;
+    vec![
+        request_id.into(),
+        attempt.n.into(),
+        (&attempt.channel).into(),
+        (&attempt.upstream_model).into(),
+        (&attempt.provider).into(),
+        (&attempt.provider_key_id).into(),
+        attempt.started_at.into(),
+        attempt.first_byte_at.into(),
+        attempt.ended_at.into(),
+        (&attempt.outcome).into(),
+        attempt.status.into(),
+        (&attempt.upstream_request_id).into(),
+        tokens.input.into(),
+        tokens.cached_input.into(),
+        tokens.cache_write.into(),
+        tokens.output.into(),
+        tokens.reasoning.into(),
+        attempt.cost_nano.into(),
+        (&attempt.detail).into(),
+    ]
+}
+
+pub(crate) fn attempt_from(row: &Row) -> StoreResult<AttemptRecord> {
+    Ok(AttemptRecord {
+        n: row.int("n")?,
+        channel: row.text("channel")?,
+        upstream_model: row.text("upstream_model")?,
+        provider: row.text("provider")?,
+        provider_key_id: row.opt_text("provider_key_id")?,
+        started_at: row.int("started_at")?,
+        first_byte_at: row.opt_int("first_byte_at")?,
+        ended_at: row.int("ended_at")?,
+        outcome: row.text("outcome")?,
+        status: row.opt_int("status")?,
+        upstream_request_id: row.opt_text("upstream_request_id")?,
+        tokens: tokens_from(row)?,
+        cost_nano: row.int("cost_nano")?,
+        detail: row.opt_text("detail")?,
+    })
+}
+
+fn tokens_from(row: &Row) -> StoreResult<TokenCounts> {
+    Ok(TokenCounts {
+        input: row.int("tokens_input")?,
+        cached_input: row.int("tokens_cached_input")?,
+        cache_write: row.int("tokens_cache_write")?,
+        output: row.int("tokens_output")?,
+        reasoning: row.int("tokens_reasoning")?,
+    })
+}

@@ -1,0 +1,156 @@
+//! The request log: pages by keyset, one request with its attempts, its decision.
+
+use std::collections::HashMap;
+
+use super::request_columns::{ATTEMPT_COLUMNS, REQUEST_COLUMNS, attempt_from, request_from};
+use crate::db::{Sql, Store};
+use crate::error::{StoreError, StoreErrorKind, StoreResult};
+use crate::record::{AttemptRecord, RequestRecord, RequestStatus};
+
+/// No page is longer.
+const MAX_PAGE: u32 = 200;
+
+/// Which requests to list. Everything given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestFilter {
+    /// Id of the client key. For role `user` this is its own, always.
+    pub key_id: Option<String>,
+    /// The model that was asked for.
+    pub model: Option<String>,
+    /// The channel that served.
+    pub channel: Option<String>,
+    /// The group that was asked for.
+    pub group: Option<String>,
+    /// How it ended.
+    pub status: Option<RequestStatus>,
+    /// From this time on, unix milliseconds.
+    pub since_ms: Option<i64>,
+    /// Before this time, unix milliseconds.
+    pub until_ms: Option<i64>,
+    /// Our id or the client's, whole.
+    pub q: Option<String>,
+    /// Rows a page: 1 to 200, 0 means 50.
+    pub limit: u32,
+    /// Where the page before ended: its `next_cursor`.
+    pub cursor: Option<String>,
+}
+
+/// A page, newest first, attempts included, without decisions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RequestPage {
+    /// The rows.
+    pub rows: Vec<RequestRecord>,
+    /// To ask for the next page; `None` on the last.
+    pub next_cursor: Option<String>,
+}
+
+impl Store {
+    /// A page of the request log.
+    ///
+    /// # Errors
+    /// `Invalid` for a cursor that is not one of ours.
+    pub async fn requests(&self, filter: &RequestFilter) -> StoreResult<RequestPage> {
+        let limit = if filter.limit == 0 { 50 } else { filter.limit.min(MAX_PAGE) };
+        let mut sql =
+            Sql::built(format!("SELECT {} FROM request_logs WHERE 1 = 1", REQUEST_COLUMNS.replace(", decision", "")));
+        let equals = [
+            (" AND key_id = ", &filter.key_id),
+            (" AND model = ", &filter.model),
+            (" AND channel = ", &filter.channel),
+            (" AND model_group = ", &filter.group),
+        ];
+        for (text, value) in equals {
+            if let Some(value) = value {
+                sql.push(text);
+                sql.push_bind(value);
+            }
+        }
+        if let Some(status) = filter.status {
+            sql.push(" AND status = ");
+            sql.push_bind(status.as_str());
+            if status != RequestStatus::Completed {
+                // Spelled out so that both planners see that the partial index serves.
+                sql.push(" AND status <> 'completed'");
+            }
+        }
+        for (text, value) in [(" AND created_at >= ", filter.since_ms), (" AND created_at < ", filter.until_ms)] {
+            if let Some(value) = value {
+                sql.push(text);
+                sql.push_bind(value);
+            }
+        }
+        if let Some(q) = &filter.q {
+            sql.push(" AND (id = ");
+            sql.push_bind(q);
+            sql.push(" OR client_request_id = ");
+            sql.push_bind(q);
+            sql.push(")");
+        }
+        if let Some(cursor) = &filter.cursor {
+            let (created_at, id) = parse_cursor(cursor)?;
+            sql.push(" AND (created_at, id) < (");
+            sql.push_bind(created_at);
+            sql.push(", ");
+            sql.push_bind(id);
+            sql.push(")");
+        }
+        sql.push(" ORDER BY created_at DESC, id DESC LIMIT ");
+        sql.push_bind(i64::from(limit) + 1);
+        let found = self.rows(sql).await?;
+        let more = found.len() > limit as usize;
+        let mut rows =
+            found.iter().take(limit as usize).map(|row| request_from(row, None)).collect::<StoreResult<Vec<_>>>()?;
+        self.add_attempts(&mut rows).await?;
+        let next_cursor = rows.last().filter(|_| more).map(|row| format!("{}.{}", row.created_at, row.id));
+        Ok(RequestPage { rows, next_cursor })
+    }
+
+    /// One request with attempts and decision; only of that key where one is given.
+    pub async fn request(&self, id: &str, key_id: Option<&str>) -> StoreResult<Option<RequestRecord>> {
+        let mut sql = Sql::built(format!("SELECT {REQUEST_COLUMNS} FROM request_logs WHERE id = "));
+        sql.push_bind(id);
+        if let Some(key_id) = key_id {
+            sql.push(" AND key_id = ");
+            sql.push_bind(key_id);
+        }
+        let Some(row) = self.row(sql).await? else { return Ok(None) };
+        let mut rows = vec![request_from(&row, row.opt_text("decision")?)?];
+        self.add_attempts(&mut rows).await?;
+        Ok(rows.pop())
+    }
+
+    /// The decision of a request as JSON text. Outer `None`: no such request; inner `None`: none was kept.
+    pub async fn request_decision(&self, id: &str, key_id: Option<&str>) -> StoreResult<Option<Option<String>>> {
+        let mut sql = Sql::new("SELECT decision FROM request_logs WHERE id = ");
+        sql.push_bind(id);
+        if let Some(key_id) = key_id {
+            sql.push(" AND key_id = ");
+            sql.push_bind(key_id);
+        }
+        self.row(sql).await?.map(|row| row.opt_text("decision")).transpose()
+    }
+
+    async fn add_attempts(&self, rows: &mut [RequestRecord]) -> StoreResult<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut sql = Sql::built(format!("SELECT {ATTEMPT_COLUMNS} FROM request_attempts WHERE request_id IN "));
+        sql.push_tuple(rows.iter().map(|row| (&row.id).into()));
+        sql.push(" ORDER BY request_id, n");
+        let mut attempts: HashMap<String, Vec<AttemptRecord>> = HashMap::new();
+        for row in self.rows(sql).await? {
+            attempts.entry(row.text("request_id")?).or_default().push(attempt_from(&row)?);
+        }
+        for row in rows {
+            row.attempts = attempts.remove(&row.id).unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
+fn parse_cursor(cursor: &str) -> StoreResult<(i64, &str)> {
+    cursor
+        .split_once('.')
+        .and_then(|(created_at, id)| Some((created_at.parse().ok()?, id)))
+        .ok_or_else(|| StoreError::new(StoreErrorKind::Invalid, "the cursor is not one of ours"))
+}

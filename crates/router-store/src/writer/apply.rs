@@ -1,0 +1,145 @@
+//! One batch, one transaction: rows, attempts, postings, counters, roll-ups, and how far the spool has been taken over.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::rollup::{ATTEMPT_KEY, ATTEMPT_SUMS, LATENCY_COLUMNS, REQUEST_KEY, REQUEST_SUMS, Rollup, TTFT_COLUMNS};
+use crate::db::{Sql, Store, Tx, Value, insert_many};
+use crate::error::StoreResult;
+use crate::query::request_columns::{ATTEMPT_COLUMNS, REQUEST_COLUMNS, attempt_values, request_values};
+use crate::record::RequestRecord;
+use crate::spool::Position;
+
+/// How far the database has taken this spool over; `None` when it never has.
+pub(super) async fn known_position(store: &Store, spool_id: &str) -> StoreResult<Option<Position>> {
+    let row = store
+        .row(Sql::new("SELECT segment, byte_offset FROM spool_positions WHERE spool_id = $1").bind(spool_id))
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
+    Ok(Some(Position { segment: unsigned(row.int("segment")?), offset: unsigned(row.int("byte_offset")?) }))
+}
+
+/// Writes the rows that the database does not have yet, with everything that hangs on them. Returns how many were new.
+pub(super) async fn apply(
+    store: &Store,
+    records: &[RequestRecord],
+    position: Option<(&str, Position)>,
+) -> StoreResult<usize> {
+    let mut tx = store.begin().await?;
+    let new = insert_requests(&mut tx, records).await?;
+    let latest = records.iter().map(RequestRecord::ended_at).max().unwrap_or(0);
+    if !new.is_empty() {
+        insert_attempts(&mut tx, &new).await?;
+        post(&mut tx, &new, latest).await?;
+        roll_up(&mut tx, &new).await?;
+    }
+    if let Some((spool_id, position)) = position {
+        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let sql = "INSERT INTO spool_positions (spool_id, segment, byte_offset, updated_at) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (spool_id) DO UPDATE SET segment = excluded.segment, byte_offset = excluded.byte_offset, updated_at = excluded.updated_at";
+        tx.execute(
+            Sql::new(sql).bind(spool_id).bind(signed(position.segment)).bind(signed(position.offset)).bind(latest),
+        )
+        .await?;
+    }
+    tx.commit().await?;
+    Ok(new.len())
+}
+
+/// Inserts the rows; the ones that were not there before.
+async fn insert_requests<'a>(tx: &mut Tx, records: &'a [RequestRecord]) -> StoreResult<Vec<&'a RequestRecord>> {
+    let mut by_id: HashMap<&str, &RequestRecord> = HashMap::with_capacity(records.len());
+    let mut rows = Vec::with_capacity(records.len());
+    for record in records {
+        // The first terminal row of an id counts, in a batch as across batches.
+        if let std::collections::hash_map::Entry::Vacant(entry) = by_id.entry(&record.id) {
+            entry.insert(record);
+            rows.push(request_values(record));
+        }
+    }
+    let inserted =
+        insert_many(tx, "request_logs", REQUEST_COLUMNS, rows, "ON CONFLICT (id) DO NOTHING RETURNING id").await?;
+    let inserted: HashSet<String> = inserted.iter().map(|row| row.text("id")).collect::<StoreResult<_>>()?;
+    let mut seen = HashSet::new();
+    Ok(records.iter().filter(|record| inserted.contains(&record.id) && seen.insert(record.id.as_str())).collect())
+}
+
+async fn insert_attempts(tx: &mut Tx, new: &[&RequestRecord]) -> StoreResult<()> {
+    let rows = new
+        .iter()
+        .flat_map(|record| record.attempts.iter().map(|attempt| attempt_values(&record.id, attempt)))
+        .collect();
+    insert_many(tx, "request_attempts", ATTEMPT_COLUMNS, rows, "ON CONFLICT (request_id, n) DO NOTHING").await.map(drop)
+}
+
+/// Posts to the ledger and to its sums. Sorted by scope, so that instances lock counters in the same order.
+async fn post(tx: &mut Tx, new: &[&RequestRecord], at_ms: i64) -> StoreResult<()> {
+    let mut counters: BTreeMap<[&str; 3], i64> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for record in new {
+        let mut entries: BTreeMap<[&str; 3], i64> = BTreeMap::new();
+        for entry in record.ledger.iter().filter(|entry| entry.amount_nano != 0) {
+            *entries.entry([&entry.scope_kind, &entry.scope_id, &entry.period]).or_default() += entry.amount_nano;
+        }
+        for (scope, amount) in entries {
+            *counters.entry(scope).or_default() += amount;
+            let [kind, id, period] = scope.map(Value::from);
+            rows.push(vec![
+                (&record.id).into(),
+                kind,
+                id,
+                period,
+                "post".into(),
+                amount.into(),
+                record.ended_at().into(),
+            ]);
+        }
+    }
+    insert_many(
+        tx,
+        "budget_ledger",
+        "request_id, scope_kind, scope_id, period, kind, amount_nano, booked_at",
+        rows,
+        "",
+    )
+    .await?;
+    let rows = counters
+        .into_iter()
+        .map(|(scope, amount)| {
+            scope.into_iter().map(Value::from).chain([amount.into(), 0_i64.into(), at_ms.into()]).collect()
+        })
+        .collect();
+    let upsert = "ON CONFLICT (scope_kind, scope_id, period) DO UPDATE SET posted_nano = budget_counters.posted_nano + excluded.posted_nano, updated_at = excluded.updated_at";
+    insert_many(
+        tx,
+        "budget_counters",
+        "scope_kind, scope_id, period, posted_nano, reserved_nano, updated_at",
+        rows,
+        upsert,
+    )
+    .await
+    .map(drop)
+}
+
+async fn roll_up(tx: &mut Tx, new: &[&RequestRecord]) -> StoreResult<()> {
+    let mut rollup = Rollup::default();
+    new.iter().for_each(|record| rollup.add(record));
+    let (requests, attempts) = rollup.request_rows();
+    let sums: Vec<&str> = REQUEST_SUMS.into_iter().chain(LATENCY_COLUMNS).chain(TTFT_COLUMNS).collect();
+    add_sums(tx, "channel_statistics", &REQUEST_KEY, &sums, requests).await?;
+    add_sums(tx, "attempt_statistics", &ATTEMPT_KEY, &ATTEMPT_SUMS, attempts).await
+}
+
+/// Adds rows of sums to a table of sums.
+async fn add_sums(
+    tx: &mut Tx,
+    table: &'static str,
+    key: &[&str],
+    sums: &[&str],
+    rows: Vec<Vec<Value>>,
+) -> StoreResult<()> {
+    let updates: Vec<String> = sums.iter().map(|sum| format!("{sum} = {table}.{sum} + excluded.{sum}")).collect();
+    let columns: Vec<&str> = key.iter().chain(sums).copied().collect();
+    let upsert = format!("ON CONFLICT ({}) DO UPDATE SET {}", key.join(", "), updates.join(", "));
+    insert_many(tx, table, &columns.join(", "), rows, &upsert).await.map(drop)
+}

@@ -1,0 +1,395 @@
+//! The usage meter: looks at a stream of OpenAI's shape while it passes, and holds back the little that must not pass.
+//!
+//! Held back until the first content: everything, so that another candidate can still answer. Held back for good:
+//! `[DONE]` (the server sends exactly one, after the books are written), error events (the server classifies them and
+//! speaks in the client's dialect), what follows either, and, where the client did not ask for usage, the event that has
+//! nothing but usage and the `"usage":null` of the others. All else passes as the provider sent it.
+
+use bytes::{Bytes, BytesMut};
+use memchr::memmem;
+use router_core::fault::FaultKind;
+use router_core::usage::Usage;
+
+use super::chunk::Chunk;
+use crate::scan::Lexer;
+use crate::sse::{self, Frames, Splitter};
+use crate::tokens::TextCount;
+
+/// How a meter behaves. Sizes are bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct MeterOptions {
+    /// The client did not ask for usage: it sees none that we asked for.
+    pub hide_usage: bool,
+    /// Largest event.
+    pub max_event: usize,
+    /// Largest stream.
+    pub max_stream: usize,
+    /// Most that may come before the first content.
+    pub max_prelude: usize,
+    /// Largest JSON answer in place of a stream.
+    pub max_body: usize,
+}
+
+impl Default for MeterOptions {
+    fn default() -> Self {
+        Self { hide_usage: false, max_event: 16 << 20, max_stream: 64 << 20, max_prelude: 16 << 20, max_body: 32 << 20 }
+    }
+}
+
+/// The stream cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct StreamFault {
+    /// The class.
+    pub kind: FaultKind,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+/// How a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// With `[DONE]`, or with a finish reason on every choice. The client's terminator may follow.
+    Complete,
+    /// In the middle: neither was seen.
+    Cut,
+    /// Properly or not, but without any content.
+    Empty,
+    /// With an error event: [`StreamMeter::error`].
+    Failed,
+    /// It was no stream but one JSON answer, which is here: examine it, then [`super::synthesize_stream`].
+    Json(Bytes),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    Unknown,
+    Events,
+    Json,
+}
+
+/// What to do with a frame.
+enum Verdict {
+    Pass,
+    Withhold,
+    Replace(Bytes),
+}
+
+/// Feed it every chunk; forward what it gives.
+#[derive(Debug)]
+pub struct StreamMeter {
+    options: MeterOptions,
+    splitter: Splitter,
+    body: Body,
+    json: BytesMut,
+    held: Vec<Bytes>,
+    held_bytes: usize,
+    passed: usize,
+    content: bool,
+    done: bool,
+    error: Option<Bytes>,
+    text: TextCount,
+    seen: u128,
+    finished: u128,
+    usage: Option<Usage>,
+    model: Option<String>,
+    skipped: u64,
+}
+
+impl StreamMeter {
+    /// A meter for one stream.
+    #[must_use]
+    pub fn new(options: MeterOptions) -> Self {
+        Self {
+            options,
+            splitter: Splitter::new(options.max_event),
+            body: Body::Unknown,
+            json: BytesMut::new(),
+            held: Vec::new(),
+            held_bytes: 0,
+            passed: 0,
+            content: false,
+            done: false,
+            error: None,
+            text: TextCount::default(),
+            seen: 0,
+            finished: 0,
+            usage: None,
+            model: None,
+            skipped: 0,
+        }
+    }
+
+    /// Takes a chunk and appends to `out` what is to be forwarded now: nothing before the first content, the held
+    /// events with the first content, then each whole event as a slice of its chunk. After `done()` or `error()`
+    /// nothing more comes.
+    ///
+    /// # Errors
+    /// [`StreamFault`] where a bound is exceeded or the answer is a web page.
+    pub fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamFault> {
+        self.passed += chunk.len();
+        if self.passed > self.options.max_stream {
+            return Err(bad("the stream is longer than the limit"));
+        }
+        if self.done || self.error.is_some() {
+            return Ok(());
+        }
+        if self.body == Body::Unknown {
+            self.sniff(&chunk)?;
+        }
+        if self.body == Body::Json {
+            return self.gather(&chunk);
+        }
+        let Frames { joined, whole } =
+            self.splitter.push(chunk).map_err(|_| bad("an event of the stream is larger than the limit"))?;
+        self.block(joined, out);
+        self.block(whole, out);
+        if self.held_bytes > self.options.max_prelude {
+            return Err(bad("the stream sends too much before its first content"));
+        }
+        Ok(())
+    }
+
+    /// The provider closed the stream: the last event, if its blank line was forgotten, and the verdict.
+    pub fn finish(&mut self, out: &mut Vec<Bytes>) -> StreamEnd {
+        if self.body == Body::Json {
+            return StreamEnd::Json(std::mem::take(&mut self.json).freeze());
+        }
+        let rest = self.splitter.finish();
+        self.block(rest, out);
+        if self.error.is_some() {
+            return StreamEnd::Failed;
+        }
+        let ended = self.done || (self.seen != 0 && self.seen & !self.finished == 0);
+        match (self.content, ended) {
+            (true, true) => StreamEnd::Complete,
+            (false, true) => StreamEnd::Empty,
+            (false, false) if self.passed == 0 => StreamEnd::Empty,
+            (_, false) => StreamEnd::Cut,
+        }
+    }
+
+    /// Whether content has come, so that the answer is committed to this provider.
+    #[must_use]
+    pub const fn content_started(&self) -> bool {
+        self.content
+    }
+
+    /// Whether the terminator has come: nothing of use follows, the connection need not be read further.
+    #[must_use]
+    pub const fn done(&self) -> bool {
+        self.done
+    }
+
+    /// The data of the error event that the provider sent inside the stream.
+    #[must_use]
+    pub const fn error(&self) -> Option<&Bytes> {
+        self.error.as_ref()
+    }
+
+    /// The provider's usage: the last one. `None` if it sent none that makes sense.
+    #[must_use]
+    pub const fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// Characters of text, reasoning and tool calls that passed, for counting where usage is missing.
+    #[must_use]
+    pub const fn text(&self) -> TextCount {
+        self.text
+    }
+
+    /// The model that the provider named.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// Data lines that were no JSON and were dropped.
+    #[must_use]
+    pub const fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// The body's kind is judged by its first byte: content types lie.
+    fn sniff(&mut self, chunk: &[u8]) -> Result<(), StreamFault> {
+        let start = chunk.strip_prefix(b"\xef\xbb\xbf").unwrap_or(chunk);
+        match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            None => {}
+            Some(b'<') => return Err(bad("the answer is a web page")),
+            Some(b'{' | b'[' | b'"') => self.body = Body::Json,
+            Some(_) => self.body = Body::Events,
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, chunk: &[u8]) -> Result<(), StreamFault> {
+        if self.json.len() + chunk.len() > self.options.max_body {
+            return Err(bad("the answer is larger than the limit"));
+        }
+        self.json.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    /// Judges the frames of a block and forwards the runs that pass, as slices.
+    fn block(&mut self, block: Bytes, out: &mut Vec<Bytes>) {
+        let mut run = 0;
+        let mut at = 0;
+        for frame in sse::frames(&block) {
+            let next = at + frame.len();
+            if self.done || self.error.is_some() {
+                break;
+            }
+            match self.judge(&frame) {
+                Verdict::Pass => {}
+                verdict => {
+                    self.forward(block.slice(run..at), out);
+                    if let Verdict::Replace(other) = verdict {
+                        self.forward(other, out);
+                    }
+                    run = next;
+                }
+            }
+            at = next;
+        }
+        self.forward(block.slice(run..at), out);
+    }
+
+    /// Hands bytes on, or holds them while there was no content.
+    fn forward(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) {
+        if bytes.is_empty() {
+            return;
+        }
+        if self.content {
+            out.append(&mut self.held);
+            self.held_bytes = 0;
+            out.push(bytes);
+        } else {
+            self.held_bytes += bytes.len();
+            self.held.push(bytes);
+        }
+    }
+
+    fn judge(&mut self, frame: &Bytes) -> Verdict {
+        if self.content
+            && let Some(inside) = plain_delta(frame)
+        {
+            self.text.add_json(inside);
+            return Verdict::Pass;
+        }
+        let event = sse::read(frame);
+        if let Some(bare) = event.bare
+            && Chunk::read(bare).is_some_and(|chunk| chunk.error)
+        {
+            return self.fail(bare);
+        }
+        let Some(data) = &event.data else { return Verdict::Pass };
+        let data = data.trim_ascii();
+        if data == b"[DONE]" {
+            self.done = true;
+            return Verdict::Withhold;
+        }
+        if event.name == b"error" {
+            return self.fail(data);
+        }
+        match Chunk::read(data) {
+            Some(chunk) if chunk.error => {
+                self.usage = chunk.usage.or(self.usage);
+                self.fail(data)
+            }
+            Some(chunk) => {
+                self.note(&chunk);
+                self.hide(frame, &chunk)
+            }
+            None if data.is_empty() => Verdict::Pass,
+            None => {
+                self.skipped += 1;
+                Verdict::Withhold
+            }
+        }
+    }
+
+    fn fail(&mut self, data: &[u8]) -> Verdict {
+        self.error = Some(Bytes::copy_from_slice(data));
+        Verdict::Withhold
+    }
+
+    fn note(&mut self, chunk: &Chunk) {
+        self.content |= chunk.content || chunk.ends_without_content;
+        self.text = self.text.plus(chunk.text);
+        self.seen |= chunk.seen;
+        self.finished |= chunk.finished;
+        self.usage = chunk.usage.or(self.usage);
+        if self.model.is_none() {
+            self.model.clone_from(&chunk.model);
+        }
+    }
+
+    fn hide(&self, frame: &Bytes, chunk: &Chunk) -> Verdict {
+        if !self.options.hide_usage {
+            return Verdict::Pass;
+        }
+        if chunk.is_usage_only() {
+            return Verdict::Withhold;
+        }
+        without_null_usage(frame).map_or(Verdict::Pass, Verdict::Replace)
+    }
+}
+
+const fn bad(what: &'static str) -> StreamFault {
+    StreamFault { kind: FaultKind::BadAnswer, what }
+}
+
+/// The text of the most common frame there is: one data line, first choice, a delta of nothing but content, no end, no
+/// usage, no error. Anything else is `None` and is read properly. Searches only, since this runs for each token.
+fn plain_delta(frame: &[u8]) -> Option<&[u8]> {
+    const DELTA: &[u8] = br#""delta":{"content":""#;
+    let json = frame.strip_prefix(b"data: {")?.strip_suffix(b"}\n\n")?;
+    let start = memmem::find(json, DELTA)?;
+    let (head, rest) = json.split_at_checked(start)?;
+    let mut lexer = Lexer::new(rest, DELTA.len() - 1);
+    let inside = lexer.string().ok()?.span.of(rest)?;
+    let tail = rest.get(lexer.at..)?.strip_prefix(b"}")?;
+    let has = |part, word: &[u8]| memmem::find(part, word).is_some();
+    let plain = has(head, br#""index":0,"#)
+        && (has(tail, br#""finish_reason":null"#) || !has(tail, br#""finish_reason""#))
+        && ![br#""error""#.as_slice(), br#""usage""#].iter().any(|word| has(head, word) || has(tail, word))
+        && !has(tail, br#""delta""#);
+    (plain && !inside.is_empty()).then_some(inside)
+}
+
+/// The frame without its `"usage":null` members; `None` if it has none.
+///
+/// Inside a string a quote is escaped, so `"usage"` with a colon behind it can only be a key.
+fn without_null_usage(frame: &[u8]) -> Option<Bytes> {
+    const KEY: &[u8] = br#""usage""#;
+    let mut out: Option<Vec<u8>> = None;
+    let mut copied = 0;
+    for at in memmem::find_iter(frame, KEY) {
+        let Some((start, end)) = null_member(frame, at, at + KEY.len()) else { continue };
+        let kept = out.get_or_insert_with(|| Vec::with_capacity(frame.len()));
+        kept.extend_from_slice(frame.get(copied..start).unwrap_or_default());
+        copied = end;
+    }
+    let mut out = out?;
+    out.extend_from_slice(frame.get(copied..).unwrap_or_default());
+    Some(out.into())
+}
+
+/// The range of a null member with one comma, from where its key stands.
+fn null_member(frame: &[u8], key: usize, after_key: usize) -> Option<(usize, usize)> {
+    let mut lexer = Lexer::new(frame, after_key);
+    if lexer.next_token() != Some(b':') {
+        return None;
+    }
+    lexer.at += 1;
+    lexer.next_token();
+    lexer.literal(b"null").ok()?;
+    let end = lexer.at;
+    let before = frame.get(..key)?.trim_ascii_end();
+    if before.ends_with(b",") {
+        return Some((before.len() - 1, end));
+    }
+    // The first member: its comma is the one behind.
+    Some((key, if lexer.next_token() == Some(b',') { lexer.at + 1 } else { end }))
+}

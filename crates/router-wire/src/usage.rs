@@ -1,0 +1,144 @@
+//! Usage as OpenAI-shaped answers report it, in its variants, checked before anyone pays by it.
+//!
+//! `prompt_tokens` includes cached tokens, `completion_tokens` includes reasoning. Known variants: DeepSeek's
+//! `prompt_cache_hit_tokens`; `cache_creation_input_tokens` of gateways before Anthropic; reasoning that is counted
+//! beside the completion, which shows in `total_tokens` (xAI, Gemini's compatible endpoint).
+
+use router_core::usage::Usage;
+use serde_json::Value;
+
+/// More tokens than any model takes or makes in one request: such a number is a fault, not a count.
+const ABSURD: u64 = 100_000_000;
+
+/// Reads a `usage` object. `None` if it is no object, holds negative, fractional or absurd numbers, or counts nothing
+/// at all: then the tokens have to be counted or estimated.
+#[must_use]
+pub fn from_openai(raw: &[u8]) -> Option<Usage> {
+    let usage: Value = serde_json::from_slice(raw).ok()?;
+    let usage = usage.as_object()?;
+    let number = |path: &[&str]| -> Option<Option<u64>> {
+        let (last, parents) = path.split_last()?;
+        let Some(object) = parents.iter().try_fold(usage, |object, key| object.get(*key)?.as_object()) else {
+            return Some(None);
+        };
+        count(object.get(*last))
+    };
+    let first = |paths: &[&[&str]]| -> Option<u64> {
+        for path in paths {
+            if let Some(found) = number(path)? {
+                return Some(found);
+            }
+        }
+        Some(0)
+    };
+    let input = first(&[&["prompt_tokens"], &["input_tokens"]])?;
+    let completion = first(&[&["completion_tokens"], &["output_tokens"]])?;
+    let reasoning = first(&[
+        &["completion_tokens_details", "reasoning_tokens"],
+        &["output_tokens_details", "reasoning_tokens"],
+        &["reasoning_tokens"],
+    ])?;
+    let total = first(&[&["total_tokens"]])?;
+    let beside = reasoning > completion || (reasoning > 0 && total == input + completion + reasoning);
+    let output = if beside { completion + reasoning } else { completion };
+    if input == 0 && output == 0 {
+        return None;
+    }
+    let part = |paths: &[&[&str]], whole: u64| first(paths).map(|found| if found > whole { 0 } else { found });
+    let cached_input = part(
+        &[
+            &["prompt_tokens_details", "cached_tokens"],
+            &["input_tokens_details", "cached_tokens"],
+            &["prompt_cache_hit_tokens"],
+            &["cached_tokens"],
+        ],
+        input,
+    )?;
+    let written: &[&[&str]] = &[&["prompt_tokens_details", "cache_write_tokens"], &["cache_creation_input_tokens"]];
+    Some(Usage {
+        input,
+        cached_input,
+        cache_write: part(written, input - cached_input)?,
+        audio_input: part(&[&["prompt_tokens_details", "audio_tokens"]], input - cached_input)?,
+        output,
+        reasoning,
+        audio_output: part(&[&["completion_tokens_details", "audio_tokens"]], output - reasoning)?,
+        ..Usage::default()
+    })
+}
+
+/// A count: absent and null are `Some(None)`; anything that is not a sane count is `None`. Whole floats count.
+fn count(value: Option<&Value>) -> Option<Option<u64>> {
+    match value {
+        None | Some(Value::Null) => Some(None),
+        Some(Value::Number(number)) => {
+            let whole = number.as_u64().or_else(|| {
+                let text = number.to_string();
+                text.strip_suffix(".0")?.parse().ok()
+            })?;
+            (whole <= ABSURD).then_some(Some(whole))
+        }
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(raw: &str) -> Option<(u64, u64, u64, u64, u64)> {
+        from_openai(raw.as_bytes()).map(|u| (u.input, u.cached_input, u.cache_write, u.output, u.reasoning))
+    }
+
+    #[test]
+    fn every_variant_is_read_into_one_shape() {
+        for (raw, expected) in [
+            (r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}"#, Some((10, 0, 0, 5, 0))),
+            (
+                r#"{"prompt_tokens":1110,"completion_tokens":50,"total_tokens":1160,"prompt_tokens_details":{"cached_tokens":1000,"cache_write_tokens":100},
+                "completion_tokens_details":{"reasoning_tokens":40}}"#,
+                Some((1110, 1000, 100, 50, 40)),
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":5,"prompt_cache_hit_tokens":8,"prompt_cache_miss_tokens":2}"#,
+                Some((10, 8, 0, 5, 0)),
+            ),
+            (r#"{"prompt_tokens":8,"total_tokens":8}"#, Some((8, 0, 0, 0, 0))),
+            (r#"{"prompt_tokens":8.0,"completion_tokens":null}"#, Some((8, 0, 0, 0, 0))),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":35,"completion_tokens_details":{"reasoning_tokens":20}}"#,
+                Some((10, 0, 0, 25, 20)),
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":25,"total_tokens":41,"completion_tokens_details":{"reasoning_tokens":6}}"#,
+                Some((10, 0, 0, 31, 6)),
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":11}}"#,
+                Some((10, 0, 0, 5, 0)),
+            ),
+            (r#"{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":null}"#, Some((10, 0, 0, 5, 0))),
+            (r#"{"input_tokens":3,"output_tokens":4}"#, Some((3, 0, 0, 4, 0))),
+            (r#"{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#, None),
+            (r#"{"prompt_tokens":-1,"completion_tokens":5}"#, None),
+            (r#"{"prompt_tokens":10,"completion_tokens":1e300}"#, None),
+            (r#"{"prompt_tokens":1.5,"completion_tokens":5}"#, None),
+            (r#"{"prompt_tokens":"10","completion_tokens":5}"#, None),
+            (r#"{"prompt_tokens":99999999999,"completion_tokens":5}"#, None),
+            ("null", None),
+            ("{}", None),
+            ("[1]", None),
+            ("{", None),
+        ] {
+            assert_eq!(read(raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn parts_never_exceed_the_whole() {
+        let raw = br#"{"prompt_tokens":10,"completion_tokens":10,"prompt_tokens_details":{"cached_tokens":8,"audio_tokens":9},
+            "completion_tokens_details":{"reasoning_tokens":8,"audio_tokens":9}}"#;
+        let usage = from_openai(raw).unwrap();
+        assert_eq!((usage.audio_input, usage.audio_output), (0, 0));
+    }
+}

@@ -1,0 +1,188 @@
+"""Every error of the contract raises the SDK's right exception, and the SDK sends as many requests as make sense."""
+
+import openai
+import pytest
+from conftest import with_body, without_key
+
+MODEL = "gpt-4o-mini"
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def fail(connection, exception, model=MODEL, messages=HELLO, **options):
+    """Ask for a chat answer; the error that comes instead."""
+    with pytest.raises(exception) as caught:
+        connection.client.chat.completions.create(model=model, messages=messages, **options)
+    # Not a subclass by accident: APIStatusError itself is expected where the SDK has no class of its own.
+    assert type(caught.value) is exception
+    return caught.value
+
+
+def check(error, status, code, should_retry, router_error=None):
+    assert error.status_code == status
+    assert error.code == code
+    assert error.message and error.type
+    assert error.response.headers["x-router-error"] == (router_error or code)
+    assert error.response.headers["x-should-retry"] == ("true" if should_retry else "false")
+    assert error.response.headers["x-request-id"] == error.request_id
+    # Nothing of what lies behind the router.
+    assert "upstream-key" not in str(error) and "127.0.0.1" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        (b'{"model": "gpt-4o-mini", "messages": [', "invalid_json", None),
+        (b"not json at all", "invalid_json", None),
+        (b'{"messages": [{"role": "user", "content": "x"}]}', "missing_required_parameter", "model"),
+        (b'{"model": "gpt-4o-mini"}', "missing_required_parameter", "messages"),
+        (b'{"model": "gpt-4o-mini", "model": "gpt-4o", "messages": []}', "duplicate_key", "model"),
+        (b'{"model": "gpt-4o-mini", "messages": [], "x": ' + b"[" * 200 + b"]" * 200 + b"}", "json_too_deep", None),
+    ],
+)
+def test_400_bad_bodies(connect, body, code, param):
+    connection = connect(edit=with_body(body))
+    error = fail(connection, openai.BadRequestError)
+    check(error, 400, code, should_retry=False)
+    assert error.type == "invalid_request_error"
+    if param:
+        assert error.param == param
+    assert connection.wire.sent == 1
+
+
+def test_400_context_length_exceeded(connect):
+    connection = connect()
+    error = fail(connection, openai.BadRequestError, model="sim-context-length")
+    check(error, 400, "context_length_exceeded", should_retry=False)
+    assert connection.wire.sent == 1
+
+
+def test_400_ambiguous_credentials(connect):
+    connection = connect()
+    error = fail(connection, openai.BadRequestError, extra_headers={"x-api-key": "sk-router-another"})
+    check(error, 400, "ambiguous_credentials", should_retry=False)
+
+
+def test_401_missing_key(connect):
+    connection = connect(edit=without_key)
+    error = fail(connection, openai.AuthenticationError)
+    check(error, 401, "missing_api_key", should_retry=False)
+    assert connection.wire.sent == 1
+
+
+@pytest.mark.parametrize("key", ["sk-router-unknown-key-00000000000000000000", "no-such-form", "sk-router-"])
+def test_401_invalid_key(connect, key):
+    connection = connect(key=key)
+    error = fail(connection, openai.AuthenticationError)
+    check(error, 401, "invalid_api_key", should_retry=False)
+    assert key not in error.message
+    assert connection.wire.sent == 1
+
+
+def test_401_expired_key(connect):
+    connection = connect(key="SDK_KEY_EXPIRED")
+    error = fail(connection, openai.AuthenticationError)
+    check(error, 401, "key_expired", should_retry=False)
+    assert connection.wire.sent == 1
+
+
+def test_402_budget_exceeded(connect):
+    connection = connect(key="SDK_KEY_POOR")
+    error = fail(connection, openai.APIStatusError)
+    check(error, 402, "insufficient_quota", should_retry=False, router_error="budget_exceeded")
+    assert error.type == "insufficient_quota"
+    assert connection.wire.sent == 1
+
+
+@pytest.mark.parametrize("model", ["no-such-model", "auto:none", "sim/none"])
+def test_404_model_not_found(connect, model):
+    connection = connect()
+    error = fail(connection, openai.NotFoundError, model=model)
+    check(error, 404, "model_not_found", should_retry=False)
+    assert connection.wire.sent == 1
+
+
+def test_404_a_forbidden_model_looks_like_an_unknown_one(connect):
+    connection = connect(key="SDK_KEY_NARROW")
+    forbidden = fail(connection, openai.NotFoundError, model="auto:sdk")
+    unknown = fail(connection, openai.NotFoundError, model="auto:xyz")
+    check(forbidden, 404, "model_not_found", should_retry=False)
+    assert forbidden.message.replace("auto:sdk", "M") == unknown.message.replace("auto:xyz", "M")
+
+
+def test_404_unknown_path(connect):
+    connection = connect()
+    with pytest.raises(openai.NotFoundError) as caught:
+        connection.client.post("/no/such/path", body={}, cast_to=object)
+    assert caught.value.code == "not_found"
+    assert connection.wire.sent == 1
+
+
+def test_413_request_too_large(connect):
+    connection = connect()
+    error = fail(connection, openai.APIStatusError, messages=[{"role": "user", "content": "x" * (1024 * 1024 + 1)}])
+    check(error, 413, "request_too_large", should_retry=False)
+    assert connection.wire.sent == 1
+
+
+def test_415_unsupported_media_type(connect):
+    connection = connect(edit=with_body(b"model=gpt-4o-mini", **{"content-type": "application/x-www-form-urlencoded"}))
+    error = fail(connection, openai.APIStatusError)
+    check(error, 415, "unsupported_media_type", should_retry=False)
+    assert connection.wire.sent == 1
+
+
+def test_429_own_rate_limit_is_waited_for(connect, naps):
+    connection = connect(key="SDK_KEY_LIMITED")
+    connection.client.chat.completions.create(model=MODEL, messages=HELLO)
+    connection.wire.sent = 0
+    error = fail(connection, openai.RateLimitError)
+    check(error, 429, "rate_limit_exceeded", should_retry=True)
+    wait = int(error.response.headers["retry-after"])
+    assert 1 <= wait <= 60
+    # Two retries, each after the time that the router named.
+    assert connection.wire.sent == 3
+    assert len(naps) == 2 and all(wait <= nap <= 61 for nap in naps)
+    assert error.response.headers["x-ratelimit-limit-requests"] == "1"
+    assert error.response.headers["x-ratelimit-remaining-requests"] == "0"
+
+
+def test_429_every_candidate_is_rate_limited(connect):
+    connection = connect(max_retries=0)
+    error = fail(connection, openai.RateLimitError, model="sim-status-429")
+    check(error, 429, "rate_limit_exceeded", should_retry=True)
+    assert int(error.response.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("model", ["sim-empty", "sim-dead"])
+def test_502_all_attempts_failed(connect, naps, model):
+    connection = connect(max_retries=1)
+    error = fail(connection, openai.InternalServerError, model=model)
+    assert error.status_code in (502, 503)
+    assert error.response.headers["x-router-error"] in ("upstream_error", "upstream_bad_response", "no_channel_available")
+    assert connection.wire.sent == 2 and len(naps) == 1
+
+
+def test_502_then_503_when_the_breaker_opens(connect):
+    connection = connect(max_retries=0)
+    codes = []
+    for _ in range(10):
+        error = fail(connection, openai.InternalServerError, model="sim-status-500")
+        codes.append((error.status_code, error.code))
+        if error.status_code == 503:
+            break
+        check(error, 502, "upstream_error", should_retry=True)
+    assert codes[0] == (502, "upstream_error") and codes[-1] == (503, "no_channel_available"), codes
+    check(error, 503, "no_channel_available", should_retry=True)
+    assert 1 <= int(error.response.headers["retry-after"]) <= 30
+
+
+def test_504_upstream_timeout(connect):
+    connection = connect(max_retries=0)
+    error = fail(connection, openai.InternalServerError, model="sim-hang")
+    check(error, 504, "upstream_timeout", should_retry=True)
+
+
+def test_an_error_before_the_first_token_of_a_stream_is_an_exception_too(connect):
+    connection = connect()
+    error = fail(connection, openai.BadRequestError, model="sim-context-length", stream=True)
+    check(error, 400, "context_length_exceeded", should_retry=False)
