@@ -14,5 +14,6 @@ pub mod limits;
 pub mod money;
 pub mod pricing;
 pub mod request;
+pub mod routing;
 pub mod settle;
 pub mod usage;

@@ -93,6 +93,16 @@ impl Zone {
     }
 }
 
+impl Zone {
+    /// Minutes since midnight by the clocks of the zone, 0…1439.
+    #[must_use]
+    pub fn minute_of_day(&self, now_ms: u64) -> u16 {
+        let now = i64::try_from(now_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let local = self.0.to_datetime(now.unwrap_or(Timestamp::MAX));
+        u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs())
+    }
+}
+
 /// One period as a span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {

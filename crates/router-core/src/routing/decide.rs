@@ -1,0 +1,280 @@
+//! The decision: judge every candidate, rank those that can take the request, put them in order.
+
+use std::sync::{Arc, LazyLock};
+
+use super::decision::{Candidate, Decision, Moment, Tier, Verdict};
+use super::factors::{FactorRef, Layer, Tokens, View};
+use super::filter::{Filter, InGroup, Subject};
+use super::live::Live;
+use super::resolve::{Members, Target, Variant, lookup};
+use super::score::score;
+use super::select::{self, Draw, Ranks, Row, Selector};
+use super::strategy::{Strategy, default_strategy, strategy};
+use crate::ask::Ask;
+use crate::catalog::{Capabilities, Group, GroupIx, Member, ModelIx, Snapshot};
+use crate::ids::mix;
+
+/// A target with all its fallbacks has at most so many tiers.
+const MOST_TIERS: usize = 16;
+/// Weighted selectors count a score below this as this, so that the worst still gets a little and stays observed.
+const LEAST_SCORE: f64 = 0.05;
+
+/// Decides who should serve a request.
+///
+/// A pure function: equal arguments give equal decisions. `ask.strategy` overrides the group's strategy; the caller
+/// has checked the name with [`strategy`], an unknown one counts for nothing here.
+#[must_use]
+pub fn decide(snapshot: &Snapshot, target: &Target, ask: &Ask, live: &impl Live, at: Moment) -> Decision {
+    let mut run = Run {
+        snapshot,
+        ask,
+        live,
+        at,
+        filter: Filter::new(snapshot, ask, at.now_ms),
+        tokens: Tokens::expected(ask),
+        decision: Decision {
+            at,
+            tiers: Vec::with_capacity(1),
+            candidates: Vec::new(),
+            order: Vec::new(),
+            raw: Vec::new(),
+            normalised: Vec::new(),
+        },
+    };
+    run.tier(target, None);
+    run.fallbacks(target);
+    run.decision
+}
+
+struct Run<'a, L> {
+    snapshot: &'a Snapshot,
+    ask: &'a Ask,
+    live: &'a L,
+    at: Moment,
+    filter: Filter<'a>,
+    tokens: Tokens,
+    decision: Decision,
+}
+
+/// How a tier is ranked.
+struct Plan {
+    strategy: &'static Strategy,
+    layers: Arc<[Layer]>,
+    selector: &'static Selector,
+}
+
+impl<L: Live> Run<'_, L> {
+    /// Fallbacks of a group, then theirs, each group once, as far as the key may use them.
+    fn fallbacks(&mut self, target: &Target) {
+        let Some(first) = target.group() else { return };
+        let mut groups = vec![first];
+        let mut next = 0;
+        while let Some(group) = groups.get(next).and_then(|ix| self.snapshot.group(*ix)) {
+            next += 1;
+            for name in &group.fallback {
+                if self.decision.tiers.len() >= MOST_TIERS {
+                    return;
+                }
+                let Some(fallback) = lookup(self.snapshot, target.key, name) else { continue };
+                if let Some(group) = fallback.group() {
+                    if groups.contains(&group) {
+                        continue;
+                    }
+                    groups.push(group);
+                }
+                self.tier(&fallback, Some(name));
+            }
+        }
+    }
+
+    fn tier(&mut self, target: &Target, fallback: Option<&Arc<str>>) {
+        let group = target.group().and_then(|ix| Some((ix, self.snapshot.group(ix)?)));
+        let plan = self.plan(target, group);
+        let stride = match &target.members {
+            Members::Group(_) => group.map_or(0, |(_, group)| group.members.len()),
+            Members::Name(list) => self.snapshot.list(*list).len(),
+            Members::Models(models) => models.len(),
+        };
+        let tier = Tier {
+            group: group.map(|(ix, _)| ix),
+            fallback: fallback.cloned(),
+            strategy: plan.strategy,
+            layers: plan.layers,
+            selector: plan.selector,
+            first: self.decision.candidates.len(),
+            len: 0,
+            values: self.decision.raw.len(),
+            stride,
+        };
+        let mut rows = Vec::with_capacity(stride);
+        self.decision.candidates.reserve(stride);
+        self.decision.raw.resize(tier.values + stride * tier.layers.len(), f64::NAN);
+        self.decision.normalised.resize(tier.values + stride * tier.layers.len(), f64::NAN);
+        let taken = self.eligible_so_far();
+        let mut visit = |run: &mut Self, member: &Member| {
+            if !taken.as_ref().is_some_and(|taken| taken.get(member.model.slot()) == Some(&true)) {
+                rows.extend(run.candidate(target, group, &tier, member));
+            }
+        };
+        match &target.members {
+            Members::Group(_) => {
+                for member in group.iter().flat_map(|(_, group)| group.members.iter()) {
+                    visit(self, member);
+                }
+            }
+            Members::Name(list) => {
+                let snapshot = self.snapshot;
+                plain_members(snapshot, snapshot.list(*list)).for_each(|member| visit(self, &member));
+            }
+            Members::Models(models) => {
+                plain_members(self.snapshot, models).for_each(|member| visit(self, &member));
+            }
+        }
+        self.rank(tier, rows);
+    }
+
+    /// Which channel models an earlier tier already offers; `None` for the first tier.
+    fn eligible_so_far(&self) -> Option<Vec<bool>> {
+        if self.decision.order.is_empty() {
+            return None;
+        }
+        let mut taken = vec![false; self.snapshot.models().len()];
+        for model in self.decision.order() {
+            if let Some(place) = taken.get_mut(model.slot()) {
+                *place = true;
+            }
+        }
+        Some(taken)
+    }
+
+    fn plan(&self, target: &Target, group: InGroup<'_>) -> Plan {
+        let asked = self.ask.strategy.as_deref().and_then(|name| strategy(name).ok());
+        if let Some(strategy) = asked {
+            return preset(strategy, group);
+        }
+        match target.variant {
+            Some(Variant::Floor) => {
+                return strategy("cost_optimized")
+                    .map_or_else(|_| preset(default_strategy(), group), |s| preset(s, group));
+            }
+            Some(Variant::Nitro) => {
+                let plan = preset(default_strategy(), group);
+                return Plan { layers: nitro(), selector: &select::TOP_SCORE, ..plan }.without_bands();
+            }
+            Some(Variant::Free) | None => {}
+        }
+        let Some((_, group)) = group else { return preset(default_strategy(), None) };
+        let by_time = group.time_policy.as_ref().and_then(|policy| policy.layers(self.at.now_ms));
+        Plan {
+            strategy: group.strategy,
+            layers: Arc::clone(by_time.unwrap_or(&group.layers)),
+            selector: group.selector,
+        }
+    }
+
+    /// Judges and measures one candidate; a row if it may be tried.
+    fn candidate(&mut self, target: &Target, group: InGroup<'_>, tier: &Tier, member: &Member) -> Option<Row> {
+        let (model, channel) = self.snapshot.model_and_channel(member.model)?;
+        let (live, channel_live) = (self.live.model(member.model), self.live.channel(model.channel));
+        let subject = Subject { member, model, channel, live: &live, channel_live: &channel_live };
+        let reason = self.filter.judge(target, group, &subject, self.live);
+        let place = self.decision.candidates.len() - tier.first;
+        let view = View {
+            model,
+            channel,
+            member,
+            overrides: group.map_or(&[], |(_, group)| group.overrides_of(member)),
+            price: if model.facts.has_tiers { self.snapshot.price(member.model) } else { None },
+            live: &live,
+            channel_live: &channel_live,
+            tokens: self.tokens,
+            optional: group.map_or(Capabilities::NONE, |(_, group)| group.optional_capabilities),
+        };
+        for (number, layer) in tier.layers.iter().enumerate() {
+            if let Some(value) = self.decision.raw.get_mut(tier.values + number * tier.stride + place) {
+                *value = layer.factor.raw(&view);
+            }
+        }
+        let verdict = reason.map_or(Verdict::Eligible { rank: u32::MAX }, Verdict::Out);
+        self.decision.candidates.push(Candidate {
+            model: member.model,
+            tier: u32::try_from(self.decision.tiers.len()).unwrap_or(u32::MAX),
+            verdict,
+            score: 0.0,
+        });
+        let row = Row {
+            place: u32::try_from(place).ok()?,
+            priority: member.priority,
+            score: 1.0,
+            share: 0.0,
+            weight: if member.weight.is_finite() { member.weight.max(0.0) } else { 0.0 },
+            in_flight: live.in_flight as f64,
+            tie: mix(self.ask.session.unwrap_or(self.at.seed) ^ model.stable_id),
+            stable_id: model.stable_id,
+        };
+        reason.is_none().then_some(row)
+    }
+
+    /// Scores and orders the rows of a tier and appends them to the decision.
+    fn rank(&mut self, mut tier: Tier, mut rows: Vec<Row>) {
+        tier.len = self.decision.candidates.len() - tier.first;
+        let decision = &mut self.decision;
+        let raw = decision.raw.get(tier.values..).unwrap_or(&[]);
+        let normalised = decision.normalised.get_mut(tier.values..).unwrap_or(&mut []);
+        score(&mut rows, &tier.layers, raw, normalised, tier.stride);
+        for row in &mut rows {
+            row.share = row.weight * row.score.max(LEAST_SCORE);
+        }
+        let draw = Draw { seed: self.at.seed, sequence: self.at.sequence, session: self.ask.session };
+        let ranks = Ranks { normalised, stride: tier.stride };
+        if tier.strategy.by_priority {
+            rows.sort_by_key(|row| row.priority);
+            for equals in rows.chunk_by_mut(|a, b| a.priority == b.priority) {
+                (tier.selector.order)(equals, &draw, &ranks);
+            }
+        } else {
+            (tier.selector.order)(&mut rows, &draw, &ranks);
+        }
+        decision.order.reserve(rows.len());
+        for row in rows {
+            let place = tier.first + row.place as usize;
+            if let Some(candidate) = decision.candidates.get_mut(place) {
+                candidate.score = row.score;
+                candidate.verdict = Verdict::Eligible { rank: u32::try_from(decision.order.len()).unwrap_or(u32::MAX) };
+                decision.order.push(u32::try_from(place).unwrap_or(u32::MAX));
+            }
+        }
+        decision.tiers.push(tier);
+    }
+}
+
+impl Plan {
+    fn without_bands(self) -> Self {
+        let balanced = strategy("balanced").unwrap_or(self.strategy);
+        Self { strategy: balanced, ..self }
+    }
+}
+
+/// A strategy by name instead of the group's; `multi_layer` keeps the layers of a group that has some.
+fn preset(strategy: &'static Strategy, group: Option<(GroupIx, &Group)>) -> Plan {
+    let own = group.filter(|(_, group)| strategy.own_layers && group.strategy.own_layers);
+    let layers = own.map_or_else(|| strategy.preset_layers(), |(_, group)| Arc::clone(&group.layers));
+    Plan { strategy, layers, selector: strategy.selector }
+}
+
+/// Throughput as observed; equals by what is configured.
+fn nitro() -> Arc<[Layer]> {
+    static NITRO: LazyLock<Arc<[Layer]>> = LazyLock::new(|| {
+        let layer =
+            |name: &str, weight| FactorRef::known(name).map(|factor| Layer { factor, descending: true, weight });
+        [layer("throughput", 1.0), layer("speed_score", 0.0)].into_iter().flatten().collect()
+    });
+    Arc::clone(&NITRO)
+}
+
+fn plain_members<'a>(snapshot: &'a Snapshot, models: &'a [ModelIx]) -> impl Iterator<Item = Member> + 'a {
+    models.iter().filter_map(|ix| {
+        let (model, channel) = snapshot.model_and_channel(*ix)?;
+        Some(Member::plain(*ix, model, channel))
+    })
+}

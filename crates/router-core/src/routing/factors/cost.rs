@@ -1,0 +1,61 @@
+//! What a request would cost, for ranking. Floating point: the books never see these numbers.
+
+use super::{Factor, View};
+use crate::ask::{Ask, Endpoint};
+
+/// Output tokens of a chat answer where the client sets no lower limit: the order of magnitude of the median answer.
+const USUAL_OUTPUT_TOKENS: u64 = 400;
+
+pub(super) const EFFECTIVE_COST: Factor = Factor {
+    name: "effective_cost",
+    doc: "USD of this request: input estimate × input price + expected output × output price (400 tokens, or the \
+          client's lower limit, for each answer) + price per request, times the member's cost_multiplier",
+    descending: false,
+    raw: effective_cost,
+};
+
+pub(super) const COST_EFFICIENCY: Factor = Factor {
+    name: "cost_efficiency",
+    doc: "quality for money: quality_score / (1 + USD per million tokens mixed 3:1 × cost_multiplier)",
+    descending: true,
+    raw: |view| {
+        let usd_per_million = view.model.facts.usd_per_million * view.member.cost_multiplier;
+        super::quality::quality(view) / (1.0 + usd_per_million)
+    },
+};
+
+/// Tokens that a request is expected to use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Tokens {
+    /// Estimated input, also as a the length that chooses the price tier.
+    pub(crate) input: u64,
+    /// Expected output of all answers together.
+    pub(crate) output: f64,
+}
+
+impl Tokens {
+    #[expect(clippy::cast_precision_loss, reason = "numbers for ranking, not for the books")]
+    pub(crate) fn expected(ask: &Ask) -> Self {
+        let one = match ask.endpoint {
+            Endpoint::Embeddings => 0,
+            Endpoint::ChatCompletions | Endpoint::Completions => {
+                ask.max_output_tokens.map_or(USUAL_OUTPUT_TOKENS, |limit| limit.min(USUAL_OUTPUT_TOKENS))
+            }
+        };
+        Self { input: ask.input_tokens, output: one as f64 * ask.answers.max(1) as f64 }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers for ranking, not for the books")]
+fn effective_cost(view: &View<'_>) -> f64 {
+    let facts = &view.model.facts;
+    let (input, output) = match view.price {
+        Some(price) if facts.has_tiers => {
+            let rates = price.rates(view.tokens.input);
+            (rates.input.0 as f64 / 1e15, rates.output.0 as f64 / 1e15)
+        }
+        _ => (facts.usd_per_input, facts.usd_per_output),
+    };
+    let usd = view.tokens.input as f64 * input + view.tokens.output * output + facts.usd_per_request;
+    usd * view.member.cost_multiplier
+}

@@ -1,0 +1,99 @@
+//! What routing may know of the present: plain copies of live state, asked for by index.
+//!
+//! The server keeps live state by stable id and answers from memory. Figures of a channel model that has not been
+//! used for long should age (fewer observations), else a filter on observed speed could keep it out for ever.
+
+use crate::catalog::{ChannelIx, GroupIx, ModelIx};
+use crate::money::Nano;
+
+/// Live state as routing sees it. Every method is called at most once for each candidate of a decision.
+pub trait Live {
+    /// Of a channel model.
+    fn model(&self, ix: ModelIx) -> ModelLive;
+
+    /// Of a channel.
+    fn channel(&self, ix: ChannelIx) -> ChannelLive;
+
+    /// Requests of today through this member of the group. Asked only where the member has a `daily_limit`.
+    fn member_requests_today(&self, group: GroupIx, model: ModelIx) -> u64 {
+        let _ = (group, model);
+        0
+    }
+}
+
+/// Nothing is known: every candidate is idle, healthy and unobserved.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoLive;
+
+impl Live for NoLive {
+    fn model(&self, _: ModelIx) -> ModelLive {
+        ModelLive::default()
+    }
+
+    fn channel(&self, _: ChannelIx) -> ChannelLive {
+        ChannelLive::default()
+    }
+}
+
+/// State of a circuit breaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BreakerView {
+    /// Passes.
+    #[default]
+    Closed,
+    /// Probes; passes while `allows`, that is while a probe is to be had.
+    HalfOpen {
+        /// Whether a probe is to be had.
+        allows: bool,
+    },
+    /// Refuses.
+    Open {
+        /// When it will probe; unix milliseconds.
+        until_ms: u64,
+    },
+}
+
+/// What keeps a channel model or a channel away for a time. Unix milliseconds; 0 is never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Away {
+    /// Cooldown after faults.
+    pub cooldown_until_ms: u64,
+    /// The provider said: too many requests; or our window for it is full.
+    pub rate_limited_until_ms: u64,
+    /// The circuit breaker.
+    pub breaker: BreakerView,
+}
+
+/// Live state of a channel model.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ModelLive {
+    /// Attempts running now.
+    pub in_flight: u64,
+    /// Moving average of the time to the first token, milliseconds.
+    pub ttft_ms: Option<f64>,
+    /// Moving average of output tokens per second.
+    pub tokens_per_second: Option<f64>,
+    /// Share of good attempts, 0…1.
+    pub success_rate: Option<f64>,
+    /// How many attempts the averages stand on; may be decayed.
+    pub observations: f64,
+    /// What keeps it away.
+    pub away: Away,
+}
+
+/// Live state of a channel.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ChannelLive {
+    /// Attempts running now, all models together.
+    pub in_flight: u64,
+    /// Health as the channel manager sees it, 0…1.
+    pub health: Option<f64>,
+    /// What is left of the provider's quota, 0…1.
+    pub quota_remaining: Option<f64>,
+    /// Attempts of today, for `limits.requests_per_day`.
+    pub requests_today: u64,
+    /// Money of today, reserved and spent, for `limits.daily_budget`.
+    pub spent_today: Nano,
+    /// What keeps it away.
+    pub away: Away,
+}

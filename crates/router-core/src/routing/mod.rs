@@ -1,0 +1,29 @@
+//! Routing: which channel models can take a request, and in which order they are tried.
+//!
+//! [`resolve`] turns the name that a client asked for into a [`Target`]; [`decide`] turns target, request and live
+//! state into a [`Decision`] that names every candidate, chosen or with its reason. Both are pure.
+
+mod decide;
+mod decision;
+mod factors;
+mod filter;
+mod hash;
+pub mod live;
+mod nearest;
+mod reason;
+mod resolve;
+mod score;
+mod select;
+mod strategy;
+mod unknown;
+
+pub use decide::decide;
+pub use decision::{Candidate, Decision, Moment, NoCandidate, NoneKind, Tier, Verdict};
+pub use factors::{FACTORS, Factor, FactorRef, Layer, factor, factor_names, usually_descending};
+pub use live::{Away, BreakerView, ChannelLive, Live, ModelLive, NoLive};
+pub use reason::{Reason, ReasonClass, Scope};
+pub use resolve::{Members, NotFound, Target, Variant, exists, resolve};
+pub use score::NEUTRAL;
+pub use select::{SELECTORS, Selector, selector};
+pub use strategy::{STRATEGIES, Strategy, default_strategy, strategy};
+pub use unknown::Unknown;
