@@ -5,6 +5,7 @@
 
 mod decide;
 mod decision;
+mod explain;
 mod factors;
 mod filter;
 mod hash;
@@ -19,6 +20,7 @@ mod unknown;
 
 pub use decide::decide;
 pub use decision::{Candidate, Decision, Moment, NoCandidate, NoneKind, Tier, Verdict};
+pub use explain::{Chosen, ExplainedCandidate, ExplainedFactor, ExplainedLayer, Explanation};
 pub use factors::{FACTORS, Factor, FactorRef, Layer, factor, factor_names, usually_descending};
 pub use live::{Away, BreakerView, ChannelLive, Live, ModelLive, NoLive};
 pub use reason::{Reason, ReasonClass, Scope};

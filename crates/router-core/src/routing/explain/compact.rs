@@ -1,0 +1,130 @@
+//! A decision in little room, to be stored with each request. JSON, written by hand: it happens for every request.
+//!
+//! `{"g":"auto:fast","s":"balanced","a":"top_score","l":[["effective_cost","asc",0.3],…],
+//! "c":[["channel","model",rank,score,[raw,…]],…,["channel","model","code",until_ms],…],"r":[["channel","model","code"],…]}`.
+//! `c` holds at most [`IN_FULL`] candidates, the best first; `r` the others, at most [`BY_NAME`]; `n` how many there
+//! were in all.
+
+use std::fmt::Write;
+
+use super::names;
+use crate::catalog::Snapshot;
+use crate::routing::decision::{Decision, Verdict};
+
+/// Candidates with their values.
+const IN_FULL: usize = 64;
+/// Candidates beyond those with their names only; whoever comes after is only counted.
+const BY_NAME: usize = 1_000;
+
+impl Decision {
+    /// Appends the decision to `out` as one JSON object.
+    pub fn compact_json(&self, snapshot: &Snapshot, out: &mut String) {
+        out.reserve(256 + self.candidates.len().min(IN_FULL) * 96);
+        out.push('{');
+        if let Some(tier) = self.tiers.first() {
+            if let Some(group) = tier.group.and_then(|ix| snapshot.group(ix)) {
+                out.push_str("\"g\":");
+                string(out, &group.name);
+                out.push(',');
+            }
+            out.push_str("\"s\":");
+            string(out, tier.strategy.name);
+            out.push_str(",\"a\":");
+            string(out, tier.selector.name);
+            out.push_str(",\"l\":[");
+            for (number, layer) in tier.layers.iter().enumerate() {
+                comma(out, number);
+                out.push('[');
+                string(out, &layer.factor.name(snapshot));
+                out.push_str(if layer.descending { ",\"desc\"," } else { ",\"asc\"," });
+                number_or_null(out, layer.weight);
+                out.push(']');
+            }
+            out.push_str("],");
+        }
+        let _ = write!(out, "\"n\":{},\"c\":[", self.candidates.len());
+        for (number, place) in self.places_in_order().take(IN_FULL).enumerate() {
+            comma(out, number);
+            self.in_full(place, snapshot, out);
+        }
+        out.push(']');
+        if self.candidates.len() > IN_FULL {
+            out.push_str(",\"r\":[");
+            for (number, place) in self.places_in_order().skip(IN_FULL).take(BY_NAME).enumerate() {
+                comma(out, number);
+                self.by_name(place, snapshot, out);
+            }
+            out.push(']');
+        }
+        out.push('}');
+    }
+
+    fn in_full(&self, place: usize, snapshot: &Snapshot, out: &mut String) {
+        let Some(candidate) = self.candidates.get(place) else { return out.push_str("null") };
+        self.name(place, snapshot, out);
+        match candidate.verdict {
+            Verdict::Eligible { rank } => {
+                let _ = write!(out, ",{rank},");
+                number_or_null(out, candidate.score);
+                out.push_str(",[");
+                for (number, (_, raw, _)) in self.values(place).enumerate() {
+                    comma(out, number);
+                    number_or_null(out, raw);
+                }
+                out.push(']');
+            }
+            Verdict::Out(reason) => {
+                out.push(',');
+                string(out, reason.as_code());
+                if let Some(until_ms) = reason.until_ms() {
+                    let _ = write!(out, ",{until_ms}");
+                }
+            }
+        }
+        out.push(']');
+    }
+
+    fn by_name(&self, place: usize, snapshot: &Snapshot, out: &mut String) {
+        let Some(candidate) = self.candidates.get(place) else { return out.push_str("null") };
+        self.name(place, snapshot, out);
+        out.push(',');
+        string(out, candidate.verdict.reason().map_or("eligible", |reason| reason.as_code()));
+        out.push(']');
+    }
+
+    /// `["channel","model"`, to be continued.
+    fn name(&self, place: usize, snapshot: &Snapshot, out: &mut String) {
+        let found = self.candidates.get(place).and_then(|candidate| names(candidate, snapshot));
+        let (model, channel) = found.map_or(("?", "?"), |(model, channel)| (&*model.name, &*channel.name));
+        out.push('[');
+        string(out, channel);
+        out.push(',');
+        string(out, model);
+    }
+}
+
+fn comma(out: &mut String, number: usize) {
+    if number > 0 {
+        out.push(',');
+    }
+}
+
+fn number_or_null(out: &mut String, value: f64) {
+    // the shortest text that reads back as the same number; always valid JSON for finite values
+    let _ = if value.is_finite() { write!(out, "{value}") } else { write!(out, "null") };
+}
+
+fn string(out: &mut String, text: &str) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            control if control < ' ' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+}
