@@ -1,0 +1,12 @@
+//! Integration tests of the pure engine, one binary.
+
+mod admission;
+mod budget;
+mod health;
+mod limits;
+mod money;
+mod periods;
+mod pricing;
+//request
+//request_properties
+//settle
