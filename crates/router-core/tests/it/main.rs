@@ -7,6 +7,6 @@ mod limits;
 mod money;
 mod periods;
 mod pricing;
-//request
-//request_properties
-//settle
+mod request;
+mod request_properties;
+mod settle;

@@ -1,0 +1,158 @@
+//! Random lives of requests: whatever comes in whatever order, the rules hold.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+use router_core::fault::{Blame, Fault, FaultKind, RULES};
+use router_core::request::{Candidate, Command, Event, Metered, Outcome, Plan, RequestMachine};
+use router_core::usage::{Usage, UsageSource};
+
+use crate::request::candidate;
+
+fn any_kind() -> impl Strategy<Value = FaultKind> {
+    (0..RULES.len()).prop_map(|place| RULES[place].kind)
+}
+
+fn any_metered() -> impl Strategy<Value = Option<Metered>> {
+    proptest::option::of(any::<u16>().prop_map(|output| Metered {
+        usage: Usage { output: u64::from(output), ..Usage::default() },
+        source: UsageSource::Reported,
+    }))
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        1 => Just(Event::Start),
+        2 => Just(Event::FirstByte),
+        1 => Just(Event::Content),
+        1 => any_metered().prop_map(Event::Ended),
+        8 => (any_kind(), any_metered()).prop_map(|(kind, metered)| Event::Failed(Fault::new(kind, ""), metered)),
+        3 => any_metered().prop_map(Event::Deadline),
+        1 => any_metered().prop_map(Event::ClientGone),
+        1 => any_metered().prop_map(Event::Shutdown),
+    ]
+}
+
+fn any_plan() -> impl Strategy<Value = Plan> {
+    let one = (0..3u32, 0..2u32, 0..3u16, prop_oneof![Just(0), 1_000..3_000u64])
+        .prop_map(|(channel, provider, keys, context)| candidate(channel, provider, keys, context));
+    (proptest::collection::vec(one, 0..6), 1..6u32, 0..500u64).prop_map(|(mut candidates, max_attempts, total_ms)| {
+        // keys belong to the channel
+        let keys: Vec<(u32, u16)> = candidates.iter().map(|c: &Candidate| (c.channel, c.keys)).collect();
+        for candidate in &mut candidates {
+            candidate.keys =
+                keys.iter().find(|(channel, _)| *channel == candidate.channel).map_or(0, |(_, keys)| *keys);
+        }
+        Plan { candidates, max_attempts, total_ms }
+    })
+}
+
+/// What an outside observer knows.
+#[derive(Default)]
+struct Seen {
+    started: bool,
+    running: bool,
+    relayed: bool,
+    terminals: usize,
+    targets: HashSet<(usize, Option<u16>)>,
+    failed_keys: HashSet<(u32, u16)>,
+    retries_allowed: u32,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_024))]
+
+    #[test]
+    fn every_life_keeps_the_rules(
+        plan in any_plan(),
+        steps in proptest::collection::vec((any_event(), 0..60u64, any::<bool>(), prop::bool::weighted(0.9)), 1..40),
+    ) {
+        let mut machine = RequestMachine::new(plan.clone(), 0);
+        let mut seen = Seen::default();
+        let mut now = 0;
+        let start = (Event::Start, 0, false, true);
+        for (event, pause, touch, allow) in std::iter::once(start).chain(steps) {
+            now += pause;
+            if touch {
+                machine.touch(now);
+            }
+            let before = machine.attempts().len();
+            let mut asked = 0;
+            let is_ended = matches!(event, Event::Ended(_));
+            let command = machine.on(event, now, || { asked += 1; seen.retries_allowed += u32::from(allow); allow });
+            prop_assert!(asked <= 1);
+            match &command {
+                Command::Attempt { attempt, candidate, key } => {
+                    prop_assert!(!seen.relayed, "an attempt after content");
+                    prop_assert_eq!(seen.terminals, 0, "an attempt after the end");
+                    prop_assert!(*attempt <= plan.max_attempts && *attempt as usize == machine.attempts().len());
+                    prop_assert!(*attempt == 1 || (now < plan.total_ms && asked == 1 && allow), "a retry nobody allowed");
+                    prop_assert!(seen.targets.insert((*candidate, *key)), "the same target twice");
+                    let Some(chosen) = plan.candidates.get(*candidate) else { panic!("no such candidate") };
+                    prop_assert_eq!(key.is_none(), chosen.keys == 0);
+                    if let Some(key) = key {
+                        prop_assert!(*key < chosen.keys);
+                        prop_assert!(!seen.failed_keys.contains(&(chosen.channel, *key)), "a key that had failed");
+                    }
+                    seen.started = true;
+                    seen.running = true;
+                }
+                Command::Relay => {
+                    prop_assert!(seen.running && !seen.relayed);
+                    seen.relayed = true;
+                }
+                Command::Complete(terminal) => {
+                    prop_assert!(is_ended && seen.running && terminal.error.is_none());
+                    seen.terminals += 1;
+                }
+                Command::Answer(terminal) => {
+                    prop_assert!(!seen.relayed && terminal.error.is_some());
+                    seen.terminals += 1;
+                }
+                Command::FailStream(terminal) => {
+                    prop_assert!(seen.relayed && terminal.error.is_some());
+                    seen.terminals += 1;
+                }
+                Command::Stop(terminal) => {
+                    prop_assert!(terminal.error.is_none());
+                    seen.terminals += 1;
+                }
+                Command::Wait => prop_assert_eq!(machine.attempts().len(), before),
+            }
+            if seen.terminals > 0 {
+                seen.running = false;
+            }
+            for attempt in machine.attempts() {
+                if let (Outcome::Failed(fault), Some(key)) = (&attempt.outcome, attempt.key)
+                    && fault.rule().blame == Blame::Key
+                {
+                    seen.failed_keys.insert((plan.candidates[attempt.candidate].channel, key));
+                }
+            }
+            // a terminal comes once, and then nothing any more
+            prop_assert!(seen.terminals <= 1);
+            prop_assert_eq!(machine.is_done(), seen.terminals == 1);
+            prop_assert_eq!(machine.next_deadline().is_none(), machine.is_done());
+            prop_assert!(machine.next_deadline().is_none_or(|at| at <= plan.total_ms));
+            // at most the last attempt runs, and only before the end: so each is settled exactly once
+            let open: Vec<_> = machine.attempts().iter().filter(|a| a.ended_ms.is_none()).collect();
+            prop_assert_eq!(open.len(), usize::from(seen.running));
+            for attempt in machine.attempts() {
+                prop_assert_eq!(attempt.ended_ms.is_none(), matches!(attempt.outcome, Outcome::Running));
+                prop_assert!(attempt.ended_ms.is_none_or(|end| attempt.started_ms <= end && end <= now));
+                prop_assert!(attempt.first_byte_ms.is_none_or(|first| attempt.started_ms <= first));
+            }
+            prop_assert!(machine.attempts().iter().rev().skip(1).all(|attempt| !attempt.relayed));
+        }
+        prop_assert!(machine.attempts().len() as u32 <= 1 + seen.retries_allowed);
+        // whoever obeys the deadlines gets to an end
+        for _ in 0..=plan.max_attempts + 1 {
+            if let Some(at) = machine.next_deadline() {
+                machine.on(Event::Start, at, || true);
+                now = now.max(at);
+                machine.on(Event::Deadline(None), now, || true);
+            }
+        }
+        prop_assert!(machine.is_done());
+    }
+}
