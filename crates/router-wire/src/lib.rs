@@ -5,11 +5,16 @@
 //!
 //! * [`scan`]: one pass over a request body, and the splice that changes only what routing must change.
 //! * [`dialects`]: what clients speak; a registry.
+//! * [`adapters`]: what providers speak; a registry. [`classify`]: how their errors read.
 //! * [`sse`], [`relay`]: streams, passed through while a meter looks on.
 //! * [`answer`]: the same for answers that come whole.
 
+pub mod adapters;
 pub mod answer;
+pub mod classify;
 pub mod dialects;
+pub mod headers;
+pub mod redact;
 pub mod relay;
 pub mod scan;
 pub mod sse;

@@ -1,0 +1,9 @@
+//! The built-in simulated provider, which speaks OpenAI's dialect and needs no key.
+
+use super::{Adapter, Auth, UpstreamPreset};
+
+pub(super) const ADAPTER: Adapter = Adapter { name: "demo", preset, refine: |_, _| None };
+
+fn preset() -> UpstreamPreset {
+    UpstreamPreset { auth: Auth::None, ..UpstreamPreset::default() }
+}

@@ -1,0 +1,6 @@
+//! Any server that speaks OpenAI's dialect: vLLM, SGLang, llama.cpp, LM Studio, gateways, vendors known by preset.
+
+use super::{Adapter, UpstreamPreset};
+
+pub(super) const ADAPTER: Adapter =
+    Adapter { name: "openai_compatible", preset: UpstreamPreset::default, refine: |_, _| None };
