@@ -51,7 +51,7 @@ impl Health {
         if tokens >= 8.0 && streamed >= 50.0 {
             self.tokens_per_second.record(tokens * 1_000.0 / streamed, Self::TAU_MS, now_ms);
         }
-        self.cooldown.success();
+        self.cooldown.success(now_ms.saturating_sub(latency_ms));
     }
 
     /// Books a failure that counts (`Rule::counts`).

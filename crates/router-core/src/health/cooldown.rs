@@ -27,7 +27,14 @@ impl Default for CooldownConfig {
 #[derive(Debug, Default)]
 pub struct Cooldown {
     until_ms: AtomicU64,
-    in_a_row: Mutex<u32>,
+    row: Mutex<Row>,
+}
+
+/// Faults without a success between them.
+#[derive(Debug, Default)]
+struct Row {
+    faults: u32,
+    last_ms: u64,
 }
 
 impl Cooldown {
@@ -46,15 +53,16 @@ impl Cooldown {
             StayAway::Temporary => config.temporary_ms,
             StayAway::UntilFixed => config.max_ms,
         };
-        let mut in_a_row = self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
+        row.last_ms = row.last_ms.max(now_ms);
         if !self.is_cooling(now_ms) {
-            *in_a_row = in_a_row.saturating_add(1);
+            row.faults = row.faults.saturating_add(1);
         }
         let until_ms = match (fault.until_ms.filter(|&date| date > now_ms), fault.retry_after_ms) {
             (Some(date), _) => date,
             (None, Some(wish)) => now_ms.saturating_add(clamp_retry_after(wish, config.max_ms)),
             (None, None) => {
-                let doublings = (*in_a_row).saturating_sub(1).min(32);
+                let doublings = row.faults.saturating_sub(1).min(32);
                 let guess = first_ms.saturating_mul(1 << doublings).min(config.max_ms);
                 now_ms.saturating_add(jittered(guess, seed).min(config.max_ms))
             }
@@ -67,17 +75,23 @@ impl Cooldown {
         self.until_ms.fetch_max(until_ms, Ordering::Relaxed);
     }
 
-    /// A success: comes back at once, and the next fault is the first again.
-    pub fn success(&self) {
-        if self.until_ms.load(Ordering::Relaxed) != 0 {
-            self.reset();
+    /// A success of an attempt that started at `started_ms`: the thing comes back at once, and the next fault is
+    /// the first again. An attempt that had started before the last fault says nothing about now.
+    pub fn success(&self, started_ms: u64) {
+        if self.until_ms.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
+        if started_ms >= row.last_ms {
+            *row = Row::default();
+            self.until_ms.store(0, Ordering::Relaxed);
         }
     }
 
     /// Forgets everything (`channels/{id}/reset`).
     pub fn reset(&self) {
-        let mut in_a_row = self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner);
-        *in_a_row = 0;
+        let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
+        *row = Row::default();
         self.until_ms.store(0, Ordering::Relaxed);
     }
 

@@ -114,11 +114,10 @@ proptest! {
                     }
                 },
                 2 => {
-                    if let Some(place) = waiting.pop() {
-                        if !admission.abandon(place) {
+                    if let Some(place) = waiting.pop()
+                        && !admission.abandon(place) {
                             woken -= 1; // it had been handed a permit
                         }
-                    }
                 }
                 _ => {}
             }

@@ -121,7 +121,10 @@ fn faults_in_a_row_double_up_to_the_bound_and_a_success_ends_it() {
         }
         now = cooldown.until(now).expect("still away");
     }
-    cooldown.success();
+    let until = cooldown.fault(&passing, &config, now, 1).expect("stays away");
+    cooldown.success(now - 1);
+    assert!(cooldown.is_cooling(now) && until > now, "a success of an attempt from before the fault");
+    cooldown.success(now);
     assert!(!cooldown.is_cooling(now));
     let until = cooldown.fault(&passing, &config, now, 1).expect("stays away");
     assert!(until - now <= 1_100, "the first again");
@@ -245,15 +248,18 @@ fn the_health_of_a_thing_is_all_of_it() {
     drop(first);
     assert_eq!(health.in_flight(), 1);
     drop(second);
-    health.cooldown.hold_until(99_999);
-    health.answered(200, 1_200, 50, 0);
+    let config = CooldownConfig::default();
+    health.cooldown.fault(&fault(FaultKind::RateLimited, None, None), &config, 5_000, 0);
+    health.answered(200, 1_200, 50, 6_000);
+    assert!(health.cooldown.is_cooling(6_000), "it had started before");
+    health.answered(200, 1_200, 50, 6_200);
     assert!(near(health.first_byte_ms.get(), 200.0) && near(health.latency_ms.get(), 1_200.0));
     assert!(near(health.tokens_per_second.get(), 50.0));
-    assert!(!health.cooldown.is_cooling(0), "it answers: it is back");
-    health.answered(1_190, 1_200, 50, 0);
+    assert!(!health.cooldown.is_cooling(6_200), "it answers: it is back");
+    health.answered(1_190, 1_200, 50, 6_300);
     assert!(near(health.tokens_per_second.get(), 50.0), "ten milliseconds say nothing about speed");
-    health.failed(0);
-    assert!(health.success.get(Health::TAU_MS, 0) < 0.8);
+    health.failed(6_300);
+    assert!(health.success.get(Health::TAU_MS, 6_300) < 0.9);
     health.reset();
     assert!((health.success.get(Health::TAU_MS, 0) - 1.0).abs() < 1e-9);
     assert!(health.latency_ms.get().is_some());

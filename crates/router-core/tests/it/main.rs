@@ -1,4 +1,5 @@
 //! Integration tests of the pure engine, one binary.
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "in tests, helpers may fail too")]
 
 mod admission;
 mod budget;
