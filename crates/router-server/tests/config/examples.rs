@@ -8,7 +8,8 @@ use crate::env;
 
 fn load(path: &str, variables: &[(&str, &str)]) -> config::Loaded {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
-    config::load(&Source::Path(path), &env(variables), &Overrides::default()).unwrap_or_else(|e| panic!("refused:\n{e}"))
+    config::load(&Source::Path(path), &env(variables), &Overrides::default())
+        .unwrap_or_else(|e| panic!("refused:\n{e}"))
 }
 
 #[test]
