@@ -193,7 +193,8 @@ CREATE TABLE request_logs (
     tokens_output BIGINT NOT NULL,
     tokens_reasoning BIGINT NOT NULL,
     tokens_source TEXT NOT NULL CHECK (tokens_source IN ('reported', 'counted', 'estimated')),
-    cost_nano BIGINT NOT NULL,
+    -- A million USD for one request is a defect, not a cost.
+    cost_nano BIGINT NOT NULL CHECK (cost_nano BETWEEN 0 AND 1000000000000000),
     reserved_nano BIGINT NOT NULL,
     price_version TEXT,
     latency_ms BIGINT NOT NULL,
@@ -304,7 +305,8 @@ CREATE TABLE budget_counters (
     scope_kind TEXT NOT NULL,
     scope_id TEXT NOT NULL,
     period TEXT NOT NULL,
-    posted_nano BIGINT NOT NULL,
+    -- The bound keeps SQLite from turning an overflowing sum into a float: both engines refuse it.
+    posted_nano BIGINT NOT NULL CHECK (posted_nano BETWEEN -9000000000000000000 AND 9000000000000000000),
     reserved_nano BIGINT NOT NULL DEFAULT 0,
     updated_at BIGINT NOT NULL,
     PRIMARY KEY (scope_kind, scope_id, period)

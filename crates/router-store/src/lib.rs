@@ -20,7 +20,7 @@ pub use error::{StoreError, StoreErrorKind, StoreResult};
 pub use query::{
     BudgetSpent, ChannelStatistics, ClientKey, ClientKeySpec, FileCatalog, FileChannel, FileChannelModel,
     FileClientKey, FileGroup, FileGroupMember, FilePricingPolicy, FileProvider, FileProviderKey, ManagedBy,
-    Provisioned, RequestFilter, RequestPage, Role, StatisticsFilter,
+    ProviderKeySecret, Provisioned, RequestFilter, RequestPage, Role, StatisticsFilter,
 };
 pub use record::{
     AttemptRecord, BudgetScope, LedgerEntry, RequestRecord, RequestStatus, Reservation, TokenCounts, TokensSource,

@@ -97,6 +97,25 @@ pub struct TokenCounts {
     pub reasoning: i64,
 }
 
+/// No count and no duration of one request is larger.
+const MAX_COUNT: i64 = 1_000_000_000_000;
+
+fn bound(value: i64) -> i64 {
+    value.clamp(0, MAX_COUNT)
+}
+
+impl TokenCounts {
+    fn bounded(self) -> Self {
+        Self {
+            input: bound(self.input),
+            cached_input: bound(self.cached_input),
+            cache_write: bound(self.cache_write),
+            output: bound(self.output),
+            reasoning: bound(self.reasoning),
+        }
+    }
+}
+
 /// A budget that a request counts against: one counter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BudgetScope {
@@ -273,6 +292,21 @@ pub struct RequestRecord {
 }
 
 impl RequestRecord {
+    /// Keeps counts and durations within what sums can hold: some come from providers, and what they send is untrusted.
+    /// Money is left as it is.
+    pub(crate) fn bounded(mut self) -> Self {
+        self.tokens = self.tokens.bounded();
+        for value in [&mut self.latency_ms, &mut self.overhead_us, &mut self.bytes_in, &mut self.bytes_out] {
+            *value = bound(*value);
+        }
+        self.ttft_ms = self.ttft_ms.map(bound);
+        for attempt in &mut self.attempts {
+            attempt.tokens = attempt.tokens.bounded();
+            attempt.ended_at = attempt.ended_at.clamp(attempt.started_at, attempt.started_at.saturating_add(MAX_COUNT));
+        }
+        self
+    }
+
     /// When the request ended, unix milliseconds.
     #[must_use]
     pub fn ended_at(&self) -> i64 {

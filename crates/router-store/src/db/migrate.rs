@@ -57,8 +57,12 @@ impl Store {
     /// # Errors
     /// `DatabaseNewer` when a newer program has migrated it; `DatabaseDamaged` when a migration was changed or stopped half-way.
     pub async fn migrate(&self) -> StoreResult<MigrationStatus> {
+        self.migrate_steps(STEPS).await
+    }
+
+    async fn migrate_steps(&self, steps: &[Step]) -> StoreResult<MigrationStatus> {
         self.gate()?;
-        let migrator = Migrator::with_migrations(migrations(self.engine()));
+        let migrator = Migrator::with_migrations(migrations(steps, self.engine()));
         match &self.inner.backend {
             Backend::Sqlite { writer, file, .. } => {
                 // sqlx takes no lock on SQLite.
@@ -66,7 +70,7 @@ impl Store {
                     Some(path) => Some(lock_file(lock_path(path)).await?),
                     None => None,
                 };
-                let status = self.refuse_newer().await?;
+                let status = self.refuse_newer(steps).await?;
                 if let Some(path) =
                     file.as_deref().filter(|_| status.pending() > 0 && status.pending() < status.migrations.len())
                 {
@@ -82,18 +86,22 @@ impl Store {
                 migrator.run(writer).await.map_err(migrate_error)?;
             }
             Backend::Postgres(pool) => {
-                self.refuse_newer().await?;
+                self.refuse_newer(steps).await?;
                 let mut connection = pool.acquire().await?.detach();
                 sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
                 migrator.run_direct(None, &mut connection, false).await.map_err(migrate_error)?;
                 sqlx::Connection::close(connection).await?;
             }
         }
-        self.migration_status().await
+        self.status_of(steps).await
     }
 
     /// Which migrations are applied and which are pending. Changes nothing.
     pub async fn migration_status(&self) -> StoreResult<MigrationStatus> {
+        self.status_of(STEPS).await
+    }
+
+    async fn status_of(&self, steps: &[Step]) -> StoreResult<MigrationStatus> {
         let exists = match self.engine() {
             Engine::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
             Engine::Postgres => {
@@ -108,7 +116,7 @@ impl Store {
             rows.iter().map(|row| row.int("version")).collect::<StoreResult<_>>()?
         };
         Ok(MigrationStatus {
-            migrations: STEPS
+            migrations: steps
                 .iter()
                 .map(|step| MigrationState {
                     version: step.version,
@@ -116,7 +124,7 @@ impl Store {
                     applied: applied.contains(&step.version),
                 })
                 .collect(),
-            unknown: applied.into_iter().filter(|version| STEPS.iter().all(|step| step.version != *version)).collect(),
+            unknown: applied.into_iter().filter(|version| steps.iter().all(|step| step.version != *version)).collect(),
         })
     }
 
@@ -125,7 +133,7 @@ impl Store {
     /// # Errors
     /// `DatabaseNewer`, or `DatabaseOlder` when migrations are pending.
     pub async fn require_current_schema(&self) -> StoreResult<()> {
-        let status = self.refuse_newer().await?;
+        let status = self.refuse_newer(STEPS).await?;
         match status.pending() {
             0 => Ok(()),
             pending => Err(StoreError::new(
@@ -135,8 +143,8 @@ impl Store {
         }
     }
 
-    async fn refuse_newer(&self) -> StoreResult<MigrationStatus> {
-        let status = self.migration_status().await?;
+    async fn refuse_newer(&self, steps: &[Step]) -> StoreResult<MigrationStatus> {
+        let status = self.status_of(steps).await?;
         match status.unknown.last() {
             None => Ok(status),
             Some(version) => Err(newer(*version)),
@@ -144,8 +152,8 @@ impl Store {
     }
 }
 
-fn migrations(engine: Engine) -> Vec<Migration> {
-    STEPS
+fn migrations(steps: &[Step], engine: Engine) -> Vec<Migration> {
+    steps
         .iter()
         .map(|step| {
             let sql = match engine {
@@ -234,4 +242,64 @@ async fn backup(pool: &sqlx::SqlitePool, path: &Path, applied: i64) -> StoreResu
     }
     tracing::info!(backup = %copy.display(), "database backed up before migration");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StoreOptions;
+
+    const ONE: Step = Step {
+        version: 1,
+        name: "one",
+        sql: "CREATE TABLE one (a BIGINT); INSERT INTO one VALUES (7);",
+        postgres: None,
+    };
+    const TWO: Step = Step { version: 2, name: "two", sql: "DROP TABLE one;", postgres: None };
+    const BROKEN: Step = Step {
+        version: 2,
+        name: "broken",
+        sql: "CREATE TABLE two (a BIGINT); SELECT nonsense FROM nowhere;",
+        postgres: None,
+    };
+
+    async fn open(path: &Path, create: bool) -> Store {
+        Store::open(&format!("sqlite://{}", path.display()), StoreOptions { create, ..StoreOptions::default() })
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_is_backed_up_before_a_later_migration_and_only_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("router.db");
+        let store = open(&path, true).await;
+        assert_eq!(store.migrate_steps(&[ONE]).await.unwrap().pending(), 0);
+        assert!(!folder.path().join("router.db.backup-0001").exists());
+        store.migrate_steps(&[ONE, TWO]).await.unwrap();
+        store.close().await;
+        let backup = open(&folder.path().join("router.db.backup-0001"), false).await;
+        assert_eq!(backup.rows(Sql::new("SELECT a FROM one")).await.unwrap()[0].int("a").unwrap(), 7);
+        assert_eq!(backup.status_of(&[ONE, TWO]).await.unwrap().pending(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_newer_database_and_a_changed_migration_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder.path().join("router.db"), true).await;
+        store.migrate_steps(&[ONE, TWO]).await.unwrap();
+        assert_eq!(store.migrate_steps(&[ONE]).await.unwrap_err().kind(), StoreErrorKind::DatabaseNewer);
+        let changed = Step { sql: "CREATE TABLE one (a TEXT);", ..ONE };
+        assert_eq!(store.migrate_steps(&[changed, TWO]).await.unwrap_err().kind(), StoreErrorKind::DatabaseDamaged);
+    }
+
+    #[tokio::test]
+    async fn a_failing_migration_leaves_the_schema_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder.path().join("router.db"), true).await;
+        store.migrate_steps(&[ONE]).await.unwrap();
+        assert!(store.migrate_steps(&[ONE, BROKEN]).await.is_err());
+        assert!(store.rows(Sql::new("SELECT a FROM two")).await.is_err(), "half a migration stayed");
+        assert_eq!(store.migrate_steps(&[ONE, TWO]).await.unwrap().pending(), 0);
+    }
 }

@@ -103,6 +103,12 @@ impl Sql {
         self.text.push_str(text);
     }
 
+    /// Puts text in front.
+    #[cfg(test)]
+    pub(crate) fn prefix(&mut self, text: &str) {
+        self.text.insert_str(0, text);
+    }
+
     /// Adds a placeholder and its parameter.
     pub(crate) fn push_bind(&mut self, value: impl Into<Value>) {
         self.args.push(value.into());
@@ -143,6 +149,7 @@ macro_rules! read {
 impl Row {
     read!(int, i64);
     read!(opt_int, Option<i64>);
+    read!(float, f64);
     read!(opt_float, Option<f64>);
     read!(text, String);
     read!(opt_text, Option<String>);
@@ -210,10 +217,11 @@ impl Tx {
     }
 
     pub(crate) async fn commit(self) -> StoreResult<()> {
-        Ok(match self {
+        match self {
             Self::Sqlite(tx) => tx.commit().await?,
             Self::Postgres(tx) => tx.commit().await?,
-        })
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ mod budget;
 mod config_versions;
 mod keys;
 mod meta;
+mod provider_keys;
 mod provision;
 pub(crate) mod request_columns;
 mod requests;
@@ -11,6 +12,7 @@ mod stats;
 
 pub use budget::BudgetSpent;
 pub use keys::{ClientKey, ClientKeySpec, ManagedBy, Role};
+pub use provider_keys::ProviderKeySecret;
 pub use provision::{
     FileCatalog, FileChannel, FileChannelModel, FileClientKey, FileGroup, FileGroupMember, FilePricingPolicy,
     FileProvider, FileProviderKey, Provisioned,

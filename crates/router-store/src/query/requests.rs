@@ -50,52 +50,7 @@ impl Store {
     /// # Errors
     /// `Invalid` for a cursor that is not one of ours.
     pub async fn requests(&self, filter: &RequestFilter) -> StoreResult<RequestPage> {
-        let limit = if filter.limit == 0 { 50 } else { filter.limit.min(MAX_PAGE) };
-        let mut sql =
-            Sql::built(format!("SELECT {} FROM request_logs WHERE 1 = 1", REQUEST_COLUMNS.replace(", decision", "")));
-        let equals = [
-            (" AND key_id = ", &filter.key_id),
-            (" AND model = ", &filter.model),
-            (" AND channel = ", &filter.channel),
-            (" AND model_group = ", &filter.group),
-        ];
-        for (text, value) in equals {
-            if let Some(value) = value {
-                sql.push(text);
-                sql.push_bind(value);
-            }
-        }
-        if let Some(status) = filter.status {
-            sql.push(" AND status = ");
-            sql.push_bind(status.as_str());
-            if status != RequestStatus::Completed {
-                // Spelled out so that both planners see that the partial index serves.
-                sql.push(" AND status <> 'completed'");
-            }
-        }
-        for (text, value) in [(" AND created_at >= ", filter.since_ms), (" AND created_at < ", filter.until_ms)] {
-            if let Some(value) = value {
-                sql.push(text);
-                sql.push_bind(value);
-            }
-        }
-        if let Some(q) = &filter.q {
-            sql.push(" AND (id = ");
-            sql.push_bind(q);
-            sql.push(" OR client_request_id = ");
-            sql.push_bind(q);
-            sql.push(")");
-        }
-        if let Some(cursor) = &filter.cursor {
-            let (created_at, id) = parse_cursor(cursor)?;
-            sql.push(" AND (created_at, id) < (");
-            sql.push_bind(created_at);
-            sql.push(", ");
-            sql.push_bind(id);
-            sql.push(")");
-        }
-        sql.push(" ORDER BY created_at DESC, id DESC LIMIT ");
-        sql.push_bind(i64::from(limit) + 1);
+        let (sql, limit) = page_sql(filter)?;
         let found = self.rows(sql).await?;
         let more = found.len() > limit as usize;
         let mut rows =
@@ -148,9 +103,94 @@ impl Store {
     }
 }
 
+/// The statement of a page, and how many rows a page has; it asks for one more, to know whether another page follows.
+fn page_sql(filter: &RequestFilter) -> StoreResult<(Sql, u32)> {
+    let limit = if filter.limit == 0 { 50 } else { filter.limit.min(MAX_PAGE) };
+    let mut sql =
+        Sql::built(format!("SELECT {} FROM request_logs WHERE 1 = 1", REQUEST_COLUMNS.replace(", decision", "")));
+    let equals = [
+        (" AND key_id = ", &filter.key_id),
+        (" AND model = ", &filter.model),
+        (" AND channel = ", &filter.channel),
+        (" AND model_group = ", &filter.group),
+    ];
+    for (text, value) in equals {
+        if let Some(value) = value {
+            sql.push(text);
+            sql.push_bind(value);
+        }
+    }
+    if let Some(status) = filter.status {
+        sql.push(" AND status = ");
+        sql.push_bind(status.as_str());
+        if status != RequestStatus::Completed {
+            // Spelled out so that both planners see that the partial index serves.
+            sql.push(" AND status <> 'completed'");
+        }
+    }
+    for (text, value) in [(" AND created_at >= ", filter.since_ms), (" AND created_at < ", filter.until_ms)] {
+        if let Some(value) = value {
+            sql.push(text);
+            sql.push_bind(value);
+        }
+    }
+    if let Some(q) = &filter.q {
+        sql.push(" AND (id = ");
+        sql.push_bind(q);
+        sql.push(" OR client_request_id = ");
+        sql.push_bind(q);
+        sql.push(")");
+    }
+    if let Some(cursor) = &filter.cursor {
+        let (created_at, id) = parse_cursor(cursor)?;
+        sql.push(" AND (created_at, id) < (");
+        sql.push_bind(created_at);
+        sql.push(", ");
+        sql.push_bind(id);
+        sql.push(")");
+    }
+    sql.push(" ORDER BY created_at DESC, id DESC LIMIT ");
+    sql.push_bind(i64::from(limit) + 1);
+    Ok((sql, limit))
+}
+
 fn parse_cursor(cursor: &str) -> StoreResult<(i64, &str)> {
     cursor
         .split_once('.')
         .and_then(|(created_at, id)| Some((created_at.parse().ok()?, id)))
         .ok_or_else(|| StoreError::new(StoreErrorKind::Invalid, "the cursor is not one of ours"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StoreOptions;
+
+    /// No page may read the whole log or sort it: every combination of the UI must go down an index.
+    #[tokio::test]
+    async fn every_page_goes_down_an_index() {
+        let store = Store::open("sqlite::memory:", StoreOptions::default()).await.unwrap();
+        store.migrate().await.unwrap();
+        let text = |text: &str| Some(text.to_owned());
+        let filters = [
+            RequestFilter::default(),
+            RequestFilter { cursor: text("5.req"), ..RequestFilter::default() },
+            RequestFilter { key_id: text("k"), cursor: text("5.req"), ..RequestFilter::default() },
+            RequestFilter { model: text("m"), since_ms: Some(1), until_ms: Some(9), ..RequestFilter::default() },
+            RequestFilter { channel: text("c"), cursor: text("5.req"), ..RequestFilter::default() },
+            RequestFilter { status: Some(RequestStatus::Error), cursor: text("5.req"), ..RequestFilter::default() },
+        ];
+        for filter in filters {
+            let (mut sql, _) = page_sql(&filter).unwrap();
+            sql.prefix("EXPLAIN QUERY PLAN ");
+            let plan: Vec<String> =
+                store.rows(sql).await.unwrap().iter().map(|row| row.text("detail").unwrap()).collect();
+            let plan = plan.join("; ");
+            assert!(plan.contains("USING INDEX request_logs_") && !plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
+        }
+        let (mut sql, _) = page_sql(&RequestFilter { q: text("id"), ..RequestFilter::default() }).unwrap();
+        sql.prefix("EXPLAIN QUERY PLAN ");
+        let plan: Vec<String> = store.rows(sql).await.unwrap().iter().map(|row| row.text("detail").unwrap()).collect();
+        assert!(plan.iter().all(|step| !step.starts_with("SCAN request_logs")), "{plan:?}");
+    }
 }

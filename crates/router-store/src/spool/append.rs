@@ -202,10 +202,10 @@ impl Appender {
         fs::rename(&beside, self.folder.join("headroom"))
     }
 
-    /// Syncs the present segment in the caller's thread.
-    pub(super) fn sync_now(&self) -> io::Result<()> {
-        let file = Arc::clone(&self.lock().file);
-        file.sync_all()
+    /// Syncs every segment from the given one on, in the caller's thread.
+    pub(super) fn sync_from(&self, first: u64) -> io::Result<()> {
+        let last = self.lock().number;
+        (first..=last).try_for_each(|number| File::open(path_of(&self.folder, number))?.sync_all())
     }
 
     /// The present segment and how much of it is written.

@@ -19,7 +19,7 @@ const MAX_PAYLOAD: usize = 64 << 20;
 #[derive(Debug, Clone, PartialEq)]
 pub enum SpoolRecord {
     /// Before the first upstream byte.
-    Reserved(Reservation),
+    Reserved(Box<Reservation>),
     /// The terminal row, before the answer ends.
     Settled(Box<RequestRecord>),
     /// The reservation was given back before anything was sent; there is no row.

@@ -14,6 +14,8 @@ mod append;
 mod crc;
 mod frame;
 mod medium;
+#[cfg(test)]
+mod model_test;
 mod read;
 mod recover;
 mod segment;
@@ -142,7 +144,7 @@ impl Spool {
         }
         if !recovered.interrupted.is_empty() {
             appender
-                .sync_now()
+                .sync_from(first_segment)
                 .map_err(|error| StoreError::caused(StoreErrorKind::SpoolFailed, "syncing the spool", error))?;
         }
         let syncer = match options.durability {

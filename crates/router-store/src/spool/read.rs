@@ -82,6 +82,7 @@ impl SpoolReader {
         while batch.settled.len() < max_rows && batch.records < 8 * max_rows as u64 {
             let Some((record, behind)) = self.next_record(None)? else {
                 batch.reached = appended;
+                batch.end = self.at;
                 return Ok(self.noted(batch));
             };
             self.at.offset = behind;
@@ -92,7 +93,7 @@ impl SpoolReader {
             }
             self.follow(&record);
             if let SpoolRecord::Settled(record) = record {
-                batch.settled.push(*record);
+                batch.settled.push(record.bounded());
             }
         }
         batch.full = true;

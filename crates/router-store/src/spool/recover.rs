@@ -66,7 +66,7 @@ pub(super) fn recover(folder: &Path, medium: &Medium) -> StoreResult<Remains> {
 fn follow(open: &mut BTreeMap<String, Reservation>, record: SpoolRecord) {
     match record {
         SpoolRecord::Reserved(reservation) => {
-            open.insert(reservation.request_id.clone(), reservation);
+            open.insert(reservation.request_id.clone(), *reservation);
         }
         SpoolRecord::Settled(record) => {
             open.remove(&record.id);

@@ -79,10 +79,13 @@ async fn post(tx: &mut Tx, new: &[&RequestRecord], at_ms: i64) -> StoreResult<()
     for record in new {
         let mut entries: BTreeMap<[&str; 3], i64> = BTreeMap::new();
         for entry in record.ledger.iter().filter(|entry| entry.amount_nano != 0) {
-            *entries.entry([&entry.scope_kind, &entry.scope_id, &entry.period]).or_default() += entry.amount_nano;
+            let sum = entries.entry([&entry.scope_kind, &entry.scope_id, &entry.period]).or_default();
+            // A sum that saturates is beyond what the tables take: the row is then refused as a whole.
+            *sum = sum.saturating_add(entry.amount_nano);
         }
         for (scope, amount) in entries {
-            *counters.entry(scope).or_default() += amount;
+            let counter = counters.entry(scope).or_default();
+            *counter = counter.saturating_add(amount);
             let [kind, id, period] = scope.map(Value::from);
             rows.push(vec![
                 (&record.id).into(),

@@ -116,7 +116,9 @@ impl Writer {
 
     /// Runs until closed. Never fails: what cannot be written now is tried again.
     pub async fn run(mut self) {
-        let Some(mut reader) = self.until_done(Self::begin).await else { return };
+        let Some(mut reader) = self.begin_when_possible().await else {
+            return;
+        };
         loop {
             self.upkeep().await;
             let batch_rows = self.options.batch_rows;
@@ -132,8 +134,8 @@ impl Writer {
                     continue;
                 }
             };
-            if batch.records > 0 {
-                let Some(()) = self.until_done(async |writer: &Self| writer.write(&batch).await).await else { return };
+            if batch.records > 0 && self.write_when_possible(&batch).await.is_none() {
+                return;
             }
             if let Err(error) = reader.committed(&batch) {
                 tracing::warn!(%error, "a spool segment could not be removed");
@@ -193,28 +195,52 @@ impl Writer {
         Ok(())
     }
 
-    /// Tries until it succeeds; `None` when closing and the time is over.
-    async fn until_done<T>(&mut self, attempt: impl AsyncFn(&Self) -> StoreResult<T>) -> Option<T> {
+    /// A reader, as soon as the database says where to begin; `None` when closing and the time is over.
+    async fn begin_when_possible(&mut self) -> Option<SpoolReader> {
         let mut backoff = FIRST_BACKOFF;
         loop {
-            let deadline = self.deadline();
-            let tried = attempt(self);
-            let outcome = match deadline {
-                Some(deadline) => tokio::time::timeout_at(deadline, tried).await.ok()?,
-                None => tried.await,
-            };
-            match outcome {
-                Ok(done) => return Some(done),
-                Err(error) => {
-                    tracing::warn!(%error, pending = self.spool.pending(), retry_in_ms = backoff.as_millis(), "the spool cannot be written to the database")
-                }
+            let begun = self.before_the_end(self.begin()).await?;
+            match begun {
+                Ok(reader) => return Some(reader),
+                Err(error) => self.after_failure(&error, &mut backoff).await?,
             }
-            self.pause(backoff).await;
-            backoff = (backoff * 2).min(self.options.max_backoff);
-            self.upkeep().await;
-            if self.deadline().is_some_and(|deadline| Instant::now() >= deadline) {
-                return None;
+        }
+    }
+
+    /// Writes the batch, however often that has to be tried; `None` when closing and the time is over.
+    async fn write_when_possible(&mut self, batch: &Batch) -> Option<()> {
+        let mut backoff = FIRST_BACKOFF;
+        loop {
+            let written = self.before_the_end(self.write(batch)).await?;
+            match written {
+                Ok(()) => return Some(()),
+                Err(error) => self.after_failure(&error, &mut backoff).await?,
             }
+        }
+    }
+
+    /// Waits a little longer each time; `None` when closing and the time is over.
+    async fn after_failure(&mut self, error: &StoreError, backoff: &mut Duration) -> Option<()> {
+        tracing::warn!(%error, pending = self.spool.pending(), retry_in_ms = backoff.as_millis(), "the spool cannot be written to the database");
+        self.pause(*backoff).await;
+        *backoff = (*backoff * 2).min(self.options.max_backoff);
+        self.upkeep().await;
+        self.deadline().is_none_or(|deadline| Instant::now() < deadline).then_some(())
+    }
+
+    /// Runs the work unless the time to close runs out first.
+    async fn before_the_end<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut closing = self.closing.clone();
+        let end = async {
+            let deadline = closing.wait_for(Option::is_some).await.ok().and_then(|deadline| *deadline);
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            done = work => Some(done),
+            () = end => None,
         }
     }
 
