@@ -26,6 +26,7 @@ pub mod provider;
 pub mod record;
 pub mod script;
 
+pub use answers::Voice;
 pub use provider::{SimProvider, dead_address};
 pub use record::{Ending, Received, Stats};
 pub use script::{LineEnd, Script};

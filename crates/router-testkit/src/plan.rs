@@ -4,7 +4,7 @@
 use crate::answers::{self, Endpoint, Frame, FrameKind, Refusal, Voice};
 use crate::http1::Response;
 use crate::record::Received;
-use crate::script::{Act, Cut, Script};
+use crate::script::{Act, AfterCut, Cut, Script};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -74,7 +74,11 @@ struct Block {
 pub(crate) fn plan(script: &Script, ask: &Ask<'_>, voice: &Voice) -> Plan {
     let mut parts = Vec::new();
     pause(&mut parts, script.timing.before_head);
-    let cut = if script.reset { End::Reset } else { End::Close };
+    let cut = match script.after_cut {
+        AfterCut::Close => End::Close,
+        AfterCut::Reset => End::Reset,
+        AfterCut::Silence => End::Hang,
+    };
     let end = match (&script.act, script.cut) {
         (Act::Hang, _) => End::Hang,
         (_, Cut::BeforeHead) => cut,
@@ -242,10 +246,9 @@ fn chunk(piece: &[u8]) -> Bytes {
 }
 
 fn head(script: &Script, ask: &Ask<'_>, status: u16, content_type: &str, framing: &str) -> Bytes {
-    let mut headers = vec![
-        ("server".to_owned(), "simulated-provider".to_owned()),
-        ("content-type".to_owned(), content_type.to_owned()),
-    ];
+    let mut headers = vec![("server".to_owned(), "simulated-provider".to_owned())];
+    let content_type = script.content_type.clone().unwrap_or_else(|| Some(content_type.to_owned()));
+    headers.extend(content_type.map(|value| ("content-type".to_owned(), value)));
     headers.extend(script.headers.iter().cloned());
     if ask.close {
         headers.push(("connection".to_owned(), "close".to_owned()));

@@ -13,7 +13,9 @@ pub struct Script {
     pub(crate) timing: Timing,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) cut: Cut,
-    pub(crate) reset: bool,
+    pub(crate) after_cut: AfterCut,
+    /// `Some(None)`: no content type at all.
+    pub(crate) content_type: Option<Option<String>>,
     pub(crate) stream: StreamForm,
     pub(crate) shape: Shape,
 }
@@ -59,6 +61,15 @@ pub(crate) enum Cut {
     InHead,
     /// After this many content events (of a stream) or, for other bodies, bytes.
     AfterContent(usize),
+}
+
+/// What happens where an answer is cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AfterCut {
+    #[default]
+    Close,
+    Reset,
+    Silence,
 }
 
 /// How a stream looks on the wire.
@@ -290,10 +301,31 @@ impl Script {
         self
     }
 
+    /// Send this content type, whatever the body is.
+    #[must_use]
+    pub fn content_type(mut self, content_type: &str) -> Self {
+        self.content_type = Some(Some(content_type.to_owned()));
+        self
+    }
+
+    /// Send no content type.
+    #[must_use]
+    pub fn no_content_type(mut self) -> Self {
+        self.content_type = Some(None);
+        self
+    }
+
     /// Where the script cuts, cut with a TCP reset instead of a FIN.
     #[must_use]
     pub fn with_reset(mut self) -> Self {
-        self.reset = true;
+        self.after_cut = AfterCut::Reset;
+        self
+    }
+
+    /// Where the script cuts, fall silent with the connection open instead.
+    #[must_use]
+    pub fn with_silence(mut self) -> Self {
+        self.after_cut = AfterCut::Silence;
         self
     }
 }

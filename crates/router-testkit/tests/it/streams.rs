@@ -1,7 +1,8 @@
 //! Streams: their regular form, and every irregular one.
 
-use crate::client::{chat, chunks, events, post, streamed_text};
-use router_testkit::http1::Response;
+use crate::client::{chat, chunks, events, post, post_bytes, streamed_text};
+use bytes::BytesMut;
+use router_testkit::http1::{BodyDecoder, Framing, Link, Response};
 use router_testkit::{LineEnd, Script, SimProvider};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -138,4 +139,36 @@ async fn raw_events_and_blocks_go_out_as_given() {
     assert_eq!(response.text(), "data: {\"a\":1.0}\n\ndata: oops\n\n");
     let blocks = ["event: x\ndata:{}\n\n", "data: last without blank line"].map(str::to_owned);
     assert_eq!(stream(Script::blocks(blocks.clone()), json!({})).await.text(), blocks.concat());
+}
+
+#[tokio::test]
+async fn a_stream_can_end_with_a_reset_or_in_silence() {
+    let provider = SimProvider::start().await.on_any(Script::cut_after(1).with_reset());
+    let ask = post_bytes("/v1/chat/completions", &chat("x", json!({"stream": true})).to_string(), "");
+    let mut link = Link::connect(provider.address()).await.unwrap();
+    assert_eq!(link.exchange(ask.as_bytes()).await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+
+    provider.set(Script::cut_after(1).with_silence());
+    let mut link = Link::connect(provider.address()).await.unwrap();
+    link.send(ask.as_bytes()).await.unwrap();
+    let head = link.read_head().await.unwrap().unwrap();
+    let (mut decoder, mut payload) = (BodyDecoder::new(Framing::of_head(&head, Framing::UntilClose)), BytesMut::new());
+    while payload.windows(2).filter(|pair| pair == b"\n\n").count() < 2 {
+        link.decode(&mut decoder, &mut payload).unwrap();
+        let complete = payload.windows(2).filter(|pair| pair == b"\n\n").count() >= 2;
+        assert!(complete || link.fill().await.unwrap() > 0);
+    }
+    assert!(String::from_utf8_lossy(&payload).ends_with("\"finish_reason\":null}]}\n\n") && !decoder.is_done());
+    assert_eq!(provider.stats().in_flight, 1, "silent, not ended");
+    drop(link);
+    provider.wait_until(|stats| stats.in_flight == 0 && stats.cancelled == 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_content_type_can_be_wrong_or_missing() {
+    let plain = stream(Script::ok().content_type("text/plain"), json!({})).await;
+    assert_eq!(plain.head.header("content-type"), Some("text/plain"));
+    let none = stream(Script::ok().no_content_type(), json!({})).await;
+    assert_eq!(none.head.header("content-type"), None);
+    assert_eq!(streamed_text(&none), streamed_text(&plain));
 }
