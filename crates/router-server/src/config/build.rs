@@ -120,13 +120,12 @@ pub(super) fn build(inputs: Inputs<'_>, faults: &mut Faults) -> Loaded {
     check::policies(&objects.pricing_policies, tree, &known, faults);
     let demo = overrides.demo.is_some();
     let only_demo = demo && !overrides.real_channel_ever_existed && !channels.iter().any(is_real);
-    let world = groups::World { tree, channels: &channels, providers: &known, demo, only_demo };
-    // A dropped item moves the places of those behind it: judging references then would mislead.
-    let references = !faults.1;
-    let mut unheard = Faults::default();
-    let heard = if references { &mut *faults } else { &mut unheard };
-    let groups = groups::all(&objects.model_groups, &world, heard, &mut notices);
-    let keys = client_keys(&objects.keys, &groups, &channels, &system, tree, heard, &mut notices);
+    // Where a channel is faulty, a group that names it is not to blame.
+    let declared = channels.iter().filter(|channel| channel.from_file).count();
+    let complete = declared == objects.channels.len() && !faults.incomplete("channels");
+    let world = groups::World { tree, channels: &channels, providers: &known, demo, only_demo, complete };
+    let groups = groups::all(&objects.model_groups, &world, faults, &mut notices);
+    let keys = client_keys(&objects.keys, &groups, &channels, &system, tree, faults, &mut notices);
     let canonical = canonical(&system, &objects, &channels, &groups);
     Loaded {
         hash: hex(&Sha256::digest(canonical.as_bytes())),
@@ -155,9 +154,7 @@ struct Parts<'a> {
 
 fn all_channels(parts: &Parts<'_>, faults: &mut Faults, notices: &mut Vec<Notice>) -> Vec<Channel> {
     let Parts { tree, system, providers, .. } = *parts;
-    let mut unheard = Faults::default();
-    let heard = if faults.1 { &mut unheard } else { &mut *faults };
-    let mut shop = Workshop { tree, system, providers, faults: heard, notices };
+    let mut shop = Workshop { tree, system, providers, faults: &mut *faults, notices };
     let mut channels = channels::from_files(&parts.objects.channels, &mut shop);
     clear_text_keys(tree, notices);
     let around = environment::Surroundings { env: parts.env, providers, configured: &channels, system };

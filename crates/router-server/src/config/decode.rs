@@ -10,25 +10,46 @@ use super::node::{Key, Node, Path, ScalarKind, Value};
 use super::problem::Problem;
 use super::suggest::{allowed_words, nearest};
 
-/// Collects faults while decoding: the faults, and whether an item of a list was dropped, so that the places
-/// of those behind it cannot be told any more.
+/// Collects faults while decoding and checking.
 #[derive(Debug, Default)]
-pub(super) struct Faults(pub(super) Vec<Problem>, pub(super) bool);
+pub(super) struct Faults {
+    /// What was found so far.
+    pub(super) found: Vec<Problem>,
+    /// Places in lists whose items could not be decoded and were left out, by the list's path. Whoever checks
+    /// what was decoded counts without them.
+    left_out: BTreeMap<String, Vec<usize>>,
+}
+
+impl From<Vec<Problem>> for Faults {
+    fn from(found: Vec<Problem>) -> Self {
+        Self { found, left_out: BTreeMap::new() }
+    }
+}
 
 impl Faults {
     /// Notes a fault at a node.
     pub(super) fn at(&mut self, node: &Node, path: &Path, message: impl Into<String>) {
         if node.value != Value::Faulty {
-            self.0.push(Problem { pos: node.pos.clone(), field: path.to_string(), message: message.into() });
+            self.found.push(Problem { pos: node.pos.clone(), field: path.to_string(), message: message.into() });
         }
     }
 
-    /// Notes a fault at what `path` names in the tree. Silent where the field was found faulty before.
+    /// Notes a fault at what `path` names among the decoded values. Silent where the field, or something in it,
+    /// was found faulty before: the first fault is the one to mend.
     pub(super) fn place(&mut self, tree: &Node, path: &Path, message: impl Into<String>) {
+        let path = path.written(&self.left_out);
         let field = path.to_string();
-        if !self.0.iter().any(|known| known.field == field) {
-            self.0.push(Problem { pos: tree.place(path), field, message: message.into() });
+        let within = |known: &Problem| {
+            known.field.strip_prefix(&field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        if !self.found.iter().any(within) {
+            self.found.push(Problem { pos: tree.place(&path), field, message: message.into() });
         }
+    }
+
+    /// Whether items of the list of that path were left out.
+    pub(super) fn incomplete(&self, path: &str) -> bool {
+        self.left_out.contains_key(path)
     }
 
     /// The entries of a map; unknown keys are noted (unless `allowed` is empty: any key may stand there).
@@ -39,7 +60,7 @@ impl Faults {
         };
         for (key, _) in entries {
             if !allowed.is_empty() && !allowed.contains(&key.name.as_str()) {
-                self.0.push(Problem {
+                self.found.push(Problem {
                     pos: key.pos.clone(),
                     field: path.key(&key.name).to_string(),
                     message: format!("unknown key; {}", allowed_words(&key.name, allowed)),
@@ -175,9 +196,13 @@ impl<T: Decode> Decode for Vec<T> {
     fn decode(node: &Node, path: &Path, faults: &mut Faults) -> Option<Self> {
         match &node.value {
             Value::List(items) => {
-                let decoded: Vec<T> =
-                    items.iter().enumerate().filter_map(|(i, item)| T::decode(item, &path.index(i), faults)).collect();
-                faults.1 |= decoded.len() < items.len();
+                let mut decoded = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    match T::decode(item, &path.index(index), faults) {
+                        Some(value) => decoded.push(value),
+                        None => faults.left_out.entry(path.to_string()).or_default().push(index),
+                    }
+                }
                 Some(decoded)
             }
             Value::Scalar(scalar) if scalar.kind == ScalarKind::Untyped => {

@@ -80,7 +80,11 @@ fn from_variable(
         check::origin(&url, around.system.egress.allow_insecure_http).err().map(|message| (variable, message))
     };
     if let Some((variable, message)) = problem {
-        faults.0.push(Problem { pos: Pos::whole(&format!("environment {variable}")), field: String::new(), message });
+        faults.found.push(Problem {
+            pos: Pos::whole(&format!("environment {variable}")),
+            field: String::new(),
+            message,
+        });
         return None;
     }
     let taken: BTreeSet<&str> = around.configured.iter().map(|channel| &*channel.spec.name).collect();

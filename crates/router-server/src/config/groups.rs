@@ -26,6 +26,8 @@ pub(super) struct World<'a> {
     pub(super) demo: bool,
     /// Only simulated channels exist, and never was another.
     pub(super) only_demo: bool,
+    /// Every declared channel could be built: what is not there does not exist.
+    pub(super) complete: bool,
 }
 
 /// All groups: the configured ones, then the built-in ones that no file replaces.
@@ -258,7 +260,7 @@ fn check_members(entry: &GroupEntry, world: &World<'_>, scope: &mut Scope<'_>, n
         }
         let found = world.channels.iter().any(|channel| member_reaches(member, channel));
         reached |= found;
-        if !found {
+        if !found && world.complete {
             unreached(member, world, &at, scope, notices);
         }
     }
@@ -268,7 +270,7 @@ fn check_members(entry: &GroupEntry, world: &World<'_>, scope: &mut Scope<'_>, n
             .iter()
             .any(|channel| channel.spec.models.iter().any(|model| rule_reaches(&select, channel, model)))
     });
-    if !reached && !rule {
+    if !reached && !rule && world.complete {
         scope.fault(
             &path,
             "no channel serves this group; give it members (channels), a rule (select) that fits one, or a channel",
@@ -356,30 +358,33 @@ fn check_fallbacks(groups: &[GroupSpec], world: &World<'_>, faults: &mut Faults)
             let at = root.index(index);
             let known = by_name.contains_key(&**name) || models.iter().any(|model| words::matches(name, model));
             let addressed = name.contains('/') || name.starts_with("tag:");
-            if !known && !addressed {
+            if !known && !addressed && world.complete {
                 let all = by_name.keys().copied().chain(models.iter().copied());
                 let meant = nearest(name, all).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
                 faults.place(world.tree, &at, format!("`{name}` is neither a group nor a model{meant}"));
-            } else if let Some(way) = way_back(&group.name, name, &by_name) {
-                faults.place(world.tree, &at, format!("fallbacks lead back: {way}"));
+            } else if let Some(way) = way_back(&group.name, name, &by_name)
+                && way.iter().min() == way.first()
+            {
+                faults.place(world.tree, &at, format!("fallbacks lead back: {}", way.join(" → ")));
             }
         }
     }
 }
 
 /// The way from `start` over `next` back to `start`, if there is one.
-fn way_back(start: &str, next: &str, groups: &BTreeMap<&str, &GroupSpec>) -> Option<String> {
-    let mut open = vec![(next.to_owned(), format!("{start} → {next}"))];
+fn way_back<'a>(start: &'a str, next: &'a str, groups: &BTreeMap<&str, &'a GroupSpec>) -> Option<Vec<&'a str>> {
+    let mut open = vec![vec![start, next]];
     let mut seen = BTreeSet::new();
-    while let Some((name, way)) = open.pop() {
+    while let Some(way) = open.pop() {
+        let name = way.last().copied()?;
         if name == start {
             return Some(way);
         }
-        if !seen.insert(name.clone()) {
+        if !seen.insert(name) {
             continue;
         }
-        let after = groups.get(name.as_str()).map(|group| group.fallback.as_slice()).unwrap_or_default();
-        open.extend(after.iter().map(|next| (next.to_string(), format!("{way} → {next}"))));
+        let after = groups.get(name).map(|group| group.fallback.as_slice()).unwrap_or_default();
+        open.extend(after.iter().map(|next| way.iter().copied().chain([&**next]).collect()));
     }
     None
 }

@@ -129,9 +129,9 @@ pub fn load_files(
     let mut tree = sources::merge_files(files, env, &mut problems);
     sources::apply_environment(&mut tree, env, &mut problems);
     apply_overrides(&mut tree, overrides);
-    let mut faults = Faults(problems, false);
+    let mut faults = Faults::from(problems);
     let (mut system, objects) = decode_tree(&tree, &mut faults);
-    default_database(&mut system, &tree, overrides);
+    default_database(&mut system, overrides);
     let built = build::build(build::Inputs { tree: &tree, system, objects, env, overrides, files }, &mut faults);
     finish(faults).map(|()| built)
 }
@@ -157,9 +157,10 @@ fn apply_overrides(tree: &mut Node, overrides: &Overrides) {
     }
 }
 
-/// An embedded database lies in the data folder unless its place is configured.
-fn default_database(system: &mut System, tree: &Node, overrides: &Overrides) {
-    let configured = tree.get("database").and_then(|node| node.get("url")).is_some_and(|node| !node.is_null());
+/// An embedded database lies in the data folder unless another place is configured. A default that is written
+/// out is still the default.
+fn default_database(system: &mut System, overrides: &Overrides) {
+    let configured = system.database.url != system::Database::default().url;
     if let (false, Some(folder)) = (configured, &overrides.data_dir) {
         system.database.url = Secret::new(format!("sqlite://{}", folder.join("router.db").display()));
     }
@@ -168,7 +169,7 @@ fn default_database(system: &mut System, tree: &Node, overrides: &Overrides) {
 /// Sorted by place, each field told once: the first fault of a field is the one to mend.
 fn finish(faults: Faults) -> Result<(), Problems> {
     let mut problems: Vec<Problem> = Vec::new();
-    for problem in faults.0 {
+    for problem in faults.found {
         let told = problems.iter().any(|known| known.pos == problem.pos && known.field == problem.field);
         if !told {
             problems.push(problem);

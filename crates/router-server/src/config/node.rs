@@ -1,6 +1,7 @@
 //! A configuration as a tree whose every node knows where it was written. All sources (files, environment,
 //! command line) become one tree; decoding and validation report places in it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -73,11 +74,22 @@ impl Scalar {
         if self.from_environment {
             return "the value from the environment".to_owned();
         }
+        if looks_secret(&self.text) {
+            return "the value (not shown: it looks like a secret)".to_owned();
+        }
         match self.text.char_indices().nth(60) {
             Some((cut, _)) => format!("`{}…`", self.text.split_at(cut).0),
             None => format!("`{}`", self.text),
         }
     }
+}
+
+/// Whether a text has the looks of a key that was put at the wrong place: a known beginning, or long and without
+/// the dots, slashes and blanks of addresses and sentences.
+fn looks_secret(text: &str) -> bool {
+    let beginnings = ["sk-", "sk_", "gsk_", "AIza", "Bearer ", "xai-", "pk-", "ghp_"];
+    let opaque = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'+' | b'=');
+    beginnings.iter().any(|beginning| text.starts_with(beginning)) || (text.len() >= 32 && text.bytes().all(opaque))
 }
 
 /// How YAML reads a scalar.
@@ -199,6 +211,26 @@ impl Path {
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.with(Step::Index(index))
+    }
+
+    /// The path as written, for one that counts list items without those that were left out in decoding
+    /// (by list path, ascending).
+    pub(super) fn written(&self, left_out: &BTreeMap<String, Vec<usize>>) -> Self {
+        if left_out.is_empty() {
+            return self.clone();
+        }
+        let mut written = Self::default();
+        for step in &self.0 {
+            let step = match step {
+                Step::Key(name) => Step::Key(name.clone()),
+                Step::Index(index) => {
+                    let gaps = left_out.get(&written.to_string()).map(Vec::as_slice).unwrap_or_default();
+                    Step::Index(gaps.iter().fold(*index, |index, gap| index + usize::from(*gap <= index)))
+                }
+            };
+            written = written.with(step);
+        }
+        written
     }
 
     /// Number of steps.

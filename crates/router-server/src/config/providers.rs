@@ -156,7 +156,7 @@ fn conversion(entry: &ProviderEntry, preset: &ProviderPreset, system: &System, s
         return Conversion { multiplier, per_usd: Decimal::ONE };
     }
     let rates = &system.catalog.exchange_rates;
-    let per_usd = rates.get(currency).copied().filter(|rate| *rate > Decimal::default());
+    let per_usd = rates.get(currency).copied();
     let per_usd = per_usd.unwrap_or_else(|| {
         let mut known: Vec<&str> = rates.keys().map(String::as_str).collect();
         known.push("USD");

@@ -177,7 +177,12 @@ pub(super) fn apply_environment(tree: &mut Node, env: &BTreeMap<String, String>,
     for (name, value) in env {
         let Some(rest) = name.strip_prefix(ENV_PREFIX) else { continue };
         let source = format!("environment {name}");
-        let keys: Vec<String> = rest.split("__").map(str::to_lowercase).collect();
+        let mut keys: Vec<String> = rest.split("__").map(str::to_lowercase).collect();
+        if let [section, field, currency] = keys.as_mut_slice()
+            && (section.as_str(), field.as_str()) == ("catalog", "exchange_rates")
+        {
+            currency.make_ascii_uppercase();
+        }
         match from_environment(&source, value) {
             Ok(value) => set(tree, &keys, &source, value),
             Err(problem) => problems.push(problem),

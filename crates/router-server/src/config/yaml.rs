@@ -34,16 +34,16 @@ pub(super) fn parse(source: &str, text: &str) -> Result<Node, Problem> {
     })
 }
 
-/// The library's sentence without the place, which we print in front.
+/// The library's sentence without the place, which we print in front, and without advice to programmers.
 fn describe(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
     let line = text.lines().next().unwrap_or_default();
-    let cut = line.rfind(" at line ").unwrap_or(line.len());
-    let sentence = line.split_at_checked(cut).map_or(line, |(head, _)| head);
-    match sentence.strip_prefix("error: ") {
-        Some(rest) => rest.to_owned(),
-        None => sentence.to_owned(),
+    let sentence = line.split(" at line ").next().unwrap_or(line);
+    let sentence = sentence.split(", set DuplicateKeyPolicy").next().unwrap_or(sentence);
+    if sentence.starts_with("recursive references") {
+        return "an alias that contains itself".to_owned();
     }
+    sentence.strip_prefix("error: ").unwrap_or(sentence).to_owned()
 }
 
 fn pos(source: &str, location: Location) -> Pos {

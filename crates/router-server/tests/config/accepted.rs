@@ -76,3 +76,46 @@ fn nothing_at_all_is_a_configuration() {
     assert_eq!(loaded.groups.len(), 8);
     assert!(loaded.notices.is_empty(), "{:?}", loaded.notices);
 }
+
+#[test]
+fn the_example_folder_is_valid() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/example");
+    let loaded = config::load(&Source::Path(folder.into()), &env(VARIABLES), &Overrides::default());
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(!loaded.channels.is_empty());
+}
+
+#[test]
+fn prices_in_another_currency_become_usd_exactly() {
+    let file = "providers:\n  cn: { kind: openai_compatible, base_url: \"https://cn.example.com/v1\", currency: CNY, price_multiplier: 0.5 }\n\
+                channels:\n  - name: cn\n    provider: cn\n    models: [{ name: m, price: { input: 14.4, output: 2, per_request: 0.072 } }]\n";
+    let loaded = valid(file, &[]);
+    let price = loaded.channels[0].spec.models[0].price.clone().expect("given");
+    assert_eq!((price.input, price.output), (Rate(1_000_000_000), Rate(138_888_889)));
+    assert_eq!(price.per_request, Nano(5_000_000));
+}
+
+#[test]
+fn an_unknown_price_is_told_and_stays_unknown() {
+    let file = "channels: [{ name: a, provider: openai, api_keys: [k], models: [no-such-model] }]\n";
+    let loaded = valid(file, &[]);
+    assert_eq!(loaded.channels[0].spec.models[0].price, None);
+    assert!(loaded.notices.iter().any(|notice| notice.message.contains("the price of `no-such-model` is unknown")));
+}
+
+#[test]
+fn another_vendors_price_is_never_taken() {
+    let file =
+        "channels: [{ name: a, provider: openai_compatible, base_url: \"http://localhost:1/v1\", models: [gpt-4o] }]\n";
+    let model = valid(file, &[]).channels[0].spec.models[0].clone();
+    assert_eq!(model.price, None);
+    assert_eq!(model.context_length, Some(128_000));
+}
+
+#[test]
+fn anchors_merges_and_numbers_as_text_are_yaml_like_any_other() {
+    let file = "channels:\n  - &base\n    name: a\n    provider: groq\n    api_keys: [k]\n    weight: 2\n    models: []\n  - <<: *base\n    name: \"7\"\n";
+    let loaded = valid(file, &[]);
+    assert_eq!(loaded.channels[1].spec.weight, 2.0);
+    assert_eq!(&*loaded.channels[1].spec.name, "7");
+}

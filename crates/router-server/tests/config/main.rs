@@ -1,6 +1,7 @@
 //! Configuration from the outside: what is accepted, what is refused and in which words.
 
 mod accepted;
+mod commands;
 mod examples;
 mod refused;
 mod sources;
