@@ -78,14 +78,6 @@ fn nothing_at_all_is_a_configuration() {
 }
 
 #[test]
-fn the_example_folder_is_valid() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/example");
-    let loaded = config::load(&Source::Path(folder.into()), &env(VARIABLES), &Overrides::default());
-    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
-    assert!(!loaded.channels.is_empty());
-}
-
-#[test]
 fn prices_in_another_currency_become_usd_exactly() {
     let file = "providers:\n  cn: { kind: openai_compatible, base_url: \"https://cn.example.com/v1\", currency: CNY, price_multiplier: 0.5 }\n\
                 channels:\n  - name: cn\n    provider: cn\n    models: [{ name: m, price: { input: 14.4, output: 2, per_request: 0.072 } }]\n";
