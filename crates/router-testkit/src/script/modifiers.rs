@@ -1,0 +1,168 @@
+//! What shapes a script beside its kind of answer: timing, transport, the form of streams, the content.
+
+use super::{AfterCut, LineEnd, Script};
+use crate::answers::UsageMode;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Modifiers: timing and transport.
+impl Script {
+    /// Wait before the response head.
+    #[must_use]
+    pub fn delay(mut self, before_head: Duration) -> Self {
+        self.timing.before_head = before_head;
+        self
+    }
+
+    /// Wait between the head (and role chunk) and the first content.
+    #[must_use]
+    pub fn delay_first(mut self, before_first: Duration) -> Self {
+        self.timing.before_first = before_first;
+        self
+    }
+
+    /// Wait between content events.
+    #[must_use]
+    pub fn gap(mut self, gap: Duration) -> Self {
+        self.timing.gap = gap;
+        self
+    }
+
+    /// Send the body byte by byte, each after this long.
+    #[must_use]
+    pub fn trickle(mut self, per_byte: Duration) -> Self {
+        self.timing.trickle = Some(per_byte);
+        self
+    }
+
+    /// Add a response header; may repeat.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Add `count` headers of `bytes` bytes each.
+    #[must_use]
+    pub fn huge_headers(mut self, count: usize, bytes: usize) -> Self {
+        self.headers.extend((0..count).map(|number| (format!("x-huge-{number}"), "h".repeat(bytes))));
+        self
+    }
+
+    /// Send this content type, whatever the body is.
+    #[must_use]
+    pub fn content_type(mut self, content_type: &str) -> Self {
+        self.content_type = Some(Some(content_type.to_owned()));
+        self
+    }
+
+    /// Send no content type.
+    #[must_use]
+    pub fn no_content_type(mut self) -> Self {
+        self.content_type = Some(None);
+        self
+    }
+
+    /// Where the script cuts, cut with a TCP reset instead of a FIN.
+    #[must_use]
+    pub fn with_reset(mut self) -> Self {
+        self.after_cut = AfterCut::Reset;
+        self
+    }
+
+    /// Where the script cuts, fall silent with the connection open instead.
+    #[must_use]
+    pub fn with_silence(mut self) -> Self {
+        self.after_cut = AfterCut::Silence;
+        self
+    }
+}
+
+/// Modifiers: the form of streams.
+impl Script {
+    /// End lines so.
+    #[must_use]
+    pub fn line_end(mut self, line_end: LineEnd) -> Self {
+        self.stream.line_end = line_end;
+        self
+    }
+
+    /// Begin the stream with a byte order mark.
+    #[must_use]
+    pub fn bom(mut self) -> Self {
+        self.stream.bom = true;
+        self
+    }
+
+    /// Send this many comments before the first event; [`Script::gap`] applies between them.
+    #[must_use]
+    pub fn comments(mut self, count: usize) -> Self {
+        self.stream.comments = count;
+        self
+    }
+
+    /// Send the stream one byte per HTTP chunk and write.
+    #[must_use]
+    pub fn byte_by_byte(mut self) -> Self {
+        self.stream.byte_by_byte = true;
+        self
+    }
+
+    /// Leave `[DONE]` out; the body still ends properly.
+    #[must_use]
+    pub fn no_done(mut self) -> Self {
+        self.stream.no_done = true;
+        self
+    }
+}
+
+/// Modifiers: the content of answers.
+impl Script {
+    /// Answer with this text (chat and completions).
+    #[must_use]
+    pub fn text(mut self, text: &str) -> Self {
+        self.shape.text = Some(text.to_owned());
+        self
+    }
+
+    /// Answer with this many bytes of text.
+    #[must_use]
+    pub fn text_bytes(self, bytes: usize) -> Self {
+        let text: String = "simulated ".chars().cycle().take(bytes).collect();
+        self.text(&text)
+    }
+
+    /// Send the text in exactly this many content events (empty ones if the text is shorter).
+    #[must_use]
+    pub fn content_events(mut self, count: usize) -> Self {
+        self.shape.pieces = Some(count);
+        self
+    }
+
+    /// Finish with this reason, known or not.
+    #[must_use]
+    pub fn finish(mut self, reason: &str) -> Self {
+        self.shape.finish = Some(reason.to_owned());
+        self
+    }
+
+    /// Say nothing about usage.
+    #[must_use]
+    pub fn no_usage(mut self) -> Self {
+        self.shape.usage = UsageMode::Missing;
+        self
+    }
+
+    /// Report exactly this usage: negative, `1e18`, text, whatever a test needs.
+    #[must_use]
+    pub fn usage(mut self, usage: Value) -> Self {
+        self.shape.usage = UsageMode::Exactly(usage);
+        self
+    }
+
+    /// Absurd usage: negative prompt, enormous completion, text as total.
+    #[must_use]
+    pub fn absurd_usage(self) -> Self {
+        self.usage(json!({"prompt_tokens": -5, "completion_tokens": 1e18, "total_tokens": "many"}))
+    }
+}
