@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use router_core::catalog::Snapshot;
 use router_core::catalog::spec::{CatalogSpec, ClientKeySpec, GroupSpec, KeyLimits, Role, RouterBudgets};
 use sha2::{Digest, Sha256};
 
@@ -12,7 +13,7 @@ use super::channels::{self, Channel, Workshop};
 use super::decode::Faults;
 use super::node::{Node, Path, Value};
 use super::objects::{ClientKeyEntry, PricingPolicies, RoleEntry};
-use super::problem::{Level, Notice};
+use super::problem::{Level, Notice, Problem};
 use super::providers::{self, Provider};
 use super::secret::{Secret, hex};
 use super::sources::SourceFile;
@@ -126,6 +127,7 @@ pub(super) fn build(inputs: Inputs<'_>, faults: &mut Faults) -> Loaded {
     let world = groups::World { tree, channels: &channels, providers: &known, demo, only_demo, complete };
     let groups = groups::all(&objects.model_groups, &world, faults, &mut notices);
     let keys = client_keys(&objects.keys, &groups, &channels, &system, tree, faults, &mut notices);
+    notices.extend(unpriced(&channels));
     let canonical = canonical(&system, &objects, &channels, &groups);
     Loaded {
         hash: hex(&Sha256::digest(canonical.as_bytes())),
@@ -164,6 +166,54 @@ fn all_channels(parts: &Parts<'_>, faults: &mut Faults, notices: &mut Vec<Notice
         channels.extend(environment::demo(base, providers, system));
     }
     channels
+}
+
+/// Channels that no file declares, and whose prices the catalogue does not know.
+fn unpriced(channels: &[Channel]) -> Vec<Notice> {
+    let undeclared = channels.iter().filter(|channel| !channel.from_file);
+    undeclared
+        .filter_map(|channel| {
+            let models = &channel.spec.models;
+            let unknown = models.iter().filter(|model| model.price.is_none()).count();
+            (unknown > 0).then(|| Notice {
+                level: Level::Warning,
+                pos: None,
+                subject: format!("channel {}", channel.spec.name),
+                message: format!(
+                    "{unknown} of {} models have no known price (see budgets.unknown_price); declare the channel in a file with the prices of your account",
+                    models.len()
+                ),
+            })
+        })
+        .collect()
+}
+
+/// The core builds its snapshot from the result, and has the last word. Its warnings about declared things
+/// become notices, unless something was said about the same thing before.
+pub(super) fn core_check(loaded: &mut Loaded, tree: &Node, faults: &mut Faults) {
+    let warnings = match Snapshot::build(loaded.catalog_spec(0, Vec::new())) {
+        Ok(snapshot) => snapshot.warnings().to_vec(),
+        Err(problems) => {
+            for problem in problems {
+                let pos = tree.place(&tree.path_of(&problem.path));
+                faults.found.push(Problem { pos, field: problem.path, message: problem.message });
+            }
+            return;
+        }
+    };
+    for warning in warnings {
+        let path = tree.path_of(&warning.path);
+        let declared = tree.find(&path).is_some() && path.len() > 1;
+        let told = loaded.notices.iter().any(|notice| notice.subject == warning.path);
+        if declared && !told {
+            loaded.notices.push(Notice {
+                level: Level::Warning,
+                pos: Some(tree.place(&path)),
+                subject: warning.path,
+                message: warning.message,
+            });
+        }
+    }
 }
 
 /// Provider keys that stand in a file in clear.

@@ -274,7 +274,10 @@ fn one_model(model: &ModelEntry, provider: &Provider, at: &Path, shop: &mut Work
             super::system::UnknownPriceSetting::Free => "it is booked as free (budgets.unknown_price: free)",
             super::system::UnknownPriceSetting::Assume(_) => "it is booked at budgets.unknown_price",
         };
-        shop.warn(at, format!("the price of `{}` is unknown: {consequence}; give it as price", model.name));
+        shop.warn(
+            &at.key("price"),
+            format!("the price of `{}` is unknown: {consequence}; give it as price", model.name),
+        );
     }
     let known = facts.facts.map(AsRef::as_ref);
     ChannelModelSpec {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use router_core::catalog::spec::{
     ChannelModelSpec, FilterSpec, GroupSpec, LayerSpec, MemberSpec, SelectSpec, TimePolicySpec,
 };
+use router_core::routing::usually_descending;
 
 use super::channels::{Channel, capabilities};
 use super::decode::Faults;
@@ -44,6 +45,7 @@ pub(super) fn all(
         let mut scope = Scope { path: path.clone(), tree: world.tree, faults };
         check_entry(name, entry, world, &mut scope);
         check_members(entry, world, &mut scope, notices);
+        notices.extend(slo_notice(entry, &scope));
         groups.push(with_demo(build(name, entry, &mut scope), world, false));
     }
     let mut unheard = Faults::default();
@@ -75,7 +77,12 @@ fn build(name: &str, entry: &GroupEntry, scope: &mut Scope<'_>) -> GroupSpec {
         name: name.into(),
         display_name: entry.display_name.clone().unwrap_or_else(|| name.to_owned()),
         description: entry.description.clone(),
-        strategy: entry.strategy.clone(),
+        strategy: if entry.strategy == words::SLO && words::lacks_slo() {
+            words::INSTEAD_OF_SLO
+        } else {
+            &entry.strategy
+        }
+        .to_owned(),
         layers: entry.routing_strategy.iter().map(layer).collect(),
         algorithm: entry.load_balancing.algorithm.clone().unwrap_or_default(),
         filters: filter(&entry.filters, &filters, scope),
@@ -102,7 +109,7 @@ fn select(entry: &GroupEntry) -> Option<SelectSpec> {
 }
 
 fn layer(entry: &LayerEntry) -> LayerSpec {
-    let descending = entry.order.map_or_else(|| words::descending(&entry.field), |order| order == Order::Desc);
+    let descending = entry.order.map_or_else(|| usually_descending(&entry.field), |order| order == Order::Desc);
     LayerSpec { field: entry.field.clone(), descending, weight: entry.weight }
 }
 
@@ -111,7 +118,7 @@ fn ranked(fields: &[String]) -> Vec<LayerSpec> {
     let weights = std::iter::successors(Some(1.0), |weight| Some(weight / 2.0));
     let layer = |(field, weight): (&String, f64)| LayerSpec {
         field: field.clone(),
-        descending: words::descending(field),
+        descending: usually_descending(field),
         weight,
     };
     fields.iter().zip(weights).map(layer).collect()
@@ -166,10 +173,10 @@ fn check_entry(name: &str, entry: &GroupEntry, world: &World<'_>, scope: &mut Sc
     if name.is_empty() || name.len() > 64 || !name.chars().all(|c| c.is_ascii_graphic() && c != '/' && c != ',') {
         scope.fault(&path, "not a legal name; allowed: 1 to 64 visible ASCII characters without / and ,");
     }
-    unknown_word(&entry.strategy, words::STRATEGIES, "a strategy", &path.key("strategy"), scope);
+    unknown_word(&entry.strategy, &words::strategies(), "a strategy", &path.key("strategy"), scope);
     if let Some(algorithm) = &entry.load_balancing.algorithm {
         let at = path.key("load_balancing").key("algorithm");
-        unknown_word(algorithm, words::ALGORITHMS, "an algorithm", &at, scope);
+        unknown_word(algorithm, &words::algorithms(), "an algorithm", &at, scope);
     }
     check_layers(entry, &path, scope);
     if entry.strategy == "slo" && entry.slo.as_ref().is_none_or(|slo| slo.ttft_p95.is_none() && slo.success.is_none()) {
@@ -180,6 +187,17 @@ fn check_entry(name: &str, entry: &GroupEntry, world: &World<'_>, scope: &mut Sc
         known_provider(provider, world, &at, scope);
     }
     check_time_policy(entry, &path, scope);
+}
+
+/// Strategy `slo` is accepted, but said to be without effect.
+fn slo_notice(entry: &GroupEntry, scope: &Scope<'_>) -> Option<Notice> {
+    let path = scope.path.key("strategy");
+    (entry.strategy == words::SLO && words::lacks_slo()).then(|| Notice {
+        level: Level::Warning,
+        pos: Some(scope.tree.place(&path)),
+        subject: path.to_string(),
+        message: format!("slo is not in this version; {} is used, and the goals are not held", words::INSTEAD_OF_SLO),
+    })
 }
 
 fn unknown_word(word: &str, known: &[&str], what: &str, path: &Path, scope: &mut Scope<'_>) {
@@ -215,7 +233,7 @@ fn check_layers(entry: &GroupEntry, path: &Path, scope: &mut Scope<'_>) {
 
 fn known_field(field: &str, path: &Path, scope: &mut Scope<'_>) {
     if !words::is_field(field) {
-        let known: Vec<&str> = words::FIELDS.iter().map(|(name, _)| *name).collect();
+        let known = words::fields();
         let message =
             format!("`{field}` is not a field; {}, or NAME_score", allowed_words(field, &known).trim_end_matches('?'));
         scope.fault(path, message);

@@ -132,7 +132,10 @@ pub fn load_files(
     let mut faults = Faults::from(problems);
     let (mut system, objects) = decode_tree(&tree, &mut faults);
     default_database(&mut system, overrides);
-    let built = build::build(build::Inputs { tree: &tree, system, objects, env, overrides, files }, &mut faults);
+    let mut built = build::build(build::Inputs { tree: &tree, system, objects, env, overrides, files }, &mut faults);
+    if faults.found.is_empty() {
+        build::core_check(&mut built, &tree, &mut faults);
+    }
     finish(faults).map(|()| built)
 }
 

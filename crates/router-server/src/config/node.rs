@@ -155,6 +155,31 @@ impl Node {
         })
     }
 
+    /// The path that a text such as `model_groups.auto:fast.channels[0]` means in this tree. Names may hold
+    /// dots, so the longest key that fits is taken; what does not exist is left off.
+    #[must_use]
+    pub fn path_of(&self, text: &str) -> Path {
+        let (mut node, mut path, mut rest) = (self, Path::default(), text);
+        loop {
+            let fits =
+                |name: &str| rest.strip_prefix(name).filter(|tail| tail.is_empty() || tail.starts_with(['.', '[']));
+            let next = match &node.value {
+                Value::Map(entries) => entries
+                    .iter()
+                    .filter_map(|(key, value)| Some((fits(&key.name)?, path.key(&key.name), value)))
+                    .min_by_key(|(tail, ..)| tail.len()),
+                Value::List(items) => rest.strip_prefix('[').and_then(|inner| {
+                    let (index, tail) = inner.split_once(']')?;
+                    let index = index.parse().ok()?;
+                    Some((tail, path.index(index), items.get(index)?))
+                }),
+                _ => None,
+            };
+            let Some((tail, longer, found)) = next else { return path };
+            (rest, path, node) = (tail.strip_prefix('.').unwrap_or(tail), longer, found);
+        }
+    }
+
     /// The place of what `path` names, or of the nearest thing around it that exists.
     #[must_use]
     pub fn place(&self, path: &Path) -> Pos {

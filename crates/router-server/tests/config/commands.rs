@@ -48,7 +48,7 @@ fn check_sums_up_what_is_valid() {
     let (told, hash) = out.rsplit_once("  hash      ").expect("a hash");
     assert_eq!(
         told,
-        "a.yaml:1:78: warning: channels[0].models[1]: the price of `mystery` is unknown: it is never chosen (budgets.unknown_price: refuse); give it as price\n\
+        "a.yaml:1:78: warning: channels[0].models[1].price: the price of `mystery` is unknown: it is never chosen (budgets.unknown_price: refuse); give it as price\n\
          configuration is valid\n  files     a.yaml\n  channels  1\n    a (openai): 2 models, 1 key\n  models    2\n  groups    8 (8 built in)\n  keys      0\n"
     );
     assert_eq!(hash.trim().len(), 64);
