@@ -235,12 +235,13 @@ impl RequestMachine {
     }
 
     fn failed(&mut self, fault: Fault, metered: Option<Metered>, now_ms: u64, retry: impl FnOnce() -> bool) -> Command {
-        let next = if self.state == State::Relaying { None } else { self.ruled.after(&self.plan, &fault) };
-        let error = FinalError::of(&fault);
-        self.end_attempt(Outcome::Failed(fault), metered, now_ms);
         if self.state == State::Relaying {
+            let error = FinalError::of(&fault);
+            self.end_attempt(Outcome::Failed(fault), metered, now_ms);
             return self.fail(Status::Error, error);
         }
+        let next = self.ruled.after(&self.plan, &fault);
+        self.end_attempt(Outcome::Failed(fault), metered, now_ms);
         match next {
             Some(target) if self.made() < self.plan.max_attempts && now_ms < self.total_deadline_ms && retry() => {
                 self.attempt(target, now_ms)

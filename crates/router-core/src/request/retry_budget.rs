@@ -23,7 +23,7 @@ const RETRY: u64 = 1_000;
 /// What may be saved up: one second of the floor, and this many retries of the share.
 const MOST_SAVED: u64 = 100 * RETRY;
 
-/// A token bucket that requests and time fill and retries empty. Starts full.
+/// A token bucket that requests and time fill and retries empty. Starts with one second of the floor.
 #[derive(Debug)]
 pub struct RetryBudget(Mutex<Bucket>);
 
@@ -35,11 +35,18 @@ struct Bucket {
 }
 
 impl RetryBudget {
-    /// A full bucket.
+    /// A bucket that no request has filled yet.
     #[must_use]
     pub fn new(config: RetryBudgetConfig) -> Self {
-        let saved = Bucket::most(config);
+        let saved = u64::from(config.floor_per_second) * RETRY;
         Self(Mutex::new(Bucket { config, saved, filled_ms: 0 }))
+    }
+
+    /// Takes over changed bounds; what is saved stays, within them.
+    pub fn configure(&self, config: RetryBudgetConfig) {
+        let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.config = config;
+        bucket.add(0);
     }
 
     /// A request came in.

@@ -76,6 +76,17 @@ fn one_client_cannot_fill_the_queue_against_others() {
 }
 
 #[test]
+fn two_keys_share_the_queue_in_halves() {
+    let mut admission = admission(0, 4);
+    wait(&mut admission, 1, "a");
+    wait(&mut admission, 2, "b");
+    wait(&mut admission, 2, "b");
+    assert_eq!(admission.enter(2, || "a third of four, half is two"), Entry::Shed);
+    wait(&mut admission, 1, "a");
+    assert_eq!(admission.waiting(), 4);
+}
+
+#[test]
 fn those_who_give_up_leave_no_trace() {
     let mut admission = admission(1, 10);
     assert_eq!(admission.enter(1, || "a"), Entry::Run);

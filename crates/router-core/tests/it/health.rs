@@ -208,14 +208,19 @@ fn the_rate_trips_only_when_enough_was_seen_lately() {
 fn late_news_from_before_says_nothing_about_the_recovery() {
     let (breaker, config) = breaker(1);
     let early = breaker.pass(&config, 0).expect("closed");
+    let [while_open, while_probing] = [(); 2].map(|()| breaker.pass(&config, 0).expect("closed"));
     assert_eq!(outcome(&breaker, &config, false, 0), Some(BreakerState::Open));
     assert_eq!(early.record(true, &config, 10, 0), None);
     assert_eq!(breaker.state(10), BreakerState::Open);
     let first_until = breaker.open_until(0).expect("open");
+    assert_eq!(while_open.record(false, &config, 10_000, 0), None);
+    assert_eq!(breaker.open_until(0), Some(first_until), "it opened once");
     let two = BreakerConfig { half_open_probes: 2, ..config };
     let slow = breaker.pass(&two, first_until).expect("first probe");
     let quick = breaker.pass(&two, first_until).expect("second probe");
     assert!(breaker.pass(&two, first_until).is_none());
+    assert_eq!(while_probing.record(false, &two, first_until, 0), None);
+    assert_eq!(breaker.state(first_until), BreakerState::HalfOpen, "only probes decide");
     quick.record(false, &two, first_until, 0);
     let second_until = breaker.open_until(first_until).expect("open again");
     let probe = breaker.pass(&config, second_until).expect("a probe of the next recovery");

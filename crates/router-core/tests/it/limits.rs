@@ -145,6 +145,15 @@ fn many_threads_get_exactly_the_limit() {
 }
 
 #[test]
+fn a_correction_after_the_minute_does_not_hit_another_request() {
+    let mut window = SlidingWindow::new(60_000);
+    let old = window.add(10, 0);
+    window.add(5, 70_000);
+    window.correct(old, 10, 0, 70_000);
+    assert_eq!(window.used(70_000), 5);
+}
+
+#[test]
 fn a_busy_window_stays_small_late_by_little_and_correct() {
     let mut window = SlidingWindow::new(60_000);
     let mut first_at = 0;

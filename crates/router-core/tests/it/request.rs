@@ -355,12 +355,17 @@ fn the_last_word_carries_what_helps_the_client_and_nothing_else() {
 #[test]
 fn retries_are_a_share_of_requests_and_a_floor() {
     let budget = RetryBudget::new(RetryBudgetConfig { per_mille: 200, floor_per_second: 10 });
-    let drained = (0..1_000).take_while(|_| budget.take(0)).count();
-    assert_eq!(drained, 110, "starts full: a second of the floor and a hundred");
+    let drained = |now| (0..1_000).take_while(|_| budget.take(now)).count();
+    assert_eq!(drained(0), 10, "a second of the floor");
     assert!(!budget.take(99) && budget.take(100), "ten a second");
     (0..25).for_each(|_| budget.request());
-    assert_eq!((0..100).take_while(|_| budget.take(100)).count(), 5, "a fifth of the requests");
+    assert_eq!(drained(100), 5, "a fifth of the requests");
     assert!(!budget.take(50), "a clock that goes back gives nothing");
+    (0..10_000).for_each(|_| budget.request());
+    assert_eq!(drained(100), 110, "not more than a hundred and a second of the floor are saved up");
+    (0..10_000).for_each(|_| budget.request());
+    budget.configure(RetryBudgetConfig { per_mille: 0, floor_per_second: 2 });
+    assert_eq!(drained(100), 2, "new bounds hold at once");
     let only_floor = RetryBudget::new(RetryBudgetConfig { per_mille: 0, floor_per_second: 1 });
     assert!(only_floor.take(0) && !only_floor.take(999) && only_floor.take(1_000));
     assert_eq!((0..1_000).take_while(|_| only_floor.take(1_000_000)).count(), 1, "quiet hours are not saved up");
