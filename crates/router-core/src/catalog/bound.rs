@@ -17,6 +17,18 @@ impl Snapshot {
         self.model(ix).and_then(|model| model.max_output_tokens).map_or(wanted, |limit| limit.min(wanted))
     }
 
+    /// Whether the request certainly costs no more than the limit there: quick, from numbers computed beforehand, and
+    /// `false` wherever [`Snapshot::cost_bound`] has to be asked.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "an estimate with a margin; the exact bound decides beyond it")]
+    pub fn costs_surely_within(&self, ix: ModelIx, ask: &Ask, limit: Nano) -> bool {
+        let Some(model) = self.model(ix) else { return false };
+        let (facts, answers) = (&model.facts, ask.answers.max(1) as f64);
+        let one = self.output_bound(ix, ask) as f64 * facts.bound_per_output + facts.bound_per_answer;
+        let input = ask.input_tokens_bound as f64 * facts.bound_per_input;
+        (input + answers * one + facts.bound_per_request) * 1.001 + 1.0 < limit.0 as f64
+    }
+
     /// The most that the request could cost there, rounded up. `None` if its price is unknown.
     #[must_use]
     pub fn cost_bound(&self, ix: ModelIx, ask: &Ask) -> Option<Nano> {

@@ -101,6 +101,14 @@ pub struct Facts {
     pub has_tiers: bool,
     /// Whether everything about it costs nothing.
     pub is_free: bool,
+    /// Nano-USD per input token of the dearest class at any length; an upper bound, as the three after it.
+    pub bound_per_input: f64,
+    /// Nano-USD per output token of the dearest class at any length.
+    pub bound_per_output: f64,
+    /// Nano-USD per answer beside its tokens.
+    pub bound_per_answer: f64,
+    /// Nano-USD per request.
+    pub bound_per_request: f64,
     /// USD per million tokens, input and output mixed 3:1.
     pub usd_per_million: f64,
     /// `scores.quality`.

@@ -112,7 +112,7 @@ impl<L: Live> Run<'_, L> {
         self.decision.normalised.resize(tier.values + stride * tier.layers.len(), f64::NAN);
         let taken = self.eligible_so_far();
         let mut visit = |run: &mut Self, member: &Member| {
-            if !taken.as_ref().is_some_and(|taken| taken.get(member.model.slot()) == Some(&true)) {
+            if taken.as_ref().is_none_or(|taken| taken.get(member.model.slot()) != Some(&true)) {
                 rows.extend(run.candidate(target, group, &tier, member));
             }
         };

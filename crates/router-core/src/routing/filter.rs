@@ -107,6 +107,9 @@ impl<'a> Filter<'a> {
             (Some(a), Some(b)) => a.min(b),
             (a, b) => a.or(b)?,
         };
+        if self.snapshot.costs_surely_within(subject.member.model, self.ask, limit) {
+            return None;
+        }
         let bound = self.snapshot.cost_bound(subject.member.model, self.ask)?;
         (bound > limit).then_some(Reason::TooDear { bound, limit })
     }

@@ -97,12 +97,17 @@ struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     fn find(&self, text: &str) -> Option<Members> {
-        self.group(text)
-            .or_else(|| self.permitted(self.snapshot.names.name(text)?))
-            .or_else(|| self.tagged(text))
-            .or_else(|| self.on_provider(text))
-            .or_else(|| self.on_channel(text))
-            .or_else(|| self.permitted(self.snapshot.names.family(text)?))
+        if let Some(members) = self.group(text).or_else(|| self.permitted(self.snapshot.names.name(text)?)) {
+            return Some(members);
+        }
+        // an expression that finds nothing is not taken for a name
+        if let Some(tags) = text.strip_prefix("tag:").or_else(|| text.strip_prefix("tags:")) {
+            return self.tagged(tags);
+        }
+        if let Some(place) = text.strip_prefix("channel:") {
+            return self.on_channel(place);
+        }
+        self.on_provider(text).or_else(|| self.permitted(self.snapshot.names.family(text)?))
     }
 
     fn group(&self, text: &str) -> Option<Members> {
@@ -139,9 +144,8 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// `tag:a,b,!c` and `tags:…`: every channel model with a and b and without c.
-    fn tagged(&self, text: &str) -> Option<Members> {
-        let expression = text.strip_prefix("tag:").or_else(|| text.strip_prefix("tags:"))?;
+    /// `a,b,!c`: every channel model with a and b and without c.
+    fn tagged(&self, expression: &str) -> Option<Members> {
         let (mut required, mut forbidden): (Vec<TagId>, Vec<TagId>) = (Vec::new(), Vec::new());
         for tag in expression.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
             match tag.strip_prefix('!') {
@@ -167,9 +171,9 @@ impl<'a> Finder<'a> {
         self.named(name, serves)
     }
 
-    /// `channel:NAME/model`.
+    /// `NAME/model`, the name that of a channel.
     fn on_channel(&self, text: &str) -> Option<Members> {
-        let (channel, name) = text.strip_prefix("channel:")?.split_once('/')?;
+        let (channel, name) = text.split_once('/')?;
         self.named(name, |candidate| &*candidate.name == channel)
     }
 

@@ -12,7 +12,7 @@ const BOUND: f64 = 1e300;
 /// Normalises each layer over the rows and sets their scores, 0…1. `raw` and `normalised` hold the values layer by
 /// layer, `stride` each; only the rows' places are read and written.
 pub(crate) fn score(rows: &mut [Row], layers: &[Layer], raw: &[f64], normalised: &mut [f64], stride: usize) {
-    let total: f64 = layers.iter().map(|layer| weight(layer)).sum();
+    let total: f64 = layers.iter().map(weight).sum();
     if total > 0.0 {
         rows.iter_mut().for_each(|row| row.score = 0.0);
     }

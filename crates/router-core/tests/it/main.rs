@@ -10,4 +10,5 @@ mod periods;
 mod pricing;
 mod request;
 mod request_properties;
+mod routing;
 mod settle;

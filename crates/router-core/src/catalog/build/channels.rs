@@ -7,7 +7,7 @@ use super::{Builder, stable_id};
 use crate::catalog::free::{FREE, is_free};
 use crate::catalog::spec::{ChannelModelSpec, ChannelSpec, RouterBudgets, UnknownPrice};
 use crate::catalog::{Capabilities, Capability, Channel, ChannelIx, ChannelModel, Facts, ModelIx, ScoreId, TagId};
-use crate::pricing::{Price, Rate};
+use crate::pricing::{Price, Rate, upper_bound};
 use crate::routing::Reason;
 
 impl Builder {
@@ -138,16 +138,24 @@ fn known_or_assumed(capabilities: Capabilities) -> Capabilities {
     }
 }
 
+/// Tokens at which every price tier is reached, to tell the dearest rate per token.
+const BILLION: u64 = 1_000_000_000;
+
 #[expect(clippy::cast_precision_loss, reason = "numbers for ranking, not for the books")]
 fn facts(spec: &ChannelModelSpec, price: Option<&Price>) -> Facts {
     let per_token = |rate: fn(&Price) -> Rate| price.map_or(f64::NAN, |price| rate(price).0 as f64 / 1e15);
     let score = |name: &str| spec.scores.get(name).copied().unwrap_or(f64::NAN);
     let (usd_per_input, usd_per_output) = (per_token(|price| price.input), per_token(|price| price.output));
+    let bound = |input, output, answers| price.map_or(f64::NAN, |p| upper_bound(p, input, output, answers).0 as f64);
     Facts {
         usd_per_input,
         usd_per_output,
         usd_per_request: price.map_or(f64::NAN, |price| price.per_request.as_usd_f64()),
         has_tiers: price.is_some_and(|price| !price.tiers.is_empty()),
+        bound_per_input: bound(BILLION, 0, 1) / BILLION as f64,
+        bound_per_output: (bound(BILLION, BILLION, 1) - bound(BILLION, 0, 1)) / BILLION as f64,
+        bound_per_answer: bound(0, 0, 2) - bound(0, 0, 1),
+        bound_per_request: bound(0, 0, 1),
         is_free: price.is_some_and(is_free),
         usd_per_million: (usd_per_input * 3.0 + usd_per_output) / 4.0 * 1e6,
         quality: score("quality"),

@@ -109,9 +109,11 @@ fn comma(out: &mut String, number: usize) {
     }
 }
 
+/// About seven digits, which is plenty for reading; the form of `Debug` is JSON for every finite number and never long.
+#[expect(clippy::cast_possible_truncation, reason = "shorter on purpose")]
 fn number_or_null(out: &mut String, value: f64) {
-    // the shortest text that reads back as the same number; always valid JSON for finite values
-    let _ = if value.is_finite() { write!(out, "{value}") } else { write!(out, "null") };
+    let short = value as f32;
+    let _ = if short.is_finite() { write!(out, "{short:?}") } else { write!(out, "null") };
 }
 
 fn string(out: &mut String, text: &str) {
