@@ -1,8 +1,7 @@
 //! How long a decision takes: 10, 100 and 1,000 candidates, as the request path takes it.
 //!
 //! `cargo bench -p router-core --bench decide`
-
-use std::sync::Arc;
+#![expect(clippy::expect_used, reason = "a benchmark may fail")]
 
 use divan::Bencher;
 use router_core::ask::{Ask, Endpoint};
@@ -111,7 +110,7 @@ fn ask() -> Ask {
 }
 
 fn bench(bencher: Bencher<'_, '_>, models: usize, strategy: &str) {
-    let snapshot = Arc::new(Snapshot::build(catalogue(models, strategy)).expect("a sound catalogue"));
+    let snapshot = Snapshot::build(catalogue(models, strategy)).expect("a sound catalogue");
     let target = resolve(&snapshot, None, "auto:fast").expect("the group");
     let ask = ask();
     let mut sequence = 0;
