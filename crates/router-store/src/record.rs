@@ -6,6 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The spool leaves out what has its default: shorter records, and reading puts it back.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// How a request ended. One of these per terminal row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -86,14 +91,19 @@ impl TokensSource {
 #[serde(default)]
 pub struct TokenCounts {
     /// The whole input, cached and written parts included.
+    #[serde(skip_serializing_if = "is_default")]
     pub input: i64,
     /// The part of the input read from the provider's cache.
+    #[serde(skip_serializing_if = "is_default")]
     pub cached_input: i64,
     /// The part of the input written to the provider's cache.
+    #[serde(skip_serializing_if = "is_default")]
     pub cache_write: i64,
     /// The whole output, reasoning included.
+    #[serde(skip_serializing_if = "is_default")]
     pub output: i64,
     /// The part of the output that was reasoning.
+    #[serde(skip_serializing_if = "is_default")]
     pub reasoning: i64,
 }
 
@@ -147,32 +157,46 @@ pub struct LedgerEntry {
 #[serde(default)]
 pub struct Reservation {
     /// Our request id; one terminal row exists per id.
+    #[serde(skip_serializing_if = "is_default")]
     pub request_id: String,
     /// When the request came in, unix milliseconds.
+    #[serde(skip_serializing_if = "is_default")]
     pub at_ms: i64,
     /// The upper bound of the cost, nano-USD.
+    #[serde(skip_serializing_if = "is_default")]
     pub amount_nano: i64,
     /// Every budget that the amount is reserved in.
+    #[serde(skip_serializing_if = "is_default")]
     pub scopes: Vec<BudgetScope>,
     /// The id that the client sent, if it differs.
+    #[serde(skip_serializing_if = "is_default")]
     pub client_request_id: Option<String>,
     /// Id of the client key.
+    #[serde(skip_serializing_if = "is_default")]
     pub key_id: String,
     /// Name of the client key at that time.
+    #[serde(skip_serializing_if = "is_default")]
     pub key_name: String,
     /// The matched route, for example `/v1/chat/completions`.
+    #[serde(skip_serializing_if = "is_default")]
     pub endpoint: String,
     /// The client's dialect.
+    #[serde(skip_serializing_if = "is_default")]
     pub dialect: String,
     /// The model name that the client asked for.
+    #[serde(skip_serializing_if = "is_default")]
     pub model: String,
     /// The model group, if one was asked for.
+    #[serde(skip_serializing_if = "is_default")]
     pub group: Option<String>,
     /// The first channel in the plan.
+    #[serde(skip_serializing_if = "is_default")]
     pub channel: Option<String>,
     /// Whether the client asked for a stream.
+    #[serde(skip_serializing_if = "is_default")]
     pub stream: bool,
     /// Number of the configuration that the request saw.
+    #[serde(skip_serializing_if = "is_default")]
     pub config_version: i64,
 }
 
@@ -220,74 +244,109 @@ impl Reservation {
 #[serde(default)]
 pub struct RequestRecord {
     /// Our request id, sortable by time.
+    #[serde(skip_serializing_if = "is_default")]
     pub id: String,
     /// The id that the client sent.
+    #[serde(skip_serializing_if = "is_default")]
     pub client_request_id: Option<String>,
     /// Id of the client key.
+    #[serde(skip_serializing_if = "is_default")]
     pub key_id: String,
     /// Name of the client key at that time.
+    #[serde(skip_serializing_if = "is_default")]
     pub key_name: String,
     /// The matched route, for example `/v1/chat/completions`.
+    #[serde(skip_serializing_if = "is_default")]
     pub endpoint: String,
     /// The client's dialect, for example `openai_chat`.
+    #[serde(skip_serializing_if = "is_default")]
     pub dialect: String,
     /// The model name that the client asked for.
+    #[serde(skip_serializing_if = "is_default")]
     pub model: String,
     /// The model group, if one was asked for.
+    #[serde(skip_serializing_if = "is_default")]
     pub group: Option<String>,
     /// The channel that served (or, on failure, was tried last).
+    #[serde(skip_serializing_if = "is_default")]
     pub channel: Option<String>,
     /// That channel's provider.
+    #[serde(skip_serializing_if = "is_default")]
     pub provider: Option<String>,
     /// The model's name at the provider.
+    #[serde(skip_serializing_if = "is_default")]
     pub upstream_model: Option<String>,
     /// The strategy that ordered the candidates.
+    #[serde(skip_serializing_if = "is_default")]
     pub strategy: Option<String>,
     /// How it ended.
+    #[serde(skip_serializing_if = "is_default")]
     pub status: RequestStatus,
     /// The code of the contract's error table.
+    #[serde(skip_serializing_if = "is_default")]
     pub error_code: Option<String>,
     /// The fault class of the core's table.
+    #[serde(skip_serializing_if = "is_default")]
     pub error_class: Option<String>,
     /// Whether the client asked for a stream.
+    #[serde(skip_serializing_if = "is_default")]
     pub stream: bool,
     /// Every call upstream, in order.
+    #[serde(skip_serializing_if = "is_default")]
     pub attempts: Vec<AttemptRecord>,
     /// What was consumed, all attempts together.
+    #[serde(skip_serializing_if = "is_default")]
     pub tokens: TokenCounts,
     /// Where the counts come from.
+    #[serde(skip_serializing_if = "is_default")]
     pub tokens_source: TokensSource,
     /// What is booked, nano-USD.
+    #[serde(skip_serializing_if = "is_default")]
     pub cost_nano: i64,
     /// What had been reserved, nano-USD.
+    #[serde(skip_serializing_if = "is_default")]
     pub reserved_nano: i64,
     /// Version of the price that the cost was computed with.
+    #[serde(skip_serializing_if = "is_default")]
     pub price_version: Option<String>,
     /// From the first byte of the request to the last of the answer.
+    #[serde(skip_serializing_if = "is_default")]
     pub latency_ms: i64,
     /// To the first content byte of the answer; `None` when there was none.
+    #[serde(skip_serializing_if = "is_default")]
     pub ttft_ms: Option<i64>,
     /// Output tokens per second after the first content; `None` when unknown.
+    #[serde(skip_serializing_if = "is_default")]
     pub throughput_tps: Option<f64>,
     /// Time spent in the router itself, microseconds.
+    #[serde(skip_serializing_if = "is_default")]
     pub overhead_us: i64,
     /// Number of the configuration that the request saw.
+    #[serde(skip_serializing_if = "is_default")]
     pub config_version: i64,
     /// When the request came in, unix milliseconds.
+    #[serde(skip_serializing_if = "is_default")]
     pub created_at: i64,
     /// Bytes of the request body.
+    #[serde(skip_serializing_if = "is_default")]
     pub bytes_in: i64,
     /// Bytes of the answer body.
+    #[serde(skip_serializing_if = "is_default")]
     pub bytes_out: i64,
     /// At most 200 characters.
+    #[serde(skip_serializing_if = "is_default")]
     pub user_agent: Option<String>,
     /// The client's address, only where configured, already cut to its network.
+    #[serde(skip_serializing_if = "is_default")]
     pub client_address: Option<String>,
     /// Oddities worth finding again, for example `overrun`, `usage_missing`.
+    #[serde(skip_serializing_if = "is_default")]
     pub flags: Vec<String>,
     /// The routing decision as JSON text.
+    #[serde(skip_serializing_if = "is_default")]
     pub decision: Option<String>,
     /// What is posted to the budgets. Entries of zero are not stored.
+    #[serde(skip_serializing_if = "is_default")]
     pub ledger: Vec<LedgerEntry>,
 }
 
@@ -319,32 +378,46 @@ impl RequestRecord {
 #[serde(default)]
 pub struct AttemptRecord {
     /// 1 for the first.
+    #[serde(skip_serializing_if = "is_default")]
     pub n: i64,
     /// Channel name.
+    #[serde(skip_serializing_if = "is_default")]
     pub channel: String,
     /// The channel model's name at the provider.
+    #[serde(skip_serializing_if = "is_default")]
     pub upstream_model: String,
     /// Provider name.
+    #[serde(skip_serializing_if = "is_default")]
     pub provider: String,
     /// Which of the channel's keys was used.
+    #[serde(skip_serializing_if = "is_default")]
     pub provider_key_id: Option<String>,
     /// Unix milliseconds.
+    #[serde(skip_serializing_if = "is_default")]
     pub started_at: i64,
     /// Unix milliseconds of the first content byte.
+    #[serde(skip_serializing_if = "is_default")]
     pub first_byte_at: Option<i64>,
     /// Unix milliseconds.
+    #[serde(skip_serializing_if = "is_default")]
     pub ended_at: i64,
     /// `ok`, or the fault class of the core's table.
+    #[serde(skip_serializing_if = "is_default")]
     pub outcome: String,
     /// HTTP status of the provider, when one came.
+    #[serde(skip_serializing_if = "is_default")]
     pub status: Option<i64>,
     /// The provider's id of the call.
+    #[serde(skip_serializing_if = "is_default")]
     pub upstream_request_id: Option<String>,
     /// What the attempt consumed.
+    #[serde(skip_serializing_if = "is_default")]
     pub tokens: TokenCounts,
     /// Its share of the cost, nano-USD.
+    #[serde(skip_serializing_if = "is_default")]
     pub cost_nano: i64,
     /// Redacted text of the provider, at most 2 KiB.
+    #[serde(skip_serializing_if = "is_default")]
     pub detail: Option<String>,
 }
 

@@ -36,17 +36,30 @@ pub(super) fn crc32(pieces: [&[u8]; 2]) -> u32 {
 
 fn update(start: u32, bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks::<8>();
-    let crc = words.iter().fold(start, |crc, word| {
-        let mixed = u64::from_le_bytes(*word) ^ u64::from(crc);
-        (0_u32..8).fold(0, |sum, i| sum ^ entry(7 - i as usize, mixed >> (8 * i)))
+    let crc = words.iter().fold(start, |crc, [a, b, c, d, e, f, g, h]| {
+        let [x0, x1, x2, x3] = crc.to_le_bytes();
+        entry(7, a ^ x0)
+            ^ entry(6, b ^ x1)
+            ^ entry(5, c ^ x2)
+            ^ entry(4, d ^ x3)
+            ^ entry(3, *e)
+            ^ entry(2, *f)
+            ^ entry(1, *g)
+            ^ entry(0, *h)
     });
-    rest.iter().fold(crc, |crc, byte| (crc >> 8) ^ entry(0, u64::from(crc) ^ u64::from(*byte)))
+    rest.iter().fold(crc, |crc, byte| {
+        let [low, ..] = crc.to_le_bytes();
+        (crc >> 8) ^ entry(0, low ^ byte)
+    })
 }
 
 #[inline]
-#[expect(clippy::indexing_slicing, reason = "the slice is one of 0..8 and the byte is masked to the table's size")]
-fn entry(slice: usize, value: u64) -> u32 {
-    TABLES[slice & 7][(value & 0xff) as usize]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a byte is always within a table of 256, a slice is masked to the 8 there are"
+)]
+fn entry(slice: usize, byte: u8) -> u32 {
+    TABLES[slice & 7][usize::from(byte)]
 }
 
 #[cfg(test)]
