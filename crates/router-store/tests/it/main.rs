@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::print_stderr,
@@ -10,5 +11,6 @@
 
 mod books;
 mod cases;
+mod constraints;
 mod migrations;
 mod support;
