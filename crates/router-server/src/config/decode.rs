@@ -71,10 +71,7 @@ impl Faults {
     }
 
     /// The decoded field, over its default. Absent and `null` mean the default.
-    pub(super) fn field<T: Decode>(&mut self, entries: &[(Key, Node)], name: &str, path: &Path, base: T) -> T
-    where
-        T: Clone,
-    {
+    pub(super) fn field<T: Decode + Clone>(&mut self, entries: &[(Key, Node)], name: &str, path: &Path, base: T) -> T {
         match find(entries, name) {
             Some(node) if !node.is_null() => T::decode_over(base.clone(), node, &path.key(name), self).unwrap_or(base),
             _ => base,
@@ -360,4 +357,4 @@ macro_rules! choice {
     };
 }
 
-pub(super) use {choice, entry, section};
+pub(in crate::config) use {choice, entry, section};

@@ -7,8 +7,9 @@ use router_core::catalog::spec::{
 };
 use router_core::routing::usually_descending;
 
-use super::channels::{Channel, capabilities};
+use super::channels::Channel;
 use super::decode::Faults;
+use super::models::capabilities;
 use super::node::{Node, Path};
 use super::objects::{FilterEntry, GroupEntry, LayerEntry, MemberEntry, Order, TimePolicyEntry};
 use super::presets;

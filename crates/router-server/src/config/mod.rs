@@ -14,6 +14,8 @@ mod decode;
 mod environment;
 mod groups;
 mod interpolate;
+mod keys;
+mod models;
 pub mod node;
 pub mod objects;
 pub mod presets;

@@ -96,7 +96,7 @@ impl Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, factor) = Self::UNITS.iter().find(|(_, n)| self.0 % n == 0).copied().unwrap_or(("ms", 1));
+        let (unit, factor) = Self::UNITS.iter().find(|(_, n)| self.0.is_multiple_of(*n)).copied().unwrap_or(("ms", 1));
         write!(f, "{}{unit}", self.0 / factor)
     }
 }
@@ -147,7 +147,8 @@ impl ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, factor) = Self::UNITS.iter().take(3).find(|(_, n)| self.0 % n == 0).copied().unwrap_or(("", 1));
+        let (unit, factor) =
+            Self::UNITS.iter().take(3).find(|(_, n)| self.0.is_multiple_of(*n)).copied().unwrap_or(("", 1));
         write!(f, "{}{unit}", self.0 / factor)
     }
 }

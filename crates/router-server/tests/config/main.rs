@@ -1,5 +1,8 @@
 //! Configuration from the outside: what is accepted, what is refused and in which words.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
+#![expect(clippy::disallowed_methods, reason = "UPDATE_GOLDEN is read from the environment of the test run")]
+
 mod accepted;
 mod commands;
 mod examples;
