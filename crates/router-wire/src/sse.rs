@@ -5,7 +5,7 @@
 //! forget the last blank line.
 
 use bytes::Bytes;
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memrchr_iter};
 
 /// A frame grew beyond the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +55,7 @@ impl Splitter {
         let mut frames = Frames::default();
         if !self.carry.is_empty() {
             let at_seam = self.carry.ends_with(b"\n") && chunk.starts_with(b"\n");
-            let end = if at_seam { Some(1) } else { memmem::find(&chunk, b"\n\n").map(|at| at + 2) };
+            let end = if at_seam { Some(1) } else { blank_line(&chunk) };
             let Some(end) = end else {
                 self.keep(&chunk)?;
                 return Ok(frames);
@@ -134,10 +134,20 @@ impl Splitter {
 /// Length of the whole frames at the start of `chunk`: frames end after the first two line ends in a row, so of a run
 /// of line ends at the last boundary an odd one begins the next frame. (The same for any chunking.)
 fn whole_frames(chunk: &[u8]) -> usize {
-    let Some(last) = memmem::rfind(chunk, b"\n\n") else { return 0 };
-    let end = last + 2;
+    let Some(end) = last_blank_line(chunk) else { return 0 };
     let run = chunk.get(..end).unwrap_or_default().iter().rev().take_while(|byte| **byte == b'\n').count();
     end - run % 2
+}
+
+/// The end of the first blank line. Frames mostly are one line, so this looks at two or three places only.
+fn blank_line(bytes: &[u8]) -> Option<usize> {
+    memchr_iter(b'\n', bytes).find(|at| bytes.get(at + 1) == Some(&b'\n')).map(|at| at + 2)
+}
+
+fn last_blank_line(bytes: &[u8]) -> Option<usize> {
+    memrchr_iter(b'\n', bytes)
+        .find(|at| at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'\n'))
+        .map(|at| at + 1)
 }
 
 /// The frames of a block of whole frames.
@@ -147,7 +157,7 @@ pub fn frames(block: &Bytes) -> impl Iterator<Item = Bytes> {
         if rest.is_empty() {
             return None;
         }
-        let end = memmem::find(&rest, b"\n\n").map_or(rest.len(), |at| at + 2);
+        let end = blank_line(&rest).unwrap_or(rest.len());
         Some(rest.split_to(end))
     })
 }

@@ -4,7 +4,7 @@
 //! what a budget reserves. Weights per character: ASCII 0.25, CJK and other wide characters 1.0, the rest 0.5. Counting
 //! characters by four alone would be wrong for Chinese by a factor of three.
 
-use crate::scan::{Chars, Piece};
+use crate::scan::{Chars, Piece, Text};
 
 /// Tokens added to the estimate for each message of a chat (role and separators).
 pub const PER_MESSAGE: u64 = 4;
@@ -63,6 +63,16 @@ impl TextCount {
                 Piece::Char(found) => self.add_char(found),
             }
         }
+    }
+
+    /// Adds the inside of a JSON string that was just read, which says how many escapes it holds: unless one is a `\u`,
+    /// each is two bytes of ASCII for one character, and nothing needs to be looked at twice.
+    pub(crate) fn add_token(&mut self, inside: &[u8], token: Text) {
+        if token.unicode {
+            return self.add_json(inside);
+        }
+        self.add(inside);
+        self.ascii = self.ascii.saturating_sub(token.escapes as u64);
     }
 
     /// This count and another.

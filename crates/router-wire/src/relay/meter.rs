@@ -11,7 +11,7 @@ use router_core::fault::FaultKind;
 use router_core::usage::Usage;
 
 use super::chunk::Chunk;
-use crate::scan::Lexer;
+use crate::scan::{Lexer, Text};
 use crate::sse::{self, Frames, Splitter};
 use crate::tokens::TextCount;
 
@@ -80,6 +80,7 @@ enum Verdict {
 pub struct StreamMeter {
     options: MeterOptions,
     splitter: Splitter,
+    pattern: Option<Pattern>,
     body: Body,
     json: BytesMut,
     held: Vec<Bytes>,
@@ -103,6 +104,7 @@ impl StreamMeter {
         Self {
             options,
             splitter: Splitter::new(options.max_event),
+            pattern: None,
             body: Body::Unknown,
             json: BytesMut::new(),
             held: Vec::new(),
@@ -223,7 +225,10 @@ impl StreamMeter {
         Ok(())
     }
 
-    fn gather(&mut self, chunk: &[u8]) -> Result<(), StreamFault> {
+    fn gather(&mut self, mut chunk: &[u8]) -> Result<(), StreamFault> {
+        if self.json.is_empty() {
+            chunk = chunk.strip_prefix(b"\xef\xbb\xbf").unwrap_or(chunk).trim_ascii_start();
+        }
         if self.json.len() + chunk.len() > self.options.max_body {
             return Err(bad("the answer is larger than the limit"));
         }
@@ -271,11 +276,12 @@ impl StreamMeter {
     }
 
     fn judge(&mut self, frame: &Bytes) -> Verdict {
-        if self.content
-            && let Some(inside) = plain_delta(frame)
+        // Learned only from a frame with content, so the answer is under way.
+        if let Some(pattern) = &self.pattern
+            && let Some((inside, text)) = pattern.text(frame)
         {
-            self.text.add_json(inside);
-            return Verdict::Pass;
+            self.text.add_token(inside, text);
+            return pattern.verdict(inside);
         }
         let event = sse::read(frame);
         if let Some(bare) = event.bare
@@ -299,6 +305,8 @@ impl StreamMeter {
             }
             Some(chunk) => {
                 self.note(&chunk);
+                let learned = Pattern::learn(frame, &chunk, self.options.hide_usage);
+                self.pattern = learned.or_else(|| self.pattern.take());
                 self.hide(frame, &chunk)
             }
             None if data.is_empty() => Verdict::Pass,
@@ -340,22 +348,69 @@ const fn bad(what: &'static str) -> StreamFault {
     StreamFault { kind: FaultKind::BadAnswer, what }
 }
 
-/// The text of the most common frame there is: one data line, first choice, a delta of nothing but content, no end, no
-/// usage, no error. Anything else is `None` and is read properly. Searches only, since this runs for each token.
-fn plain_delta(frame: &[u8]) -> Option<&[u8]> {
-    const DELTA: &[u8] = br#""delta":{"content":""#;
-    let json = frame.strip_prefix(b"data: {")?.strip_suffix(b"}\n\n")?;
-    let start = memmem::find(json, DELTA)?;
-    let (head, rest) = json.split_at_checked(start)?;
-    let mut lexer = Lexer::new(rest, DELTA.len() - 1);
-    let inside = lexer.string().ok()?.span.of(rest)?;
-    let tail = rest.get(lexer.at..)?.strip_prefix(b"}")?;
-    let has = |part, word: &[u8]| memmem::find(part, word).is_some();
-    let plain = has(head, br#""index":0,"#)
-        && (has(tail, br#""finish_reason":null"#) || !has(tail, br#""finish_reason""#))
-        && ![br#""error""#.as_slice(), br#""usage""#].iter().any(|word| has(head, word) || has(tail, word))
-        && !has(tail, br#""delta""#);
-    (plain && !inside.is_empty()).then_some(inside)
+/// The shape of a frame that was read properly and found to be nothing but a piece of text: all that stands before and
+/// after the text. The next frames of a stream mostly differ in the text alone, and then there is nothing more to read.
+#[derive(Debug)]
+struct Pattern {
+    /// Up to the opening quote of the text.
+    head: Vec<u8>,
+    /// From behind its closing quote.
+    tail: Vec<u8>,
+    /// Both as the client gets them, where something is hidden.
+    kept: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Pattern {
+    const DELTA: &[u8] = br#""delta":{"content":"#;
+    /// Bytes of a frame beside its text.
+    const MOST: usize = 4_096;
+
+    /// Learns from a frame whose chunk was read: one choice, text, no end, no usage.
+    fn learn(frame: &[u8], chunk: &Chunk, hide: bool) -> Option<Self> {
+        let plain = chunk.content && chunk.seen.is_power_of_two() && chunk.finished == 0 && !chunk.has_usage;
+        if !plain || memmem::find_iter(frame, br#""delta""#).nth(1).is_some() {
+            return None;
+        }
+        let start = memmem::find(frame, Self::DELTA)? + Self::DELTA.len();
+        let (head, rest) = frame.split_at_checked(start)?;
+        let (_, tail) = leading_text(rest)?;
+        // The text must be all the content: nothing else in the delta. Large frames are not worth remembering.
+        if !tail.starts_with(b"}") || head.len() + tail.len() > Self::MOST {
+            return None;
+        }
+        let kept = |part: &[u8]| without_null_usage(part).map_or_else(|| part.to_vec(), |kept| kept.to_vec());
+        let kept = hide.then(|| (kept(head), kept(tail))).filter(|(h, t)| h.len() + t.len() < head.len() + tail.len());
+        Some(Self { head: head.to_vec(), tail: tail.to_vec(), kept })
+    }
+
+    /// The text of a frame of this shape.
+    fn text<'a>(&self, frame: &'a [u8]) -> Option<(&'a [u8], Text)> {
+        let rest = frame.strip_prefix(self.head.as_slice())?;
+        let (text, tail) = leading_text(rest)?;
+        let inside = text.span.of(rest).filter(|inside| !inside.is_empty())?;
+        (tail == self.tail).then_some((inside, text))
+    }
+
+    fn verdict(&self, inside: &[u8]) -> Verdict {
+        let Some((head, tail)) = &self.kept else { return Verdict::Pass };
+        let mut frame = Vec::with_capacity(head.len() + inside.len() + tail.len() + 2);
+        frame.extend_from_slice(head);
+        frame.push(b'"');
+        frame.extend_from_slice(inside);
+        frame.push(b'"');
+        frame.extend_from_slice(tail);
+        Verdict::Replace(frame.into())
+    }
+}
+
+/// The string at the start of these bytes, and what follows it.
+fn leading_text(bytes: &[u8]) -> Option<(Text, &[u8])> {
+    let mut lexer = Lexer::new(bytes, 0);
+    if lexer.peek() != Some(b'"') {
+        return None;
+    }
+    let text = lexer.string().ok()?;
+    Some((text, bytes.get(lexer.at..)?))
 }
 
 /// The frame without its `"usage":null` members; `None` if it has none.

@@ -3,7 +3,7 @@
 //! The observer sees every key and value with its depth. Levels of a chat body: 1 the body, 2 `messages`, 3 a message,
 //! 4 its `content` list, 5 a part, 6 what a part holds (`image_url`, `input_audio`, `file`).
 
-use super::{Field, Kind};
+use super::{Field, Kind, Text};
 use crate::tokens::TextCount;
 
 /// What a body uses.
@@ -151,11 +151,12 @@ impl Observer {
         }
     }
 
-    /// A string value; `inside` is what stands between its quotes.
-    pub(super) fn string(&mut self, depth: usize, inside: &[u8], escaped: bool) {
+    /// A string value of the body.
+    pub(super) fn string(&mut self, depth: usize, body: &[u8], text: Text) {
+        let inside = text.span.of(body).unwrap_or_default();
         match self.top {
             Some(Field::Messages) if depth >= 3 => {}
-            Some(Field::Input | Field::Prompt) => return self.text(inside, escaped),
+            Some(Field::Input | Field::Prompt) => return self.features.text.add_token(inside, text),
             _ => return,
         }
         if self.in_part() && depth >= 5 {
@@ -173,11 +174,7 @@ impl Observer {
         if depth == 3 && self.message_key == Inside::Role {
             return;
         }
-        self.text(inside, escaped);
-    }
-
-    fn text(&mut self, inside: &[u8], escaped: bool) {
-        if escaped { self.features.text.add_json(inside) } else { self.features.text.add(inside) }
+        self.features.text.add_token(inside, text);
     }
 
     fn media(&mut self, medium: Medium, inside: &[u8]) {

@@ -14,11 +14,14 @@ pub(crate) struct Malformed {
     pub(crate) what: &'static str,
 }
 
-/// A string token: the bytes between the quotes, and whether they hold a backslash.
+/// A string token: the bytes between the quotes, and what escapes they hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text {
     pub(crate) span: Span,
-    pub(crate) escaped: bool,
+    /// Number of escapes.
+    pub(crate) escapes: usize,
+    /// Whether one of them is a `\u` escape.
+    pub(crate) unicode: bool,
 }
 
 /// A position in bytes that are being read.
@@ -64,17 +67,17 @@ impl<'a> Lexer<'a> {
     pub(crate) fn string(&mut self) -> Result<Text, Malformed> {
         self.at += 1;
         let start = self.at;
-        let mut escaped = false;
+        let (mut escapes, mut unicode) = (0, false);
         loop {
             match self.run()? {
                 b'"' => {
                     let span = Span { start, end: self.at };
                     self.at += 1;
-                    return Ok(Text { span, escaped });
+                    return Ok(Text { span, escapes, unicode });
                 }
                 _ => {
-                    escaped = true;
-                    self.escape()?;
+                    escapes += 1;
+                    unicode |= self.escape()?;
                 }
             }
         }
@@ -106,19 +109,19 @@ impl<'a> Lexer<'a> {
         self.peek().ok_or_else(|| self.malformed("a string without its closing quote"))
     }
 
-    /// Reads an escape whose backslash is at the current position.
-    fn escape(&mut self) -> Result<(), Malformed> {
+    /// Reads an escape whose backslash is at the current position; true if it is a `\u` escape.
+    fn escape(&mut self) -> Result<bool, Malformed> {
         self.at += 1;
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
                 self.at += 1;
-                Ok(())
+                Ok(false)
             }
             Some(b'u') => {
                 let digits = self.bytes.get(self.at + 1..self.at + 5).unwrap_or_default();
                 if digits.len() == 4 && digits.iter().all(u8::is_ascii_hexdigit) {
                     self.at += 5;
-                    Ok(())
+                    Ok(true)
                 } else {
                     Err(self.malformed("an incomplete \\u escape"))
                 }

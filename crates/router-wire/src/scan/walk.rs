@@ -172,7 +172,7 @@ impl<'a> Walk<'a> {
     /// The text of a key or type name: borrowed unless it holds escapes.
     fn text_of(&self, text: Text) -> Cow<'a, str> {
         let inside = text.span.of(self.body).unwrap_or_default();
-        if text.escaped { unescape(inside) } else { std::str::from_utf8(inside).unwrap_or_default().into() }
+        if text.escapes > 0 { unescape(inside) } else { std::str::from_utf8(inside).unwrap_or_default().into() }
     }
 
     fn open_field(&mut self, key: Text) -> Result<(), Stop> {
@@ -217,8 +217,7 @@ impl<'a> Walk<'a> {
             Kind::Array => return self.push(false),
             Kind::String => {
                 let text = self.lexer.string()?;
-                let inside = text.span.of(self.body).unwrap_or_default();
-                self.observer.string(self.depth, inside, text.escaped);
+                self.observer.string(self.depth, self.body, text);
             }
             Kind::Number => self.lexer.number()?,
             Kind::True => self.lexer.literal(b"true")?,

@@ -1,6 +1,18 @@
 //! The public face of the wire crate, exercised with tables, goldens and properties.
 
 #[cfg(test)]
+mod adapters;
+#[cfg(test)]
+mod answer;
+#[cfg(test)]
+mod classify;
+#[cfg(test)]
+mod read;
+#[cfg(test)]
+mod relay;
+#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod splice;
+#[cfg(test)]
+mod whole;

@@ -1,0 +1,171 @@
+//! Reading requests: what is refused with which code, what is needed, how many tokens.
+
+use router_core::ask::Endpoint::{self, ChatCompletions, Completions, Embeddings};
+use router_wire::dialects::{self, Intake, RequestError};
+
+fn read(endpoint: Endpoint, body: &str) -> Result<Intake, RequestError> {
+    (dialects::DIALECTS[0].read)(endpoint, body.as_bytes())
+}
+
+/// A chat body with these further members.
+fn chat(more: &str) -> Result<Intake, RequestError> {
+    read(ChatCompletions, &format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}]{more}}}"#))
+}
+
+#[test]
+fn paths_lead_to_the_dialect() {
+    assert_eq!(dialects::by_path("/v1/chat/completions").unwrap().1, ChatCompletions);
+    assert_eq!(dialects::by_path("/v1/completions").unwrap().1, Completions);
+    assert_eq!(dialects::by_path("/v1/embeddings").unwrap().1, Embeddings);
+    assert!(dialects::by_path("/v1/chat/completions/").is_none());
+}
+
+#[test]
+fn refusals_carry_code_and_param() {
+    let deep = format!(r#"{{"model":"m","messages":{}{}}}"#, "[".repeat(2000), "]".repeat(2000));
+    let many = format!(r#"{{"model":"m","messages":[{}]}}"#, vec!["{}"; 2049].join(","));
+    let rows: &[(Endpoint, &str, &str, Option<&str>)] = &[
+        (ChatCompletions, "", "invalid_json", None),
+        (ChatCompletions, "[]", "invalid_json", None),
+        (ChatCompletions, r#"{"model":"m","#, "invalid_json", None),
+        (ChatCompletions, r#"{"model":"m","model":"m"}"#, "duplicate_key", Some("model")),
+        (ChatCompletions, r#"{"foo":1,"foo":1}"#, "duplicate_key", Some("foo")),
+        (ChatCompletions, &deep, "json_too_deep", None),
+        (ChatCompletions, &many, "invalid_value", Some("messages")),
+        (ChatCompletions, "{}", "missing_required_parameter", Some("model")),
+        (ChatCompletions, r#"{"model":null}"#, "missing_required_parameter", Some("model")),
+        (ChatCompletions, r#"{"model":""}"#, "invalid_value", Some("model")),
+        (ChatCompletions, r#"{"model":7}"#, "invalid_value", Some("model")),
+        (ChatCompletions, r#"{"model":"m"}"#, "missing_required_parameter", Some("messages")),
+        (ChatCompletions, r#"{"model":"m","messages":[]}"#, "invalid_value", Some("messages")),
+        (ChatCompletions, r#"{"model":"m","messages":"hi"}"#, "invalid_value", Some("messages")),
+        (ChatCompletions, r#"{"model":"m","messages":{"a":1}}"#, "invalid_value", Some("messages")),
+        (ChatCompletions, r#"{"model":"m","messages":[1],"stream":"true"}"#, "invalid_value", Some("stream")),
+        (ChatCompletions, r#"{"model":"m","messages":[1],"stream":1}"#, "invalid_value", Some("stream")),
+        (
+            ChatCompletions,
+            r#"{"model":"m","messages":[1],"stream_options":true}"#,
+            "invalid_value",
+            Some("stream_options"),
+        ),
+        (ChatCompletions, r#"{"model":"m","messages":[1],"max_tokens":0}"#, "invalid_value", Some("max_tokens")),
+        (ChatCompletions, r#"{"model":"m","messages":[1],"max_tokens":-1}"#, "invalid_value", Some("max_tokens")),
+        (ChatCompletions, r#"{"model":"m","messages":[1],"max_tokens":1.5}"#, "invalid_value", Some("max_tokens")),
+        (ChatCompletions, r#"{"model":"m","messages":[1],"max_tokens":"5"}"#, "invalid_value", Some("max_tokens")),
+        (
+            ChatCompletions,
+            r#"{"model":"m","messages":[1],"max_tokens":99999999999999999999}"#,
+            "invalid_value",
+            Some("max_tokens"),
+        ),
+        (
+            ChatCompletions,
+            r#"{"model":"m","messages":[1],"max_completion_tokens":0}"#,
+            "invalid_value",
+            Some("max_completion_tokens"),
+        ),
+        (ChatCompletions, r#"{"model":"m","messages":[1],"n":0}"#, "invalid_value", Some("n")),
+        (ChatCompletions, r#"{"model":"m","messages":[1],"n":129}"#, "invalid_value", Some("n")),
+        (Completions, r#"{"model":"m","prompt":{}}"#, "invalid_value", Some("prompt")),
+        (Completions, r#"{"model":"m","best_of":0}"#, "invalid_value", Some("best_of")),
+        (Embeddings, r#"{"model":"m"}"#, "missing_required_parameter", Some("input")),
+        (Embeddings, r#"{"model":"m","input":[]}"#, "invalid_value", Some("input")),
+        (Embeddings, r#"{"model":"m","input":7}"#, "invalid_value", Some("input")),
+    ];
+    for (endpoint, body, code, param) in rows {
+        let shown: String = body.chars().take(80).collect();
+        let error = read(*endpoint, body).unwrap_err();
+        assert_eq!((error.code, error.param.as_deref()), (*code, *param), "{shown}");
+        assert!(error.message.ends_with('.'), "{}", error.message);
+    }
+}
+
+#[test]
+fn nulls_and_unknown_fields_are_fine() {
+    let found = chat(
+        r#","stream":null,"n":null,"max_tokens":null,"stop":null,"tools":[],"foo":{"a":[]},"stream_options":null"#,
+    )
+    .unwrap();
+    assert_eq!((found.ask.stream, found.ask.answers, found.ask.max_output_tokens), (false, 1, None));
+    assert_eq!(found.ask.needs.names().collect::<Vec<_>>(), ["chat"]);
+    assert!(!found.usage_wanted && !found.reasoning_wanted && found.fallback_models.is_empty());
+    assert!(chat(r#","x":"\ud83d""#).is_ok(), "a lone surrogate is the provider's business");
+}
+
+#[test]
+fn needs_follow_from_what_the_body_uses() {
+    for (more, needs) in [
+        (r#","tools":[{"type":"function"}]"#, "function_calling chat"),
+        (r#","functions":[{}]"#, "function_calling chat"),
+        (r#","response_format":{"type":"text"}"#, "chat"),
+        (r#","response_format":{"type":"json_object"}"#, "json_mode chat"),
+        (r#","response_format":{"json_schema":{"type":"object"},"type":"json_schema"}"#, "json_schema chat"),
+        (r#","stream":true"#, "streaming chat"),
+        (r#","modalities":["text","audio"],"audio":{}"#, "audio_output chat"),
+        (r#","modalities":["image","text"]"#, "chat image_output"),
+        (r#","web_search_options":{}"#, "web_search chat"),
+    ] {
+        assert_eq!(chat(more).unwrap().ask.needs.names().collect::<Vec<_>>().join(" "), needs, "{more}");
+    }
+    let parts = r#"{"model":"m","messages":[{"content":[{"type":"image_url","image_url":{"url":"u"}},{"type":"input_audio","input_audio":{}},{"type":"file","file":{}}]}]}"#;
+    let names: Vec<_> = read(ChatCompletions, parts).unwrap().ask.needs.names().collect();
+    assert_eq!(names, ["vision", "audio_input", "file_input", "chat"]);
+    let embed = read(Embeddings, r#"{"model":"m","input":"a","stream":true}"#).unwrap().ask;
+    assert_eq!((embed.needs.names().collect::<Vec<_>>().join(" ").as_str(), embed.stream), ("embeddings", false));
+}
+
+#[test]
+fn hints_are_read() {
+    assert!(chat(r#","reasoning_effort":"high""#).unwrap().reasoning_wanted);
+    assert!(!chat(r#","reasoning_effort":"none""#).unwrap().reasoning_wanted);
+    assert!(chat(r#","reasoning":{"effort":"low"}"#).unwrap().reasoning_wanted);
+    assert!(chat(r#","stream":true,"stream_options":{"include_usage":true}"#).unwrap().usage_wanted);
+    assert!(!chat(r#","stream":true,"stream_options":{"include_usage":false}"#).unwrap().usage_wanted);
+    let found = chat(r#","models":["a",7,"b\u0020c"],"prompt_cache_key":"k""#).unwrap();
+    assert_eq!(found.fallback_models, ["a", "b c"]);
+    assert_eq!(found.cache_key.as_deref(), Some("k"));
+}
+
+#[test]
+fn limits_and_answers() {
+    assert_eq!(chat(r#","max_tokens":5,"max_completion_tokens":9,"n":3"#).unwrap().ask.max_output_tokens, Some(9));
+    assert_eq!(chat(r#","max_tokens":50,"max_completion_tokens":9"#).unwrap().ask.max_output_tokens, Some(50));
+    for (body, answers) in [
+        (r#"{"model":"m","prompt":"a","n":2}"#, 2),
+        (r#"{"model":"m","prompt":"a","n":2,"best_of":5}"#, 5),
+        (r#"{"model":"m","prompt":["a","b","c"],"n":2}"#, 6),
+        (r#"{"model":"m","prompt":[1,2,3]}"#, 1),
+        (r#"{"model":"m","prompt":[[1],[2]]}"#, 2),
+        (r#"{"model":"m"}"#, 1),
+    ] {
+        assert_eq!(read(Completions, body).unwrap().ask.answers, answers, "{body}");
+    }
+}
+
+#[test]
+fn tokens_are_estimated_and_bounded() {
+    let tokens = |body: &str| {
+        let ask = read(if body.contains("\"input\"") { Embeddings } else { ChatCompletions }, body).unwrap().ask;
+        assert!(ask.input_tokens <= ask.input_tokens_bound, "{body}");
+        (ask.input_tokens, ask.input_tokens_bound)
+    };
+    // 40 ASCII characters are 10 tokens, one message 4, priming 3.
+    let text = "a".repeat(40);
+    assert_eq!(tokens(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{text}"}}]}}"#)).0, 17);
+    let chinese = "中".repeat(40);
+    assert_eq!(tokens(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{chinese}"}}]}}"#)).0, 47);
+    let escaped = "\\u4e2d".repeat(40);
+    assert_eq!(tokens(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{escaped}"}}]}}"#)).0, 47);
+    assert_eq!(tokens(r#"{"model":"m","input":[1,2,3]}"#).0, 3);
+    assert_eq!(tokens(r#"{"model":"m","input":["abcd","ef"]}"#).0, 2);
+    let image = format!(
+        r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{}"}}}}]}}]}}"#,
+        "A".repeat(3_000_000)
+    );
+    let (estimate, bound) = tokens(&image);
+    assert!(estimate < 1_000 && (50_000..51_000).contains(&bound), "{estimate} {bound}");
+    let tools = tokens(
+        r#"{"model":"m","messages":[{}],"tools":[{"type":"function","function":{"name":"f","parameters":{}}}]}"#,
+    );
+    assert!(tools.0 > 20 && tools.1 > 600);
+}
