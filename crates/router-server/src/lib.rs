@@ -1,4 +1,14 @@
 //! Smart AI Router as a library: what the program `smart-ai-router` is made of.
 
+pub mod app;
 pub mod cli;
+pub mod clock;
 pub mod config;
+pub mod gate;
+pub mod http;
+pub mod live;
+pub mod relay;
+pub mod snapshot;
+pub mod tasks;
+pub mod telemetry;
+pub mod upstream;

@@ -1,0 +1,147 @@
+//! What all parts of a running router share. Everything meets here, and only here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use router_core::budget::Ledger;
+use router_core::ids::hash64;
+use router_core::request::RetryBudget;
+use router_store::{Spool, Store, Vault};
+use tokio_util::sync::CancellationToken;
+
+use crate::gate::Gate;
+use crate::http::intake::BodyMemory;
+use crate::live::LiveTable;
+use crate::snapshot::{ServerSnapshot, Surroundings};
+use crate::telemetry::metrics::Metrics;
+use crate::upstream::EgressPolicy;
+
+/// A running router.
+#[derive(Debug)]
+pub struct App {
+    /// The world of new requests.
+    pub snapshot: ArcSwap<ServerSnapshot>,
+    /// What may be dialled.
+    pub egress: Arc<ArcSwap<EgressPolicy>>,
+    /// State that outlives snapshots.
+    pub live: LiveTable,
+    /// Budgets.
+    pub ledger: Ledger,
+    /// What happened.
+    pub spool: Arc<Spool>,
+    /// The database, for the control plane only.
+    pub store: Store,
+    /// Opens secrets.
+    pub vault: Vault,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Bounds on running requests.
+    pub gate: Arc<Gate>,
+    /// Bounds on request bodies in memory.
+    pub bodies: BodyMemory,
+    /// Bounds on retries.
+    pub retries: RetryBudget,
+    /// How the router is.
+    pub status: Status,
+    /// Numbers of requests by target, for turns.
+    turns: Turns,
+}
+
+/// How the router is, for health pages.
+#[derive(Debug, Default)]
+pub struct Status {
+    /// No new requests.
+    pub stopping: AtomicBool,
+    /// The grace of running requests is over.
+    pub abort: CancellationToken,
+    /// Why the last reload changed nothing; `None` if it went well.
+    pub config_fault: ArcSwapOption<String>,
+    /// Whether the database answered when it was last asked.
+    pub database_ok: AtomicBool,
+    /// Unix milliseconds of the start.
+    pub started_ms: AtomicU64,
+}
+
+/// Numbers of requests by target. Targets that share a cell only make each other's turns less regular.
+#[derive(Debug)]
+struct Turns(Vec<AtomicU64>);
+
+/// What an [`App`] is put together from.
+#[derive(Debug)]
+pub struct Parts {
+    /// The first world.
+    pub snapshot: ServerSnapshot,
+    /// Live state that the first world was built with.
+    pub live: LiveTable,
+    /// Budgets with what was spent before.
+    pub ledger: Ledger,
+    /// Open.
+    pub spool: Arc<Spool>,
+    /// Migrated.
+    pub store: Store,
+    /// Checked.
+    pub vault: Vault,
+    /// Registered.
+    pub metrics: Metrics,
+    /// Of the settings.
+    pub gate: Arc<Gate>,
+    /// Of the settings.
+    pub bodies: BodyMemory,
+    /// Of the settings.
+    pub retries: RetryBudget,
+}
+
+impl App {
+    /// Puts the router together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let egress = Arc::new(ArcSwap::from_pointee(egress_of(&parts.snapshot)));
+        Arc::new(Self {
+            snapshot: ArcSwap::from_pointee(parts.snapshot),
+            egress,
+            live: parts.live,
+            ledger: parts.ledger,
+            spool: parts.spool,
+            store: parts.store,
+            vault: parts.vault,
+            metrics: parts.metrics,
+            gate: parts.gate,
+            bodies: parts.bodies,
+            retries: parts.retries,
+            status: Status::default(),
+            turns: Turns((0..1024).map(|_| AtomicU64::new(0)).collect()),
+        })
+    }
+
+    /// Swaps the world. Requests that run keep theirs.
+    pub fn swap(&self, snapshot: ServerSnapshot) {
+        self.egress.store(Arc::new(egress_of(&snapshot)));
+        self.ledger.set_zone(snapshot.zone.clone());
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// What a new world is built with.
+    #[must_use]
+    pub const fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings { live: &self.live, ledger: &self.ledger, metrics: &self.metrics }
+    }
+
+    /// The number of this request among those for the same target.
+    #[must_use]
+    pub fn turn(&self, target: &str) -> u64 {
+        let cells = &self.turns.0;
+        let place = usize::try_from(hash64(target.as_bytes())).unwrap_or(0) % cells.len().max(1);
+        cells.get(place).map_or(0, |cell| cell.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether new requests are refused because the router is about to end.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.status.stopping.load(Ordering::Relaxed)
+    }
+}
+
+fn egress_of(snapshot: &ServerSnapshot) -> EgressPolicy {
+    EgressPolicy { origins: snapshot.origins.clone(), allow_insecure_http: snapshot.settings.allow_insecure_http }
+}

@@ -1,0 +1,116 @@
+//! The one body type of our answers.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
+use tokio::sync::mpsc;
+
+use super::conn::RequestGuard;
+
+/// What goes to a client, and with it the mark that its request is still running.
+#[derive(Debug)]
+pub struct Body {
+    kind: Kind,
+    guard: Option<RequestGuard>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Full(Bytes),
+    Stream(mpsc::Receiver<Bytes>),
+    Admin(axum::body::Body),
+}
+
+impl Body {
+    const fn of(kind: Kind) -> Self {
+        Self { kind, guard: None }
+    }
+
+    /// A body without bytes.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self::of(Kind::Full(Bytes::new()))
+    }
+
+    /// A relayed stream; it ends when the sender is dropped.
+    #[must_use]
+    pub const fn stream(receiver: mpsc::Receiver<Bytes>) -> Self {
+        Self::of(Kind::Stream(receiver))
+    }
+
+    /// From the admin router.
+    #[must_use]
+    pub const fn admin(body: axum::body::Body) -> Self {
+        Self::of(Kind::Admin(body))
+    }
+
+    /// Ties the end of the request to the end of this body.
+    #[must_use]
+    pub fn guarded(self, guard: RequestGuard) -> Self {
+        Self { guard: Some(guard), ..self }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match &mut self.kind {
+            Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Stream(receiver) => receiver.poll_recv(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Admin(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Full(bytes) => bytes.is_empty(),
+            Kind::Stream(_) => false,
+            Kind::Admin(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Stream(_) => SizeHint::default(),
+            Kind::Admin(body) => body.size_hint(),
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::of(Kind::Full(bytes))
+    }
+}
+
+/// Text that cannot fail to become a body.
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Bytes::from_static(text.as_bytes()).into()
+    }
+}
+
+/// Reads and drops at most `limit` bytes of a request body, so that an early answer does not break the connection.
+pub async fn drain(mut body: hyper::body::Incoming, limit: usize) {
+    let mut left = limit;
+    while let Some(Ok(frame)) = body.frame().await {
+        let size = frame.data_ref().map_or(0, Bytes::len);
+        if size >= left {
+            return;
+        }
+        left -= size;
+    }
+}

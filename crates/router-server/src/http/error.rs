@@ -1,0 +1,136 @@
+//! Errors at the edge: made by small functions, rendered by the client's dialect, in one place. Texts are ours.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use router_core::fault::{ClientError, ErrorCode};
+use router_wire::dialects::ErrorView;
+use router_wire::dialects::openai_chat::error_body;
+
+use super::body::Body;
+
+/// The name of the error in every dialect.
+pub const X_ROUTER_ERROR: HeaderName = HeaderName::from_static("x-router-error");
+/// Tells SDKs whether another try is of use.
+pub const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// An answer that is not the one the client hoped for.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    /// Which.
+    pub code: ErrorCode,
+    /// What is wrong and what is allowed.
+    pub message: Cow<'static, str>,
+    /// The parameter at fault.
+    pub param: Option<String>,
+    /// A provider's own code for a client's own fault; clients read it.
+    pub provider_code: Option<String>,
+    /// Seconds after which another try makes sense.
+    pub retry_after_s: Option<u64>,
+    /// Says that waiting is of no use although the code would allow it.
+    pub hopeless: bool,
+}
+
+impl ApiError {
+    /// An error with its text.
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), param: None, provider_code: None, retry_after_s: None, hopeless: false }
+    }
+
+    /// Names the parameter at fault.
+    #[must_use]
+    pub fn param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Names the time after which another try makes sense; rounded up to whole seconds, at least one.
+    #[must_use]
+    pub fn retry_after_ms(mut self, wait_ms: Option<u64>) -> Self {
+        self.retry_after_s = wait_ms.map(|ms| ms.div_ceil(1000).max(1));
+        self
+    }
+
+    /// Another try is of no use.
+    #[must_use]
+    pub fn hopeless(mut self) -> Self {
+        self.hopeless = true;
+        self
+    }
+
+    /// A client's own fault, in the provider's words.
+    #[must_use]
+    pub fn in_provider_words(mut self, said: &ClientError) -> Self {
+        self.message = said.message.clone().into();
+        self.param = said.param.clone();
+        self.provider_code = said.code.clone();
+        self
+    }
+
+    /// The error as the dialects render it.
+    #[must_use]
+    pub fn view(&self) -> ErrorView<'_> {
+        let rule = self.code.rule();
+        ErrorView {
+            message: &self.message,
+            kind: rule.openai_type,
+            param: self.param.as_deref(),
+            code: Some(self.provider_code.as_deref().unwrap_or(rule.openai_code)),
+        }
+    }
+
+    /// The whole answer in the OpenAI dialect.
+    #[must_use]
+    pub fn into_response(self) -> Response<Body> {
+        let rule = self.code.rule();
+        let mut response = Response::new(Body::from(Bytes::from(error_body(&self.view()))));
+        *response.status_mut() = StatusCode::from_u16(rule.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(X_ROUTER_ERROR, HeaderValue::from_static(rule.name));
+        let retry = rule.retry && !self.hopeless;
+        headers.insert(X_SHOULD_RETRY, HeaderValue::from_static(if retry { "true" } else { "false" }));
+        if let Some(seconds) = self.retry_after_s.filter(|_| retry) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.code == ErrorCode::MethodNotAllowed {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+        }
+        response
+    }
+}
+
+/// The one answer to an unknown, malformed or revoked key: the same bytes for every cause.
+#[must_use]
+pub fn invalid_api_key() -> ApiError {
+    ApiError::new(
+        ErrorCode::InvalidApiKey,
+        "The API key is not valid. Use a key that `smart-ai-router key create` printed.",
+    )
+}
+
+/// No key came.
+#[must_use]
+pub fn missing_api_key() -> ApiError {
+    ApiError::new(ErrorCode::MissingApiKey, "No API key. Send one as `Authorization: Bearer KEY` or `x-api-key: KEY`.")
+}
+
+/// Nothing is served at this path.
+#[must_use]
+pub fn not_found(path: &str) -> ApiError {
+    let shown: String = path.chars().filter(|c| !c.is_control()).take(100).collect();
+    ApiError::new(
+        ErrorCode::NotFound,
+        format!(
+            "Nothing is served at `{shown}`. The client API is at /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models."
+        ),
+    )
+}
+
+/// The base URL was given with `/v1` and got it again.
+#[must_use]
+pub fn doubled_base() -> ApiError {
+    ApiError::new(ErrorCode::NotFound, "The base URL ends in /v1 twice. Remove one.")
+}

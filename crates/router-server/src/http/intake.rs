@@ -1,0 +1,145 @@
+//! Reads a request's body: bounded in size, in time, and in the memory that all bodies take together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+
+/// Memory for request bodies, shared by all workers.
+#[derive(Clone, Debug)]
+pub struct BodyMemory {
+    used: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+/// A part of the [`BodyMemory`], given back when dropped.
+#[derive(Debug)]
+pub struct BodyPermit {
+    memory: BodyMemory,
+    size: usize,
+}
+
+impl BodyMemory {
+    /// Room for `limit` bytes.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { used: Arc::default(), limit }
+    }
+
+    fn take(&self, size: usize) -> Option<BodyPermit> {
+        let before = self.used.fetch_add(size, Ordering::Relaxed);
+        let permit = BodyPermit { memory: self.clone(), size };
+        // A refused permit gives its size back as it is dropped.
+        (before.saturating_add(size) <= self.limit).then_some(permit)
+    }
+}
+
+impl BodyPermit {
+    fn grow(&mut self, size: usize) -> bool {
+        let before = self.memory.used.fetch_add(size, Ordering::Relaxed);
+        self.size += size;
+        before.saturating_add(size) <= self.memory.limit
+    }
+}
+
+impl Drop for BodyPermit {
+    fn drop(&mut self) {
+        self.memory.used.fetch_sub(self.size, Ordering::Relaxed);
+    }
+}
+
+/// Bounds of one body.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    /// Bytes.
+    pub max_bytes: usize,
+    /// For the whole body.
+    pub total: Duration,
+    /// After this long a body must have come at [`MIN_RATE`] at least.
+    pub patience: Duration,
+}
+
+/// Bytes a second that a body must reach after its first seconds.
+const MIN_RATE: u64 = 1024;
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// Larger than a request may be.
+    TooLarge,
+    /// No memory for it at the moment.
+    NoMemory,
+    /// Too slow.
+    TooSlow,
+    /// The client left or broke HTTP.
+    Broken,
+}
+
+/// Reads the body. A body that came in one piece is not copied.
+///
+/// # Errors
+/// As [`BodyError`].
+pub async fn read(body: Incoming, limits: BodyLimits, memory: &BodyMemory) -> Result<(Bytes, BodyPermit), BodyError> {
+    let announced = body.size_hint().exact();
+    if announced.is_some_and(|size| size > limits.max_bytes as u64) {
+        return Err(BodyError::TooLarge);
+    }
+    let expected = announced.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+    let permit = memory.take(expected).ok_or(BodyError::NoMemory)?;
+    tokio::time::timeout(limits.total, collect(body, permit, expected, limits)).await.unwrap_or(Err(BodyError::TooSlow))
+}
+
+async fn collect(
+    mut body: Incoming,
+    mut permit: BodyPermit,
+    expected: usize,
+    limits: BodyLimits,
+) -> Result<(Bytes, BodyPermit), BodyError> {
+    let mut whole = BytesMut::new();
+    let mut started = None;
+    loop {
+        let Some(frame) = body.frame().await else { return Ok((whole.freeze(), permit)) };
+        let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+        if whole.len() + data.len() > limits.max_bytes {
+            return Err(BodyError::TooLarge);
+        }
+        if whole.is_empty() && body.is_end_stream() {
+            return if data.len() <= expected || permit.grow(data.len() - expected) {
+                Ok((data, permit))
+            } else {
+                Err(BodyError::NoMemory)
+            };
+        }
+        if whole.len() + data.len() > permit.size && !permit.grow(whole.len() + data.len() - permit.size) {
+            return Err(BodyError::NoMemory);
+        }
+        if whole.is_empty() {
+            whole.reserve(expected.max(data.len()));
+        }
+        whole.extend_from_slice(&data);
+        let elapsed = started.get_or_insert_with(tokio::time::Instant::now).elapsed();
+        if elapsed > limits.patience && (whole.len() as u64) < elapsed.as_secs() * MIN_RATE {
+            return Err(BodyError::TooSlow);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_given_back_whatever_happens() {
+        let memory = BodyMemory::new(100);
+        let first = memory.take(60).unwrap();
+        assert!(memory.take(60).is_none());
+        let mut second = memory.take(40).unwrap();
+        assert!(!second.grow(1));
+        drop(first);
+        drop(second);
+        assert_eq!(memory.used.load(Ordering::Relaxed), 0);
+    }
+}

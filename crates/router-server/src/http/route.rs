@@ -1,0 +1,109 @@
+//! The route table of the client API and the public pages. One table gives each route its policy; the rest belongs to
+//! the admin router.
+
+use http::Method;
+use router_core::ask::Endpoint;
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// A call to a model.
+    Call(Endpoint),
+    /// `GET /v1/models`.
+    Models,
+    /// `GET /v1/models/{id}`; the id may hold `/` and `:`, and is as the client sent it (percent-encoded or not).
+    Model(&'a str),
+    /// `GET /`, `HEAD /`: agents look whether somebody is there.
+    Root,
+    /// `GET /health`.
+    Health,
+    /// `GET /health/live`.
+    Live,
+    /// `GET /health/ready`.
+    Ready,
+    /// `GET /metrics`.
+    Metrics,
+    /// `/admin/v1/…` and what else the control plane answers.
+    Admin,
+    /// The path exists in the client API, with another method.
+    MethodNotAllowed,
+    /// A base URL that ends in `/v1` twice.
+    DoubledBase,
+    /// Nothing here.
+    NotFound,
+}
+
+/// Finds the route of a path. Only the matched route decides what a request may do, never the `Host`.
+#[must_use]
+pub fn find<'a>(method: &Method, path: &'a str) -> Route<'a> {
+    let path = match path.len() {
+        0 | 1 => "/",
+        _ => path.trim_end_matches('/'),
+    };
+    if path == "/admin" || path.starts_with("/admin/") || matches!(path, "/openapi.json" | "/docs") {
+        return Route::Admin;
+    }
+    let get = matches!(*method, Method::GET | Method::HEAD);
+    let on_get = |route| if get { route } else { Route::MethodNotAllowed };
+    match path {
+        "/" | "" => return on_get(Route::Root),
+        "/health" => return on_get(Route::Health),
+        "/health/live" => return on_get(Route::Live),
+        "/health/ready" => return on_get(Route::Ready),
+        "/metrics" => return on_get(Route::Metrics),
+        _ => {}
+    }
+    // People paste base URLs with and without `/v1`, and with a vendor's prefix.
+    let path = path.strip_prefix("/openai").unwrap_or(path);
+    if path.starts_with("/v1/v1/") {
+        return Route::DoubledBase;
+    }
+    let path = path.strip_prefix("/v1").unwrap_or(path);
+    let endpoint = match path {
+        "/chat/completions" => Endpoint::ChatCompletions,
+        "/completions" => Endpoint::Completions,
+        "/embeddings" => Endpoint::Embeddings,
+        "/models" => return on_get(Route::Models),
+        _ => match path.strip_prefix("/models/") {
+            Some(id) if !id.is_empty() => return on_get(Route::Model(id)),
+            _ => return Route::NotFound,
+        },
+    };
+    if *method == Method::POST { Route::Call(endpoint) } else { Route::MethodNotAllowed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_find_their_routes() {
+        let chat = Route::Call(Endpoint::ChatCompletions);
+        for (method, path, route) in [
+            (Method::POST, "/v1/chat/completions", chat),
+            (Method::POST, "/v1/chat/completions/", chat),
+            (Method::POST, "/chat/completions", chat),
+            (Method::POST, "/openai/v1/chat/completions", chat),
+            (Method::GET, "/v1/chat/completions", Route::MethodNotAllowed),
+            (Method::POST, "/v1/v1/chat/completions", Route::DoubledBase),
+            (Method::POST, "/v1/completions", Route::Call(Endpoint::Completions)),
+            (Method::POST, "/v1/embeddings", Route::Call(Endpoint::Embeddings)),
+            (Method::GET, "/v1/models", Route::Models),
+            (Method::GET, "/v1/models/auto:fast", Route::Model("auto:fast")),
+            (Method::GET, "/v1/models/a/b:c", Route::Model("a/b:c")),
+            (Method::POST, "/v1/models", Route::MethodNotAllowed),
+            (Method::HEAD, "/", Route::Root),
+            (Method::GET, "", Route::Root),
+            (Method::GET, "/health", Route::Health),
+            (Method::GET, "/health/live", Route::Live),
+            (Method::GET, "/health/ready", Route::Ready),
+            (Method::GET, "/metrics", Route::Metrics),
+            (Method::POST, "/metrics", Route::MethodNotAllowed),
+            (Method::GET, "/admin/v1/keys", Route::Admin),
+            (Method::GET, "/administrator", Route::NotFound),
+            (Method::POST, "/v1/nothing", Route::NotFound),
+        ] {
+            assert_eq!(find(&method, path), route, "{method} {path}");
+        }
+    }
+}

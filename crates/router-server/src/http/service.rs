@@ -1,0 +1,143 @@
+//! Hands each request to the part that answers it; catches what must never escape.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use router_core::fault::ErrorCode;
+use tokio::runtime::Handle;
+use tower::ServiceExt;
+
+use super::body::Body;
+use super::error::{ApiError, doubled_base, not_found};
+use super::listener::Handler;
+use super::route::{Route, find};
+use super::{health, models};
+use crate::clock::Now;
+use crate::relay::{self, Worker, authenticate};
+use crate::telemetry::metrics;
+
+/// The client's socket address, for the control plane.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// The service of one worker.
+#[derive(Clone, Debug)]
+pub struct Service {
+    worker: Worker,
+    /// The control plane, which runs on a runtime of its own so that it never delays calls to models.
+    admin: axum::Router,
+    control: Handle,
+}
+
+impl Service {
+    /// A worker's service.
+    #[must_use]
+    pub const fn new(worker: Worker, admin: axum::Router, control: Handle) -> Self {
+        Self { worker, admin, control }
+    }
+
+    async fn dispatch(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
+        let method = request.method().clone();
+        let head_only = method == Method::HEAD;
+        let response = match find(&method, request.uri().path()) {
+            Route::Call(endpoint) => return relay::call(&self.worker, peer, endpoint, request).await,
+            Route::Admin => return self.admin(peer, request).await,
+            Route::Models => self.models(peer, &request.into_parts().0, None),
+            Route::Model(id) => {
+                let id = models::decode_id(id);
+                self.models(peer, &request.into_parts().0, Some(&id))
+            }
+            Route::Root => text("Smart AI Router\n"),
+            Route::Health => health::page(&self.worker.app),
+            Route::Live => text("ok\n"),
+            Route::Ready => health::ready(&self.worker.app),
+            Route::Metrics => self.metrics(peer, &request.into_parts().0),
+            Route::MethodNotAllowed => {
+                ApiError::new(ErrorCode::MethodNotAllowed, format!("{method} is not allowed here.")).into_response()
+            }
+            Route::DoubledBase => doubled_base().into_response(),
+            Route::NotFound => not_found(request.uri().path()).into_response(),
+        };
+        if head_only { response.map(|_| Body::empty()) } else { response }
+    }
+
+    fn models(&self, peer: SocketAddr, parts: &Parts, id: Option<&str>) -> Response<Body> {
+        let snapshot = self.worker.app.snapshot.load();
+        let key = match authenticate(&snapshot, parts, peer, Now::read()) {
+            Ok(identity) => identity.key(),
+            Err(refused) => return refused.into_response(),
+        };
+        match id {
+            None => json(models::list(&snapshot.core, key)),
+            Some(id) => models::one(&snapshot.core, key, id).map_or_else(
+                || {
+                    let shown: String = id.chars().filter(|c| !c.is_control()).take(100).collect();
+                    let message = format!("The model `{shown}` does not exist or is not available to this key.");
+                    ApiError::new(ErrorCode::ModelNotFound, message).param("model").into_response()
+                },
+                json,
+            ),
+        }
+    }
+
+    fn metrics(&self, peer: SocketAddr, parts: &Parts) -> Response<Body> {
+        let app = &self.worker.app;
+        let snapshot = app.snapshot.load();
+        if snapshot.settings.metrics_auth
+            && let Err(refused) = authenticate(&snapshot, parts, peer, Now::read())
+        {
+            return refused.into_response();
+        }
+        health::refresh_gauges(app, &snapshot);
+        let mut response = Response::new(Body::from(app.metrics.encode()));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
+        response
+    }
+
+    async fn admin(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
+        let router = self.admin.clone();
+        let mut request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(Peer(peer));
+        match self.control.spawn(router.oneshot(request)).await {
+            Ok(Ok(response)) => response.map(Body::admin),
+            _ => self.broken(),
+        }
+    }
+
+    fn broken(&self) -> Response<Body> {
+        self.worker.app.metrics.panics.inc();
+        tracing::error!("a request handler panicked");
+        ApiError::new(ErrorCode::InternalError, "The router failed at this request.").into_response()
+    }
+}
+
+impl Handler for Service {
+    async fn handle(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
+        AssertUnwindSafe(self.dispatch(peer, request)).catch_unwind().await.unwrap_or_else(|_| self.broken())
+    }
+}
+
+fn text(words: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(words));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// A JSON answer.
+pub(super) fn json(body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A JSON answer with another status.
+pub(super) fn json_with(status: StatusCode, body: String) -> Response<Body> {
+    let mut response = json(body);
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,368 @@
+//! From bytes to a permitted, decided request: who asks, what for, may it run, who should serve it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
+use http::request::Parts;
+use hyper::body::Incoming;
+use router_core::ask::Endpoint;
+use router_core::budget::{Period, Window};
+use router_core::catalog::KeyIx;
+use router_core::fault::{ERROR_CODES, ErrorCode};
+use router_core::ids::hash64;
+use router_core::limits::{Rates, Refusal, Ticket};
+use router_core::money::Nano;
+use router_core::routing::{Decision, Moment, NoCandidate, NoneKind, NotFound, decide, resolve, strategy};
+use router_wire::dialects::{DIALECTS, Dialect, Intake, RequestError};
+
+use super::Worker;
+use super::book::{Book, Opening};
+use super::headers::Ids;
+use super::view::LiveView;
+use crate::clock::Now;
+use crate::gate::GatePermit;
+use crate::http::auth::{Presented, presented};
+use crate::http::error::{ApiError, invalid_api_key, missing_api_key};
+use crate::http::intake::{self, BodyError, BodyLimits, BodyPermit};
+use crate::snapshot::ServerSnapshot;
+use crate::telemetry::metrics::ReasonLabel;
+
+/// Time for a whole request body, and for its first kilobytes.
+const BODY_TOTAL: std::time::Duration = std::time::Duration::from_secs(30);
+const BODY_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A request as it arrived.
+pub(super) struct Arrival<'a> {
+    pub(super) peer: SocketAddr,
+    pub(super) endpoint: Endpoint,
+    pub(super) now: Now,
+    pub(super) parts: &'a Parts,
+    pub(super) ids: &'a Ids,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// A client key.
+    Key(KeyIx),
+    /// Nobody, which `auth.required: false` allows.
+    Anonymous,
+}
+
+impl Identity {
+    /// The key, if there is one.
+    pub(crate) const fn key(self) -> Option<KeyIx> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Anonymous => None,
+        }
+    }
+}
+
+/// A request that may run: everything that its task needs.
+pub(super) struct Job {
+    pub(super) worker: Worker,
+    pub(super) snapshot: Arc<ServerSnapshot>,
+    pub(super) now: Now,
+    pub(super) endpoint: Endpoint,
+    pub(super) dialect: &'static Dialect,
+    pub(super) body: Bytes,
+    pub(super) intake: Intake,
+    pub(super) decision: Decision,
+    pub(super) total_ms: u64,
+    pub(super) seed: u64,
+    pub(super) book: Book,
+    pub(super) rates: Rates,
+    /// Held until the request ends.
+    pub(super) holds: Holds,
+}
+
+/// What a running request holds.
+pub(super) struct Holds {
+    pub(super) ticket: Option<Ticket>,
+    pub(super) _permit: GatePermit,
+    pub(super) _memory: BodyPermit,
+}
+
+/// Reads and judges a request.
+///
+/// # Errors
+/// The refusal that the client gets. Refusals of an authenticated, readable request have a row.
+pub(super) async fn admit(
+    worker: &Worker,
+    snapshot: &Arc<ServerSnapshot>,
+    arrival: Arrival<'_>,
+    body: Incoming,
+) -> Result<Job, ApiError> {
+    let app = &worker.app;
+    if app.is_stopping() {
+        return Err(ApiError::new(ErrorCode::ShuttingDown, "This router is about to end. Try again in a moment.")
+            .retry_after_ms(Some(1_000)));
+    }
+    if arrival.parts.headers.get_all(crate::http::HOP_HEADER).iter().any(|hop| hop == snapshot.settings.instance) {
+        return Err(ApiError::new(ErrorCode::LoopDetected, "A channel of this router points back at this router."));
+    }
+    let identity = authenticate(snapshot, arrival.parts, arrival.peer, arrival.now)?;
+    check_media_type(arrival.parts)?;
+    let limits =
+        BodyLimits { max_bytes: snapshot.settings.max_request_bytes, total: BODY_TOTAL, patience: BODY_PATIENCE };
+    let (bytes, memory) = intake::read(body, limits, &app.bodies).await.map_err(|error| body_error(error, &limits))?;
+    let dialect = DIALECTS.first().ok_or_else(|| ApiError::new(ErrorCode::InternalError, "no dialect"))?;
+    let mut intake = (dialect.read)(arrival.endpoint, &bytes).map_err(request_error)?;
+    let total_ms = read_headers(&mut intake, arrival.parts, snapshot)?;
+    let mut book = Book::open(Opening {
+        app: Arc::clone(app),
+        snapshot: Arc::clone(snapshot),
+        now: arrival.now,
+        id: arrival.ids.ours,
+        client_request_id: arrival.ids.clients.clone(),
+        key: identity.key(),
+        endpoint: arrival.endpoint,
+        dialect: dialect.name,
+        model: intake.ask.model.clone(),
+        stream: intake.ask.stream,
+        bytes_in: bytes.len(),
+        user_agent: user_agent(arrival.parts),
+    });
+    let seed = arrival.ids.ours.seed();
+    let judged = judge(worker, snapshot, identity, &intake, arrival.now, seed).await;
+    let (permit, ticket, decision) = match judged {
+        Ok(judged) => judged,
+        Err(refused) => {
+            book.refuse(&refused);
+            return Err(refused);
+        }
+    };
+    book.decided(&decision);
+    Ok(Job {
+        worker: worker.clone(),
+        snapshot: Arc::clone(snapshot),
+        now: arrival.now,
+        endpoint: arrival.endpoint,
+        dialect,
+        body: bytes,
+        intake,
+        decision,
+        total_ms,
+        seed,
+        book,
+        rates: ticket.as_ref().map(Ticket::rates).unwrap_or_default(),
+        holds: Holds { ticket, _permit: permit, _memory: memory },
+    })
+}
+
+/// Finds the client key of a request and checks that it may be used now and from here.
+pub(crate) fn authenticate(
+    snapshot: &ServerSnapshot,
+    parts: &Parts,
+    peer: SocketAddr,
+    now: Now,
+) -> Result<Identity, ApiError> {
+    let address = client_address(snapshot, parts, peer);
+    let allowed = |networks: &[ipnet::IpNet]| networks.is_empty() || networks.iter().any(|net| net.contains(&address));
+    let denied = || ApiError::new(ErrorCode::IpNotAllowed, "This address may not use the router.");
+    if !allowed(&snapshot.settings.ip_allow) {
+        return Err(denied());
+    }
+    let text = match presented(&parts.headers) {
+        Presented::Key(text) => text,
+        Presented::Nothing if !snapshot.settings.auth_required => return Ok(Identity::Anonymous),
+        Presented::Nothing => return Err(missing_api_key()),
+        Presented::Malformed => return Err(invalid_api_key()),
+        Presented::Ambiguous => {
+            let message = "The request carries two different API keys. Send one.";
+            return Err(ApiError::new(ErrorCode::AmbiguousCredentials, message));
+        }
+    };
+    let digest: [u8; 32] = sha256(text);
+    let ix = snapshot.core.key_by_hash(&digest).ok_or_else(invalid_api_key)?;
+    let key = snapshot.core.key(ix).filter(|key| key.enabled).ok_or_else(invalid_api_key)?;
+    if key.expires_at_ms.is_some_and(|end| end <= now.unix_ms) {
+        return Err(ApiError::new(ErrorCode::KeyExpired, "The API key has expired. Ask for a new one."));
+    }
+    if !snapshot.key(ix).is_some_and(|side| allowed(&side.ip_allow)) {
+        return Err(denied());
+    }
+    Ok(Identity::Key(ix))
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    use sha2::Digest;
+    sha2::Sha256::digest(text.as_bytes()).into()
+}
+
+/// The client's address: the peer's, or, behind a trusted proxy, the right-most hop that is not trusted.
+fn client_address(snapshot: &ServerSnapshot, parts: &Parts, peer: SocketAddr) -> IpAddr {
+    let trusted = |address: &IpAddr| snapshot.settings.trusted_proxies.iter().any(|net| net.contains(address));
+    let peer = peer.ip().to_canonical();
+    if !trusted(&peer) {
+        return peer;
+    }
+    let hops = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).collect();
+    let mut client = peer;
+    for hop in hops.iter().rev() {
+        let Ok(address) = hop.trim().parse::<IpAddr>() else { return client };
+        client = address.to_canonical();
+        if !trusted(&client) {
+            return client;
+        }
+    }
+    client
+}
+
+fn check_media_type(parts: &Parts) -> Result<(), ApiError> {
+    let unsupported = |message: &'static str| Err(ApiError::new(ErrorCode::UnsupportedMediaType, message));
+    if parts.headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity") {
+        return unsupported("Compressed request bodies are not read. Send the body without Content-Encoding.");
+    }
+    let media = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    let json = media.eq_ignore_ascii_case("application/json") || media.to_ascii_lowercase().ends_with("+json");
+    if json { Ok(()) } else { unsupported("The body must be JSON: send `Content-Type: application/json`.") }
+}
+
+fn body_error(error: BodyError, limits: &BodyLimits) -> ApiError {
+    match error {
+        BodyError::TooLarge => {
+            let message = format!("The body is larger than {} bytes, the limit of this router.", limits.max_bytes);
+            ApiError::new(ErrorCode::RequestTooLarge, message)
+        }
+        BodyError::NoMemory => {
+            let message = "The router holds too many large requests at the moment.";
+            ApiError::new(ErrorCode::Overloaded, message).retry_after_ms(Some(1_000))
+        }
+        BodyError::TooSlow => ApiError::new(ErrorCode::RequestTimeout, "The body came too slowly."),
+        BodyError::Broken => ApiError::new(ErrorCode::InvalidJson, "The body ended before it was complete."),
+    }
+}
+
+fn request_error(error: RequestError) -> ApiError {
+    let known = ERROR_CODES.iter().find(|rule| rule.name == error.code);
+    let code = known.map_or(ErrorCode::InvalidValue, |rule| rule.code);
+    ApiError { param: error.param, ..ApiError::new(code, error.message) }
+}
+
+/// Adds what headers say to the ask. Gives the request's whole time.
+fn read_headers(intake: &mut Intake, parts: &Parts, snapshot: &ServerSnapshot) -> Result<u64, ApiError> {
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let invalid = |name: &'static str, allowed: String| {
+        Err(ApiError::new(ErrorCode::InvalidValue, format!("Invalid value for `{name}`: {allowed}.")).param(name))
+    };
+    let ask = &mut intake.ask;
+    if let Some(name) = text("x-router-strategy") {
+        if let Err(unknown) = strategy(name) {
+            return invalid("x-router-strategy", unknown.to_string());
+        }
+        ask.strategy = Some(name.to_owned());
+    }
+    if let Some(amount) = text("x-router-max-cost") {
+        match amount.parse::<Nano>() {
+            Ok(cost) if cost >= Nano::ZERO => ask.max_cost = Some(cost),
+            _ => return invalid("x-router-max-cost", "it must be an amount in USD such as 0.05".to_owned()),
+        }
+    }
+    if let Some(tags) = text("x-router-tags") {
+        ask.tags = tags.split(',').map(|tag| tag.trim().to_lowercase()).filter(|tag| !tag.is_empty()).collect();
+    }
+    let sessions = ["x-router-session", "x-session-affinity", "x-session-id", "session-id", "x-claude-code-session-id"];
+    let session = sessions.iter().find_map(|name| text(name)).or(intake.cache_key.as_deref());
+    ask.session = session.map(|session| hash64(session.as_bytes()));
+    let total_ms = snapshot.settings.total_ms;
+    match text("x-router-timeout-ms") {
+        None => Ok(total_ms),
+        Some(ms) => match ms.parse::<u64>() {
+            Ok(ms) if ms > 0 => Ok(ms.min(total_ms)),
+            _ => invalid("x-router-timeout-ms", "it must be a number of milliseconds above 0".to_owned()),
+        },
+    }
+}
+
+fn user_agent(parts: &Parts) -> Option<String> {
+    let text = parts.headers.get(USER_AGENT)?.to_str().ok()?;
+    Some(text.chars().take(200).collect())
+}
+
+/// Limits, permit, decision.
+async fn judge(
+    worker: &Worker,
+    snapshot: &ServerSnapshot,
+    identity: Identity,
+    intake: &Intake,
+    now: Now,
+    seed: u64,
+) -> Result<(GatePermit, Option<Ticket>, Decision), ApiError> {
+    let app = &worker.app;
+    let key = identity.key();
+    let turn = key.map_or(0, |key| u64::from(key.0) + 1);
+    let permit = app.gate.enter(turn).await.map_err(|turned| {
+        app.metrics.shed.get_or_create_owned(&ReasonLabel { reason: turned.as_str() }).inc();
+        let message = "The router is at its limit of running requests. Try again in a moment.";
+        ApiError::new(ErrorCode::Overloaded, message).retry_after_ms(Some(1_000))
+    })?;
+    let ask = &intake.ask;
+    let target = resolve(&snapshot.core, key, &ask.model).map_err(|missing| model_not_found(&ask.model, &missing))?;
+    let tokens = ask.input_tokens.saturating_add(ask.max_output_tokens.unwrap_or(0));
+    let ticket = match key.and_then(|key| snapshot.key(key)) {
+        None => None,
+        Some(side) => {
+            let day = Window::at(Period::Day, &snapshot.zone, now.unix_ms);
+            let ticket = side.limiter.acquire(&side.limits, tokens, &day, now.unix_ms, now.unix_ms);
+            Some(ticket.map_err(|refusal| rate_limited(&refusal))?)
+        }
+    };
+    let view = LiveView::new(app, snapshot, now, tokens);
+    let moment = Moment { now_ms: now.unix_ms, seed, sequence: app.turn(&ask.model) };
+    let decision = decide(&snapshot.core, &target, ask, &view, moment);
+    match decision.none() {
+        None => Ok((permit, ticket, decision)),
+        Some(none) => Err(no_candidate(&ask.model, &none, now.unix_ms)),
+    }
+}
+
+fn model_not_found(model: &str, missing: &NotFound) -> ApiError {
+    let shown: String = model.chars().filter(|c| !c.is_control()).take(100).collect();
+    let hint = match missing.nearest.as_slice() {
+        [] => "See GET /v1/models for what this key may use.".to_owned(),
+        names => format!("Did you mean {}?", names.join(", ")),
+    };
+    ApiError::new(
+        ErrorCode::ModelNotFound,
+        format!("The model `{shown}` does not exist or is not available to this key. {hint}"),
+    )
+    .param("model")
+}
+
+fn rate_limited(refusal: &Refusal) -> ApiError {
+    let message = match refusal.retry_after_ms {
+        Some(_) => format!("This key's limit of {} {} is reached.", refusal.limit, refusal.dimension.as_str()),
+        None => format!(
+            "This request alone is larger than this key's limit of {} {}.",
+            refusal.limit,
+            refusal.dimension.as_str()
+        ),
+    };
+    let error = ApiError::new(ErrorCode::RateLimitExceeded, message).retry_after_ms(refusal.retry_after_ms);
+    if refusal.retry_after_ms.is_none() { error.hopeless() } else { error }
+}
+
+/// Why nobody can serve the request, in words for the client.
+fn no_candidate(model: &str, none: &NoCandidate, now_ms: u64) -> ApiError {
+    let out: usize = none.counts.iter().map(|(_, count)| count).sum();
+    let reasons: Vec<String> = none.counts.iter().map(|(code, count)| format!("{count} {code}")).collect();
+    let reasons = if reasons.is_empty() { "there are none".to_owned() } else { reasons.join(", ") };
+    let message = format!("No channel can serve `{model}` now: {out} candidates are out ({reasons}).");
+    let wait = none.until_ms.map(|until| until.saturating_sub(now_ms));
+    match none.kind {
+        NoneKind::RateLimited => ApiError::new(ErrorCode::RateLimitExceeded, message).retry_after_ms(wait),
+        NoneKind::ContextLength => ApiError::new(ErrorCode::ContextLengthExceeded, message).param("messages"),
+        NoneKind::Unsupported => ApiError::new(ErrorCode::UnsupportedParameter, message),
+        NoneKind::TooDear => ApiError::new(ErrorCode::BudgetExceeded, message),
+        NoneKind::Empty | NoneKind::Unavailable => {
+            let error = ApiError::new(ErrorCode::NoChannelAvailable, message).retry_after_ms(wait);
+            if wait.is_none() { error.hopeless() } else { error }
+        }
+    }
+}

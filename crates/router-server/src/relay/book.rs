@@ -1,0 +1,422 @@
+//! The books of one request: what it holds of budgets, and the one terminal row. Whatever happens to the request's
+//! task, dropping the book writes the row.
+
+use std::sync::Arc;
+
+use router_core::ask::Endpoint;
+use router_core::budget::{Exceeded, LedgerDelta, Reservation, ScopeBudget};
+use router_core::catalog::{GroupIx, KeyIx, ModelIx};
+use router_core::fault::ErrorCode;
+use router_core::ids::RequestId;
+use router_core::money::Nano;
+use router_core::request::{AttemptRecord, Outcome, Status};
+use router_core::routing::Decision;
+use router_core::settle::{Settlement, settle};
+use router_core::usage::Usage;
+use router_store::{BudgetScope, LedgerEntry, RequestRecord, RequestStatus, StoreError, TokenCounts, TokensSource};
+
+use crate::app::App;
+use crate::clock::Now;
+use crate::http::error::ApiError;
+use crate::snapshot::ServerSnapshot;
+use crate::telemetry::metrics::{EndpointLabel, Name, RequestLabels};
+
+/// What is known when a request has been read.
+pub(super) struct Opening {
+    pub(super) app: Arc<App>,
+    pub(super) snapshot: Arc<ServerSnapshot>,
+    pub(super) now: Now,
+    pub(super) id: RequestId,
+    pub(super) client_request_id: Option<String>,
+    pub(super) key: Option<KeyIx>,
+    pub(super) endpoint: Endpoint,
+    pub(super) dialect: &'static str,
+    pub(super) model: String,
+    pub(super) stream: bool,
+    pub(super) bytes_in: usize,
+    pub(super) user_agent: Option<String>,
+}
+
+/// Where an attempt goes, as far as the books care.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) model: ModelIx,
+    pub(super) group: Option<GroupIx>,
+    pub(super) key: usize,
+}
+
+/// Why an attempt may not be sent.
+pub(super) enum NotHeld {
+    /// A budget is used up.
+    Exceeded(Box<Exceeded>),
+    /// The reservation could not be written.
+    Spool(StoreError),
+}
+
+/// How a request ended, for its row.
+pub(super) struct Closing<'a> {
+    pub(super) status: Status,
+    pub(super) error: Option<(ErrorCode, &'static str)>,
+    pub(super) attempts: &'a [AttemptRecord],
+    pub(super) bytes_out: usize,
+    pub(super) upstream_us: u64,
+}
+
+/// The books of one request.
+pub(super) struct Book {
+    opening: Opening,
+    record: RequestRecord,
+    /// The target of each attempt, and what it holds.
+    attempts: Vec<(Target, Option<Reservation>)>,
+    reserved: Nano,
+    open: bool,
+}
+
+impl Book {
+    /// Opens the books.
+    pub(super) fn open(opening: Opening) -> Self {
+        let key = opening.key.and_then(|key| opening.snapshot.core.key(key));
+        let record = RequestRecord {
+            id: opening.id.to_string(),
+            client_request_id: opening.client_request_id.clone(),
+            key_id: key.map_or_else(String::new, |key| key.id.to_string()),
+            key_name: key.map_or_else(String::new, |key| key.name.to_string()),
+            endpoint: opening.endpoint.as_str().to_owned(),
+            dialect: opening.dialect.to_owned(),
+            // A client's text: bounded, since it is kept.
+            model: opening.model.chars().take(200).collect(),
+            stream: opening.stream,
+            config_version: signed(opening.snapshot.version),
+            created_at: signed(opening.now.unix_ms),
+            bytes_in: i64::try_from(opening.bytes_in).unwrap_or(i64::MAX),
+            user_agent: opening.user_agent.clone(),
+            ..RequestRecord::default()
+        };
+        Self { opening, record, attempts: Vec::new(), reserved: Nano::ZERO, open: true }
+    }
+
+    /// Notes how the candidates were chosen.
+    pub(super) fn decided(&mut self, decision: &Decision) {
+        let mut text = String::with_capacity(512);
+        decision.compact_json(&self.opening.snapshot.core, &mut text);
+        self.record.decision = Some(text);
+        if let Some(tier) = decision.tiers.first() {
+            self.record.strategy = Some(tier.strategy.name.to_owned());
+            let group = tier.group.and_then(|group| self.opening.snapshot.core.group(group));
+            self.record.group = group.map(|group| group.name.to_string());
+        }
+    }
+
+    /// Whether any budget with a cap counts an attempt at this target.
+    pub(super) fn is_capped(&self, target: &Target) -> bool {
+        !self.scopes(target).is_empty()
+    }
+
+    /// Reserves the most that an attempt may cost, and writes that down, before its first byte goes out.
+    ///
+    /// # Errors
+    /// [`NotHeld`]; then nothing is held for this attempt.
+    pub(super) fn hold(&mut self, target: Target, amount: Nano) -> Result<(), NotHeld> {
+        let scopes = self.scopes(&target);
+        let now_ms = self.opening.now.unix_ms;
+        let reservation = match scopes.as_slice() {
+            [] => None,
+            scopes => Some(self.opening.app.ledger.reserve(scopes, amount, now_ms).map_err(NotHeld::Exceeded)?),
+        };
+        let held = self.reserved + amount;
+        let written = self.opening.app.spool.reserve(&self.reservation_record(&target, &scopes, held));
+        if let Err(error) = written {
+            if let Some(reservation) = reservation {
+                let _ = reservation.void();
+            }
+            return Err(NotHeld::Spool(error));
+        }
+        self.reserved = held;
+        self.attempts.push((target, reservation));
+        Ok(())
+    }
+
+    /// Releases what the last attempt held: it failed and consumed nothing.
+    pub(super) fn release_last(&mut self) {
+        if let Some(reservation) = self.attempts.last_mut().and_then(|(_, held)| held.take()) {
+            self.reserved -= reservation.amount();
+            let _ = reservation.void();
+        }
+    }
+
+    /// Writes the row of a request that was refused before any attempt.
+    pub(super) fn refuse(&mut self, error: &ApiError) {
+        let closing = Closing {
+            status: Status::Error,
+            error: Some((error.code, "")),
+            attempts: &[],
+            bytes_out: 0,
+            upstream_us: 0,
+        };
+        self.close(&closing);
+    }
+
+    /// Settles and writes the terminal row. Gives the cost.
+    pub(super) fn close(&mut self, closing: &Closing<'_>) -> Settlement {
+        self.open = false;
+        let snapshot = Arc::clone(&self.opening.snapshot);
+        let price = |attempt: usize| snapshot.core.price(self.attempts.get(attempt)?.0.model);
+        let places: Vec<AttemptRecord> = closing.attempts.to_vec();
+        let numbered =
+            places.into_iter().enumerate().map(|(place, attempt)| AttemptRecord { candidate: place, ..attempt });
+        let numbered: Vec<AttemptRecord> = numbered.collect();
+        let settlement = settle(&numbered, price);
+        self.record.ledger = self.settle_budgets(&settlement.attempt_costs);
+        self.fill(closing, &settlement);
+        self.write();
+        self.count(closing, &settlement);
+        settlement
+    }
+
+    fn scopes(&self, target: &Target) -> Vec<ScopeBudget> {
+        let snapshot = &self.opening.snapshot;
+        let mut scopes: Vec<ScopeBudget> = snapshot.router_budgets.clone();
+        if let Some(key) = self.opening.key.and_then(|key| snapshot.key(key)) {
+            scopes.extend_from_slice(&key.budgets);
+        }
+        scopes.extend(target.group.and_then(|group| snapshot.group(group)?.budget));
+        let channel = snapshot.core.model(target.model).and_then(|model| snapshot.channel(model.channel));
+        if let Some(channel) = channel {
+            scopes.extend(channel.budget);
+            scopes.extend(channel.keys.get(target.key).and_then(|key| key.budget));
+        }
+        scopes
+    }
+
+    fn reservation_record(&self, target: &Target, scopes: &[ScopeBudget], amount: Nano) -> router_store::Reservation {
+        let record = &self.record;
+        let snapshot = &self.opening.snapshot;
+        let channel = snapshot.core.model_and_channel(target.model).map(|(_, channel)| channel.name.to_string());
+        router_store::Reservation {
+            request_id: record.id.clone(),
+            at_ms: record.created_at,
+            amount_nano: amount.0,
+            scopes: self.named(scopes),
+            client_request_id: record.client_request_id.clone(),
+            key_id: record.key_id.clone(),
+            key_name: record.key_name.clone(),
+            endpoint: record.endpoint.clone(),
+            dialect: record.dialect.clone(),
+            model: record.model.clone(),
+            group: record.group.clone(),
+            channel,
+            stream: record.stream,
+            config_version: record.config_version,
+        }
+    }
+
+    fn named(&self, scopes: &[ScopeBudget]) -> Vec<BudgetScope> {
+        let named = |budget: &ScopeBudget| {
+            let (kind, id) = self.opening.app.ledger.describe(budget.scope)?;
+            let window =
+                router_core::budget::Window::at(budget.period, &self.opening.snapshot.zone, self.opening.now.unix_ms);
+            Some(BudgetScope {
+                scope_kind: kind.as_str().to_owned(),
+                scope_id: id.to_string(),
+                period: window.id.to_string(),
+            })
+        };
+        scopes.iter().filter_map(named).collect()
+    }
+
+    /// Posts each attempt's cost where it was reserved; entries of the same place are added up.
+    fn settle_budgets(&mut self, costs: &[Nano]) -> Vec<LedgerEntry> {
+        let mut entries: Vec<LedgerEntry> = Vec::new();
+        for (place, (_, held)) in self.attempts.iter_mut().enumerate() {
+            let Some(reservation) = held.take() else { continue };
+            let cost = costs.get(place).copied().unwrap_or(Nano::ZERO);
+            let delta = reservation.settle(cost);
+            if delta.overrun {
+                self.record.flags.push("overrun".to_owned());
+            }
+            for entry in named_postings(&self.opening.app, &delta) {
+                match entries.iter_mut().find(|known| same_place(known, &entry)) {
+                    Some(known) => known.amount_nano = known.amount_nano.saturating_add(entry.amount_nano),
+                    None => entries.push(entry),
+                }
+            }
+        }
+        entries
+    }
+
+    fn fill(&mut self, closing: &Closing<'_>, settlement: &Settlement) {
+        let now = self.opening.now;
+        let ended = std::time::Instant::now();
+        let latency_ms = now.ms_until(ended);
+        let attempts = closing.attempts.iter().enumerate();
+        let attempts: Vec<_> = attempts.map(|(place, attempt)| self.attempt_row(place, attempt, settlement)).collect();
+        let record = &mut self.record;
+        record.status = status_of(closing.status);
+        record.error_code = closing.error.map(|(code, _)| code.name().to_owned());
+        record.error_class = closing.error.map(|(_, class)| class.to_owned()).filter(|class| !class.is_empty());
+        record.tokens = counts(&settlement.answer.usage);
+        record.tokens_source = match settlement.answer.source {
+            router_core::usage::UsageSource::Reported => TokensSource::Reported,
+            router_core::usage::UsageSource::Counted => TokensSource::Counted,
+            router_core::usage::UsageSource::Estimated => TokensSource::Estimated,
+        };
+        record.cost_nano = settlement.cost.0;
+        record.reserved_nano = self.reserved.0;
+        record.latency_ms = signed(latency_ms);
+        let whole_us = u64::try_from(ended.saturating_duration_since(now.instant).as_micros()).unwrap_or(u64::MAX);
+        record.overhead_us = signed(whole_us.saturating_sub(closing.upstream_us));
+        record.bytes_out = i64::try_from(closing.bytes_out).unwrap_or(i64::MAX);
+        if let Some((last, row)) = closing.attempts.last().zip(attempts.last()) {
+            record.channel = Some(row.channel.clone());
+            record.provider = Some(row.provider.clone());
+            record.upstream_model = Some(row.upstream_model.clone());
+            record.ttft_ms = last.first_byte_ms.filter(|_| last.relayed).map(signed);
+            record.throughput_tps = throughput(last, settlement.answer.usage.output, latency_ms);
+        }
+        if settlement.odd_usage {
+            record.flags.push("odd_usage".to_owned());
+        }
+        if settlement.unpriced {
+            record.flags.push("unpriced".to_owned());
+        }
+        record.attempts = attempts;
+    }
+
+    fn attempt_row(
+        &self,
+        place: usize,
+        attempt: &AttemptRecord,
+        settlement: &Settlement,
+    ) -> router_store::AttemptRecord {
+        let snapshot = &self.opening.snapshot;
+        let target = self.attempts.get(place).map(|(target, _)| target);
+        let named = target.and_then(|target| snapshot.core.model_and_channel(target.model));
+        let side =
+            target.zip(named).and_then(|(target, (model, _))| snapshot.channel(model.channel)?.keys.get(target.key));
+        let at = |ms: u64| signed(self.opening.now.unix_ms.saturating_add(ms));
+        let (status, detail) = match &attempt.outcome {
+            Outcome::Failed(fault) => {
+                (fault.status.map(i64::from), Some(fault.detail.clone()).filter(|d| !d.is_empty()))
+            }
+            Outcome::Completed => (Some(200), None),
+            _ => (None, None),
+        };
+        router_store::AttemptRecord {
+            n: i64::try_from(place).unwrap_or(i64::MAX).saturating_add(1),
+            channel: named.map_or_else(String::new, |(_, channel)| channel.name.to_string()),
+            provider: named.map_or_else(String::new, |(_, channel)| channel.provider.to_string()),
+            upstream_model: named.map_or_else(String::new, |(model, _)| model.upstream_name.to_string()),
+            provider_key_id: side.map(|key| key.id.to_string()),
+            started_at: at(attempt.started_ms),
+            first_byte_at: attempt.first_byte_ms.map(at),
+            ended_at: at(attempt.ended_ms.unwrap_or(attempt.started_ms)),
+            outcome: attempt.outcome.as_str().to_owned(),
+            status,
+            upstream_request_id: None,
+            tokens: attempt.metered.map(|metered| counts(&metered.usage)).unwrap_or_default(),
+            cost_nano: settlement.attempt_costs.get(place).map_or(0, |cost| cost.0),
+            detail,
+        }
+    }
+
+    /// Appends the row. If even the headroom is gone, the reservation stands and is booked at the next start.
+    fn write(&self) {
+        if let Err(error) = self.opening.app.spool.settle(&self.record) {
+            tracing::error!(request.id = %self.record.id, error = %error, "the row of request {} could not be written; its reservation stands", self.record.id);
+        }
+    }
+
+    fn count(&self, closing: &Closing<'_>, settlement: &Settlement) {
+        let metrics = &self.opening.app.metrics;
+        let endpoint = self.opening.endpoint.as_str();
+        let group =
+            self.record.group.as_deref().map_or_else(|| self.opening.snapshot.no_group.clone(), |g| Name(g.into()));
+        let labels = RequestLabels { endpoint, group, status: closing.status.as_str() };
+        metrics.requests.get_or_create_owned(&labels).inc();
+        let seconds = self.opening.now.instant.elapsed().as_secs_f64();
+        metrics.request_duration.get_or_create_owned(&EndpointLabel { endpoint }).observe(seconds);
+        #[expect(clippy::cast_precision_loss, reason = "a metric")]
+        metrics.overhead.observe(self.record.overhead_us as f64 / 1e6);
+        for (place, cost) in settlement.attempt_costs.iter().enumerate() {
+            let side = self.attempts.get(place).and_then(|(target, _)| self.opening.snapshot.model(target.model));
+            if let Some((side, metered)) = side.zip(closing.attempts.get(place).and_then(|attempt| attempt.metered)) {
+                let handles = &side.state.metrics;
+                handles.input.inc_by(metered.usage.input);
+                handles.cached_input.inc_by(metered.usage.cached_input);
+                handles.output.inc_by(metered.usage.output);
+                handles.reasoning.inc_by(metered.usage.reasoning);
+                handles.cost.inc_by(cost.as_usd_f64());
+            }
+        }
+    }
+}
+
+impl Drop for Book {
+    /// The request's task ended without closing its books: a panic. What is held counts as spent.
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        if std::thread::panicking() {
+            self.opening.app.metrics.panics.inc();
+        }
+        let held: Vec<Nano> =
+            self.attempts.iter().map(|(_, held)| held.as_ref().map_or(Nano::ZERO, Reservation::amount)).collect();
+        self.record.ledger = self.settle_budgets(&held);
+        self.record.status = RequestStatus::Error;
+        self.record.error_code = Some(ErrorCode::InternalError.name().to_owned());
+        self.record.error_class = Some("internal".to_owned());
+        self.record.cost_nano = self.reserved.0;
+        self.record.reserved_nano = self.reserved.0;
+        self.record.latency_ms = signed(self.opening.now.ms_until(std::time::Instant::now()));
+        self.write();
+    }
+}
+
+fn named_postings(app: &App, delta: &LedgerDelta) -> Vec<LedgerEntry> {
+    let entry = |posting: &router_core::budget::Posting| {
+        let (kind, id) = app.ledger.describe(posting.scope)?;
+        Some(LedgerEntry {
+            scope_kind: kind.as_str().to_owned(),
+            scope_id: id.to_string(),
+            period: posting.period.to_string(),
+            amount_nano: delta.spent.0,
+        })
+    };
+    delta.postings.iter().filter_map(entry).collect()
+}
+
+fn same_place(a: &LedgerEntry, b: &LedgerEntry) -> bool {
+    a.scope_kind == b.scope_kind && a.scope_id == b.scope_id && a.period == b.period
+}
+
+/// Output tokens per second after the first content of a stream; too short a stream says nothing.
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn throughput(last: &AttemptRecord, output: u64, latency_ms: u64) -> Option<f64> {
+    let streamed = latency_ms.saturating_sub(last.first_byte_ms.filter(|_| last.relayed)?);
+    (output > 1 && streamed >= 10).then(|| output as f64 * 1_000.0 / streamed as f64)
+}
+
+const fn status_of(status: Status) -> RequestStatus {
+    match status {
+        Status::Completed => RequestStatus::Completed,
+        Status::Error => RequestStatus::Error,
+        Status::ClientClosed => RequestStatus::ClientClosed,
+        Status::Timeout => RequestStatus::Timeout,
+        Status::Shutdown => RequestStatus::Shutdown,
+    }
+}
+
+fn counts(usage: &Usage) -> TokenCounts {
+    TokenCounts {
+        input: signed(usage.input),
+        cached_input: signed(usage.cached_input),
+        cache_write: signed(usage.cache_write.saturating_add(usage.cache_write_1h)),
+        output: signed(usage.output),
+        reasoning: signed(usage.reasoning),
+    }
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,67 @@
+//! The story of a request: read it, decide, reserve, try candidates until one answers, relay, book.
+//!
+//! [`call`] runs in the connection's task and only waits; the request itself is owned by a task of its own ([`run`]),
+//! so that a client that leaves, or a handler that is dropped, changes nothing in the books.
+
+mod admit;
+mod answer;
+mod attempt;
+mod book;
+mod headers;
+mod run;
+mod stream;
+mod view;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::Request;
+use http::Response;
+use hyper::body::Incoming;
+use router_core::ask::Endpoint;
+use router_core::fault::ErrorCode;
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::clock::Now;
+use crate::http::body::Body;
+use crate::http::error::ApiError;
+use crate::upstream::Upstream;
+
+pub(crate) use admit::authenticate;
+pub use view::LiveView;
+
+/// What a worker has to serve requests with.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// Shared by all workers.
+    pub app: Arc<App>,
+    /// The worker's own connections.
+    pub upstream: Upstream,
+    /// The worker's own tasks.
+    pub tasks: TaskTracker,
+}
+
+/// Answers a call to a model.
+pub async fn call(worker: &Worker, peer: SocketAddr, endpoint: Endpoint, request: Request<Incoming>) -> Response<Body> {
+    let now = Now::read();
+    let snapshot = worker.app.snapshot.load_full();
+    let (parts, body) = request.into_parts();
+    let ids = headers::Ids::new(&parts.headers);
+    let admitted =
+        admit::admit(worker, &snapshot, admit::Arrival { peer, endpoint, now, parts: &parts, ids: &ids }, body);
+    let mut response = match admitted.await {
+        Err(refused) => refused.into_response(),
+        Ok(job) => {
+            let (head, answer) = oneshot::channel();
+            worker.tasks.spawn(run::run(job, head));
+            // A task that ends without an answer has panicked; its guards have booked what there was.
+            answer.await.unwrap_or_else(|_| {
+                ApiError::new(ErrorCode::InternalError, "The router failed at this request.").into_response()
+            })
+        }
+    };
+    ids.stamp(response.headers_mut());
+    response
+}

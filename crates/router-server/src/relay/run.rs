@@ -1,0 +1,412 @@
+//! The request's own task: carries out the commands of the core's state machine until the request has ended.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Response;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use router_core::catalog::ModelIx;
+use router_core::fault::ErrorCode;
+use router_core::request::{Candidate, Command, Event, FinalError, Metered, Plan, RequestMachine, Terminal};
+use router_core::settle::Settlement;
+use router_core::usage::{Usage, UsageSource};
+use tokio::sync::{mpsc, oneshot};
+
+use super::admit::Job;
+use super::book::{Closing, Target};
+use super::headers::{Way, overhead_us, stamp_attempts, stamp_rates};
+use crate::http::body::Body;
+use crate::http::error::ApiError;
+use crate::telemetry::metrics::ReasonLabel;
+
+/// Candidates beyond this are never tried in one request.
+const MOST_CANDIDATES: usize = 32;
+
+/// Runs a request to its end.
+pub(super) async fn run(job: Job, head: oneshot::Sender<Response<Body>>) {
+    let mut run = Run::new(job, head);
+    let mut event = Event::Start;
+    loop {
+        let now_ms = run.ms();
+        let retries = &run.job.worker.app.retries;
+        let unix_ms = run.job.now.unix_ms.saturating_add(now_ms);
+        let command = run.machine.on(event, now_ms, || retries.take(unix_ms));
+        event = match command {
+            Command::Attempt { attempt, candidate, key } => {
+                run.note_failover(attempt);
+                match run.attempt(candidate, key).await {
+                    Step::Event(event) => event,
+                    Step::Refused(error) => return run.refuse(error).await,
+                }
+            }
+            Command::Complete(terminal) => return run.complete(&terminal).await,
+            Command::Answer(terminal) => return run.answer_error(&terminal),
+            Command::FailStream(terminal) => return run.fail_stream(&terminal).await,
+            Command::Stop(terminal) => return run.stop(&terminal),
+            // Both are consumed where the answer is read; here they would mean that nothing is going on.
+            Command::Wait | Command::Relay => Event::Deadline(None),
+        };
+    }
+}
+
+/// What an attempt comes to.
+pub(super) enum Step {
+    /// For the machine.
+    Event(Event),
+    /// A budget or the books stand in the way; nothing was sent.
+    Refused(ApiError),
+}
+
+/// What ended a wait early.
+pub(super) enum Interrupt {
+    Gone,
+    Deadline,
+    Shutdown,
+}
+
+/// How the client hears from us.
+pub(super) enum Client {
+    /// Nothing has been sent.
+    Waiting(oneshot::Sender<Response<Body>>),
+    /// The head has been sent, and bytes may follow.
+    Streaming(mpsc::Sender<Bytes>),
+    /// All has been said, or nobody listens.
+    Done,
+}
+
+impl Client {
+    async fn gone(&mut self) {
+        match self {
+            Self::Waiting(head) => head.closed().await,
+            Self::Streaming(bytes) => bytes.closed().await,
+            Self::Done => std::future::pending().await,
+        }
+    }
+}
+
+/// A whole answer that waits to be sent.
+pub(super) struct WholeAnswer {
+    pub(super) body: Bytes,
+    pub(super) content_type: HeaderValue,
+}
+
+/// A running request.
+pub(super) struct Run {
+    pub(super) job: Job,
+    pub(super) machine: RequestMachine,
+    pub(super) client: Client,
+    /// The candidates of the plan.
+    pub(super) targets: Vec<Target>,
+    /// Orders of provider keys: for each candidate, places in its channel.
+    pub(super) keys: Vec<Vec<u16>>,
+    pub(super) whole: Option<WholeAnswer>,
+    /// Microseconds spent waiting for providers and for the client's reading.
+    pub(super) upstream_us: u64,
+    pub(super) bytes_out: usize,
+}
+
+impl Run {
+    fn new(job: Job, head: oneshot::Sender<Response<Body>>) -> Self {
+        job.worker.app.retries.request();
+        let ranked: Vec<_> = job.decision.ranked().take(MOST_CANDIDATES).copied().collect();
+        let mut candidates = Vec::with_capacity(ranked.len());
+        let mut targets = Vec::with_capacity(ranked.len());
+        let mut keys = Vec::with_capacity(ranked.len());
+        for candidate in &ranked {
+            let order = job.key_order(candidate.model);
+            candidates.push(job.plan_candidate(candidate.model, order.len()));
+            keys.push(order);
+            targets.push(Target { model: candidate.model, group: job.decision.group_of(candidate), key: 0 });
+        }
+        let max_attempts = job.snapshot.settings.max_attempts.max(1);
+        let machine = RequestMachine::new(Plan { candidates, max_attempts, total_ms: job.total_ms }, 0);
+        Self { job, machine, client: Client::Waiting(head), targets, keys, whole: None, upstream_us: 0, bytes_out: 0 }
+    }
+
+    /// Milliseconds since the request arrived: the machine's clock.
+    pub(super) fn ms(&self) -> u64 {
+        self.job.now.ms_until(Instant::now())
+    }
+
+    /// Waits for a step of the upstream, or for whatever ends the wait before it.
+    pub(super) async fn until<T>(&mut self, step: impl Future<Output = T>) -> Result<T, Interrupt> {
+        let began = Instant::now();
+        let out = self.until_untimed(step).await;
+        let waited = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.upstream_us = self.upstream_us.saturating_add(waited);
+        out
+    }
+
+    async fn until_untimed<T>(&mut self, step: impl Future<Output = T>) -> Result<T, Interrupt> {
+        tokio::pin!(step);
+        let arrived = self.job.now.instant;
+        let app = std::sync::Arc::clone(&self.job.worker.app);
+        let shutdown = app.status.abort.cancelled();
+        tokio::pin!(shutdown);
+        loop {
+            let deadline = self.machine.next_deadline().unwrap_or(0);
+            let alarm = tokio::time::sleep_until((arrived + Duration::from_millis(deadline)).into());
+            tokio::select! {
+                biased;
+                out = step.as_mut() => return Ok(out),
+                () = self.client.gone() => return Err(Interrupt::Gone),
+                () = alarm => if self.ms() >= deadline { return Err(Interrupt::Deadline) },
+                () = shutdown.as_mut() => return Err(Interrupt::Shutdown),
+            }
+        }
+    }
+
+    /// The event behind an early end, with what was consumed so far.
+    pub(super) fn interrupted(interrupt: Interrupt, metered: Option<Metered>) -> Event {
+        match interrupt {
+            Interrupt::Gone => Event::ClientGone(metered),
+            Interrupt::Deadline => Event::Deadline(metered),
+            Interrupt::Shutdown => Event::Shutdown(metered),
+        }
+    }
+
+    /// What a request that was sent has consumed at least, when nobody tells: its input.
+    pub(super) fn input_only(&self) -> Metered {
+        let usage = Usage { input: self.job.intake.ask.input_tokens, ..Usage::default() };
+        Metered { usage, source: UsageSource::Estimated }
+    }
+
+    /// Sends the head of an answer.
+    pub(super) fn send_head(&mut self, mut response: Response<Body>, next: Client) {
+        stamp_rates(response.headers_mut(), &self.job.rates);
+        if let Client::Waiting(head) = std::mem::replace(&mut self.client, next) {
+            // A client that has gone meanwhile is noticed at the next wait.
+            let _ = head.send(response);
+        }
+    }
+
+    /// Writes the routing headers of the running attempt.
+    pub(super) fn stamp_way(&self, response: &mut Response<Body>, settlement: Option<&Settlement>) {
+        let Some(model) = self.current_model() else { return };
+        let snapshot = &self.job.snapshot;
+        let Some(channel) = snapshot.core.model(model).and_then(|m| snapshot.channel(m.channel)) else { return };
+        let Some(side) = snapshot.model(model) else { return };
+        let group = self.job.decision.tiers.first().and_then(|tier| snapshot.group(tier.group?));
+        let way = Way {
+            channel,
+            model: side,
+            group,
+            attempts: self.machine.attempts().len(),
+            overhead_us: overhead_us(self.job.now, self.upstream_us),
+            cost: settlement.map(|settlement| settlement.cost),
+        };
+        way.stamp(response.headers_mut());
+    }
+
+    fn current_model(&self) -> Option<ModelIx> {
+        let attempt = self.machine.attempts().last()?;
+        self.targets.get(attempt.candidate).map(|target| target.model)
+    }
+
+    fn close(&mut self, terminal: &Terminal) -> Settlement {
+        let settlement = self.job.book.close(&Closing {
+            status: terminal.status,
+            error: terminal.error.as_ref().map(|error| (error.code, error.class)),
+            attempts: self.machine.attempts(),
+            bytes_out: self.bytes_out,
+            upstream_us: self.upstream_us,
+        });
+        if let Some(ticket) = self.job.holds.ticket.as_mut() {
+            let usage = settlement.answer.usage;
+            let unix_ms = self.job.now.unix_ms.saturating_add(self.job.now.ms_until(Instant::now()));
+            ticket.correct(usage.input.saturating_add(usage.output), unix_ms);
+        }
+        settlement
+    }
+
+    /// The answer is whole: book it, then send what is left of it.
+    async fn complete(mut self, terminal: &Terminal) {
+        let answer = self.whole.take();
+        if let Some(answer) = &answer {
+            self.bytes_out = answer.body.len();
+        }
+        let settlement = self.close(terminal);
+        match answer {
+            Some(answer) => {
+                let mut response = Response::new(Body::from(answer.body));
+                response.headers_mut().insert(CONTENT_TYPE, answer.content_type);
+                self.stamp_way(&mut response, Some(&settlement));
+                self.send_head(response, Client::Done);
+            }
+            None => {
+                let end = Bytes::from_static(self.job.dialect.stream_end);
+                let _ = self.forward(end).await;
+            }
+        }
+    }
+
+    /// Nothing has gone to the client: it gets an error.
+    fn answer_error(mut self, terminal: &Terminal) {
+        self.close(terminal);
+        let error = terminal.error.as_ref().map_or_else(
+            || ApiError::new(ErrorCode::InternalError, "The router failed at this request."),
+            |error| self.client_words(error),
+        );
+        let mut response = error.into_response();
+        stamp_attempts(response.headers_mut(), self.machine.attempts().len());
+        self.send_head(response, Client::Done);
+    }
+
+    /// Content has gone to the client: it gets an error event, and no normal end.
+    async fn fail_stream(mut self, terminal: &Terminal) {
+        self.close(terminal);
+        if let Some(error) = &terminal.error {
+            let event = (self.job.dialect.error_event)(&self.client_words(error).view());
+            let _ = self.forward(Bytes::from(event)).await;
+        }
+    }
+
+    fn stop(mut self, terminal: &Terminal) {
+        self.close(terminal);
+    }
+
+    /// A budget or the books stood in the way before an attempt was sent.
+    async fn refuse(mut self, error: ApiError) {
+        let made = self.machine.attempts().len().saturating_sub(1);
+        let attempts: Vec<_> = self.machine.attempts().iter().take(made).cloned().collect();
+        self.job.book.close(&Closing {
+            status: router_core::request::Status::Error,
+            error: Some((error.code, "")),
+            attempts: &attempts,
+            bytes_out: 0,
+            upstream_us: self.upstream_us,
+        });
+        let mut response = error.into_response();
+        stamp_attempts(response.headers_mut(), made);
+        self.send_head(response, Client::Done);
+    }
+
+    /// Hands bytes to the client's connection; waits while it is slow.
+    pub(super) async fn forward(&mut self, bytes: Bytes) -> Result<(), Interrupt> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.bytes_out += bytes.len();
+        let Client::Streaming(sender) = &self.client else { return Ok(()) };
+        let bytes = match sender.try_send(bytes) {
+            Ok(()) => return Ok(()),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(Interrupt::Gone),
+            Err(mpsc::error::TrySendError::Full(bytes)) => bytes,
+        };
+        let began = Instant::now();
+        let total = self.job.now.instant + Duration::from_millis(self.job.total_ms);
+        let sent = tokio::select! {
+            sent = sender.send(bytes) => sent.map_err(|_| Interrupt::Gone),
+            () = tokio::time::sleep_until(total.into()) => Err(Interrupt::Deadline),
+            () = self.job.worker.app.status.abort.cancelled() => Err(Interrupt::Shutdown),
+        };
+        self.upstream_us += u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        // A slow reader is not the provider's silence.
+        let now_ms = self.ms();
+        self.machine.touch(now_ms);
+        sent
+    }
+
+    fn note_failover(&self, attempt: u32) {
+        let before = usize::try_from(attempt).unwrap_or(usize::MAX).checked_sub(2);
+        let Some(failed) = before.and_then(|place| self.machine.attempts().get(place)) else { return };
+        let reason = failed.outcome.as_str();
+        self.job.worker.app.metrics.failovers.get_or_create_owned(&ReasonLabel { reason }).inc();
+    }
+
+    /// The final error in words for the client.
+    fn client_words(&self, error: &FinalError) -> ApiError {
+        let attempts = self.machine.attempts().len();
+        let tries = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
+        let message = match error.code {
+            ErrorCode::UpstreamTimeout => format!("The provider did not answer in time ({tries})."),
+            ErrorCode::RateLimitExceeded => format!("Every channel for this model is rate limited ({tries})."),
+            ErrorCode::NoChannelAvailable => format!("No channel can serve this model at the moment ({tries})."),
+            ErrorCode::UpstreamBadResponse => format!("The provider's answer was not usable ({tries})."),
+            ErrorCode::ShuttingDown => "This router is about to end. Try again in a moment.".to_owned(),
+            ErrorCode::ContextLengthExceeded => {
+                "The request is longer than the context of the models that could serve it.".to_owned()
+            }
+            ErrorCode::ContentPolicy => "The provider's content policy refused the request.".to_owned(),
+            ErrorCode::UnsupportedParameter => {
+                "No channel for this model supports all that the request uses.".to_owned()
+            }
+            ErrorCode::InvalidValue => "The provider refused the request as invalid.".to_owned(),
+            ErrorCode::InternalError => "The router failed at this request.".to_owned(),
+            _ => format!(
+                "The provider failed ({tries}, last: {}).",
+                if error.class.is_empty() { "unknown" } else { error.class }
+            ),
+        };
+        let answer = ApiError::new(error.code, message);
+        let answer = match &error.client_error {
+            Some(said) => answer.in_provider_words(said),
+            None => answer,
+        };
+        let wait =
+            error.retry_after_ms.or_else(|| (answer.code.rule().retry).then(|| self.earliest_return()).flatten());
+        answer.retry_after_ms(wait)
+    }
+
+    /// Milliseconds until the first of the candidates comes back from its cooldown.
+    fn earliest_return(&self) -> Option<u64> {
+        let snapshot = &self.job.snapshot;
+        let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
+        let until = |target: &Target| {
+            let side = snapshot.model(target.model)?;
+            let channel = snapshot.core.model(target.model).and_then(|m| snapshot.channel(m.channel))?;
+            let keys = channel.keys.iter().map(|key| key.health.cooldown.until(now_ms).unwrap_or(now_ms)).min();
+            let model = side.state.health.cooldown.until(now_ms).unwrap_or(now_ms);
+            let whole = channel.state.health.cooldown.until(now_ms).unwrap_or(now_ms);
+            Some(model.max(whole).max(keys.unwrap_or(now_ms)))
+        };
+        self.targets.iter().filter_map(until).min().map(|at| at.saturating_sub(now_ms)).filter(|wait| *wait > 0)
+    }
+}
+
+impl Job {
+    /// The candidate as the machine needs it.
+    fn plan_candidate(&self, model: ModelIx, keys: usize) -> Candidate {
+        let found = self.snapshot.core.model_and_channel(model);
+        let side = found.and_then(|(model, _)| self.snapshot.channel(model.channel));
+        Candidate {
+            channel: found.map_or(u32::MAX, |(model, _)| model.channel.0),
+            provider: side.map_or(u32::MAX, |side| side.provider_number),
+            keys: u16::try_from(keys).unwrap_or(u16::MAX),
+            context_length: found.and_then(|(model, _)| model.context_length),
+            timeouts: found.map(|(_, channel)| channel.timeouts).unwrap_or_default(),
+        }
+    }
+
+    /// The order in which a channel's keys are tried: those that are not set aside, drawn by weight.
+    fn key_order(&self, model: ModelIx) -> Vec<u16> {
+        let channel = self.snapshot.core.model(model).and_then(|m| self.snapshot.channel(m.channel));
+        let Some(channel) = channel else { return Vec::new() };
+        if channel.keys.len() == 1 {
+            return vec![0];
+        }
+        let now_ms = self.now.unix_ms;
+        let mut drawn: Vec<(bool, f64, u16)> = channel
+            .keys
+            .iter()
+            .enumerate()
+            .map(|(place, key)| {
+                let place = u16::try_from(place).unwrap_or(u16::MAX);
+                (key.health.cooldown.is_cooling(now_ms), lot(self.seed, place, key.weight), place)
+            })
+            .collect();
+        let healthy = drawn.iter().any(|(cooling, ..)| !cooling);
+        drawn.retain(|(cooling, ..)| !healthy || !cooling);
+        drawn.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.2.cmp(&b.2)));
+        drawn.into_iter().map(|(_, _, place)| place).collect()
+    }
+}
+
+/// A weighted lot (Efraimidis and Spirakis 2006): the largest of `u^(1/w)` is first with a chance equal to its share.
+#[expect(clippy::cast_precision_loss, reason = "a lot, not a count")]
+fn lot(seed: u64, place: u16, weight: f64) -> f64 {
+    let bits = router_core::ids::mix(seed ^ u64::from(place).wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 11;
+    let uniform = (bits as f64 + 0.5) / (1u64 << 53) as f64;
+    if weight > 0.0 { uniform.powf(1.0 / weight) } else { -uniform }
+}

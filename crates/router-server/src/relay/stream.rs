@@ -1,0 +1,147 @@
+//! Streams: passed through as they come while a meter looks on. Nothing goes to the client before the first content,
+//! so that another candidate may still answer.
+
+use bytes::Bytes;
+use http::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use router_core::fault::{Fault, FaultKind};
+use router_core::request::{Event, Metered};
+use router_core::usage::UsageSource;
+use router_wire::relay::{MeterOptions, StreamEnd, StreamMeter, synthesize_stream};
+use tokio::sync::mpsc;
+
+use super::run::{Client, Interrupt, Run};
+use crate::http::body::Body;
+use crate::snapshot::ChannelSide;
+use crate::upstream::body_fault;
+
+/// Frames between the provider's and the client's connection; with reads of at most 32 KiB this is 256 KiB.
+const BUFFERED_FRAMES: usize = 8;
+
+impl Run {
+    /// Relays a stream.
+    pub(super) async fn read_stream(&mut self, channel: &ChannelSide, response: Response<Incoming>) -> Event {
+        let (head, mut body) = response.into_parts();
+        let hide_usage = !self.job.intake.usage_wanted;
+        let mut meter = StreamMeter::new(MeterOptions { hide_usage, ..MeterOptions::default() });
+        let mut out: Vec<Bytes> = Vec::with_capacity(4);
+        let end = loop {
+            let frame = match self.until(body.frame()).await {
+                Ok(frame) => frame,
+                Err(interrupt) => return self.stream_interrupted(interrupt, &meter),
+            };
+            let end = match frame {
+                None => Some(meter.finish(&mut out)),
+                Some(Err(error)) => {
+                    let fault = body_fault(&error, FaultKind::Cut);
+                    return Event::Failed(fault, self.stream_metered(&meter));
+                }
+                Some(Ok(frame)) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    if let Err(fault) = meter.feed(data, &mut out) {
+                        return Event::Failed(Fault::new(fault.kind, fault.what), self.stream_metered(&meter));
+                    }
+                    (meter.done() || meter.error().is_some()).then(|| meter.finish(&mut out))
+                }
+            };
+            if let Err(interrupt) = self.pass(&meter, &mut out).await {
+                return self.stream_interrupted(interrupt, &meter);
+            }
+            if let Some(end) = end {
+                break end;
+            }
+        };
+        self.judge_stream(channel, head.status.as_u16(), &head.headers, end, &meter).await
+    }
+
+    /// Forwards what the meter let through; sends the head first.
+    async fn pass(&mut self, meter: &StreamMeter, out: &mut Vec<Bytes>) -> Result<(), Interrupt> {
+        let now_ms = self.ms();
+        if !meter.content_started() {
+            return Ok(());
+        }
+        if !self.machine.has_relayed() {
+            self.begin_stream(now_ms);
+        }
+        self.machine.touch(now_ms);
+        for bytes in out.drain(..) {
+            self.forward(bytes).await?;
+        }
+        Ok(())
+    }
+
+    fn begin_stream(&mut self, now_ms: u64) {
+        let _ = self.machine.on(Event::Content, now_ms, || false);
+        let (sender, receiver) = mpsc::channel(BUFFERED_FRAMES);
+        let mut response = Response::new(Body::stream(receiver));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.job.dialect.stream_content_type));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        // Tells a proxy in front of us (nginx) not to collect the stream.
+        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+        self.stamp_way(&mut response, None);
+        self.send_head(response, Client::Streaming(sender));
+    }
+
+    async fn judge_stream(
+        &mut self,
+        channel: &ChannelSide,
+        status: u16,
+        headers: &HeaderMap,
+        end: StreamEnd,
+        meter: &StreamMeter,
+    ) -> Event {
+        match end {
+            StreamEnd::Complete => Event::Ended(self.stream_metered(meter)),
+            StreamEnd::Empty => Event::Failed(
+                Fault::new(FaultKind::EmptyAnswer, "the stream held no content"),
+                self.stream_metered(meter),
+            ),
+            StreamEnd::Cut => {
+                let fault = Fault::new(FaultKind::Cut, "the stream ended before its proper end");
+                Event::Failed(fault, self.stream_metered(meter))
+            }
+            StreamEnd::Failed => {
+                let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
+                let said = meter.error().cloned().unwrap_or_default();
+                Event::Failed(channel.adapter.classify(status, headers, &said, now_ms), self.stream_metered(meter))
+            }
+            StreamEnd::Json(answer) => self.synthesize(channel, status, headers, answer).await,
+        }
+    }
+
+    /// The provider answered whole though a stream was asked for: make one of it.
+    async fn synthesize(&mut self, channel: &ChannelSide, status: u16, headers: &HeaderMap, answer: Bytes) -> Event {
+        let event = self.judge_whole(channel, status, headers, answer);
+        let Some(whole) = self.whole.take() else { return event };
+        let Some(stream) = synthesize_stream(&whole.body, self.job.intake.usage_wanted) else {
+            return Event::Failed(Fault::new(FaultKind::BadAnswer, "a whole answer that cannot be streamed"), None);
+        };
+        let now_ms = self.ms();
+        self.begin_stream(now_ms);
+        let end = self.job.dialect.stream_end;
+        let body = Bytes::from(stream);
+        let body = if body.ends_with(end) { body.slice(..body.len() - end.len()) } else { body };
+        match self.forward(body).await {
+            Ok(()) => event,
+            Err(interrupt) => self.cut_short(interrupt),
+        }
+    }
+
+    fn stream_interrupted(&self, interrupt: Interrupt, meter: &StreamMeter) -> Event {
+        match self.stream_metered(meter) {
+            None => self.cut_short(interrupt),
+            metered => Self::interrupted(interrupt, metered),
+        }
+    }
+
+    /// What a stream consumed: the larger of what was reported and what passed; `None` before any content.
+    fn stream_metered(&self, meter: &StreamMeter) -> Option<Metered> {
+        match meter.usage() {
+            Some(usage) => Some(Metered { usage, source: UsageSource::Reported }),
+            None => meter.content_started().then(|| self.counted(&meter.text())),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The present as routing sees it: live state by the indices of one snapshot.
+
+use router_core::budget::{Period, Window};
+use router_core::catalog::{ChannelIx, ModelIx};
+use router_core::health::{Breaker, BreakerConfig, BreakerState, Health};
+use router_core::money::Nano;
+use router_core::routing::{Away, BreakerView, ChannelLive, Live, ModelLive};
+
+use crate::app::App;
+use crate::clock::Now;
+use crate::snapshot::ServerSnapshot;
+
+/// Live state at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveView<'a> {
+    app: &'a App,
+    snapshot: &'a ServerSnapshot,
+    now_ms: u64,
+    tokens: u64,
+    day: Window,
+}
+
+impl<'a> LiveView<'a> {
+    /// The present, for a request of about `tokens` tokens.
+    #[must_use]
+    pub fn new(app: &'a App, snapshot: &'a ServerSnapshot, now: Now, tokens: u64) -> Self {
+        let day = Window::at(Period::Day, &snapshot.zone, now.unix_ms);
+        Self { app, snapshot, now_ms: now.unix_ms, tokens, day }
+    }
+
+    fn away(&self, health: &Health) -> Away {
+        Away {
+            cooldown_until_ms: health.cooldown.until(self.now_ms).unwrap_or(0),
+            rate_limited_until_ms: 0,
+            breaker: breaker_view(&health.breaker, &self.snapshot.settings.breaker, self.now_ms),
+        }
+    }
+}
+
+fn breaker_view(breaker: &Breaker, config: &BreakerConfig, now_ms: u64) -> BreakerView {
+    match breaker.state(now_ms) {
+        BreakerState::Closed => BreakerView::Closed,
+        BreakerState::HalfOpen => BreakerView::HalfOpen { allows: breaker.would_pass(config, now_ms) },
+        BreakerState::Open => BreakerView::Open { until_ms: breaker.open_until(now_ms).unwrap_or(now_ms) },
+    }
+}
+
+impl Live for LiveView<'_> {
+    fn model(&self, ix: ModelIx) -> ModelLive {
+        let Some(side) = self.snapshot.model(ix) else { return ModelLive::default() };
+        let health = &side.state.health;
+        ModelLive {
+            in_flight: health.in_flight(),
+            ttft_ms: health.first_byte_ms.get(),
+            tokens_per_second: health.tokens_per_second.get(),
+            success_rate: Some(health.success.get(Health::TAU_MS, self.now_ms)),
+            observations: health.success.weight(Health::TAU_MS, self.now_ms),
+            away: self.away(health),
+        }
+    }
+
+    fn channel(&self, ix: ChannelIx) -> ChannelLive {
+        let Some(side) = self.snapshot.channel(ix) else { return ChannelLive::default() };
+        let state = &side.state;
+        let mut away = self.away(&state.health);
+        let (mut quota, mut today) = (None, 0);
+        if side.has_limits() {
+            let refusal = state.limiter.refusal(&side.limits, self.tokens, &self.day, self.now_ms, self.now_ms);
+            let wait = refusal.and_then(|refusal| refusal.retry_after_ms);
+            away.rate_limited_until_ms = wait.map_or(0, |wait| self.now_ms.saturating_add(wait));
+            quota = Some(state.limiter.headroom(&side.limits, &self.day, self.now_ms));
+            today = state.limiter.today(&self.day);
+        }
+        // Keys that are set aside set the channel aside when none is left.
+        let keys = side.keys.iter().map(|key| key.health.cooldown.until(self.now_ms).unwrap_or(0)).min();
+        away.cooldown_until_ms = away.cooldown_until_ms.max(keys.unwrap_or(0));
+        let spent_today = side.budget.map_or(Nano::ZERO, |budget| {
+            let (spent, reserved) = self.app.ledger.used(budget.scope, budget.period, self.now_ms);
+            spent + reserved
+        });
+        ChannelLive {
+            in_flight: state.health.in_flight(),
+            health: Some(state.health.success.get(Health::TAU_MS, self.now_ms)),
+            quota_remaining: quota,
+            requests_today: today,
+            spent_today,
+            away,
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! The immutable world of a request: the catalogue of the core and, beside each of its entries, what the server needs
+//! to act on it. Built whole, swapped whole.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use http::{HeaderValue, Uri};
+use ipnet::IpNet;
+use router_core::ask::Endpoint;
+use router_core::budget::{Ledger, Period, ScopeBudget, ScopeId, ScopeKind, Zone};
+use router_core::catalog::spec::CatalogSpec;
+use router_core::catalog::{ChannelIx, GroupIx, KeyIx, ModelIx, Snapshot};
+use router_core::health::{BreakerConfig, CooldownConfig, Health};
+use router_core::limits::{Limiter, Limits};
+use router_core::money::Nano;
+use router_store::SecretString;
+use router_wire::adapters::{self, Adapter, UpstreamPreset};
+
+use crate::live::{ChannelState, LiveTable, ModelState};
+use crate::telemetry::metrics::{Metrics, Name};
+use crate::upstream::{Origin, UpstreamHeaders};
+
+/// What the server knows of a channel beyond the catalogue.
+#[derive(Clone, Debug)]
+pub struct ChannelWiring {
+    /// How to speak to it.
+    pub preset: UpstreamPreset,
+    /// The keys in clear, by id; in the order of the catalogue.
+    pub secrets: Vec<(Arc<str>, SecretString)>,
+}
+
+/// Settings that requests read.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `auth.required`
+    pub auth_required: bool,
+    /// `auth.ip_allow`
+    pub ip_allow: Vec<IpNet>,
+    /// `server.trusted_proxies`
+    pub trusted_proxies: Vec<IpNet>,
+    /// `server.max_request_bytes`
+    pub max_request_bytes: usize,
+    /// `failover.max_attempts`
+    pub max_attempts: u32,
+    /// `timeouts.total`, milliseconds.
+    pub total_ms: u64,
+    /// `breaker`
+    pub breaker: BreakerConfig,
+    /// `cooldown`
+    pub cooldown: CooldownConfig,
+    /// `budgets.default_max_output_tokens`
+    pub default_max_output_tokens: u64,
+    /// `egress.allow_insecure_http`
+    pub allow_insecure_http: bool,
+    /// `telemetry.metrics_auth`
+    pub metrics_auth: bool,
+    /// This instance's id, sent along to notice loops.
+    pub instance: HeaderValue,
+}
+
+/// One provider key, ready to send.
+#[derive(Debug)]
+pub struct ProviderKeySide {
+    /// Stable id.
+    pub id: Arc<str>,
+    /// Live.
+    pub health: Arc<Health>,
+    /// With the key in them.
+    pub headers: UpstreamHeaders,
+    /// Share among the channel's keys.
+    pub weight: f64,
+    /// Its own budget.
+    pub budget: Option<ScopeBudget>,
+}
+
+/// One channel.
+#[derive(Debug)]
+pub struct ChannelSide {
+    /// Live.
+    pub state: Arc<ChannelState>,
+    /// For the limiter.
+    pub limits: Limits,
+    /// Equal for channels of one provider.
+    pub provider_number: u32,
+    /// Speaks to it.
+    pub adapter: &'static Adapter,
+    /// How.
+    pub preset: UpstreamPreset,
+    /// Its keys; one without credential where the provider needs none.
+    pub keys: Vec<ProviderKeySide>,
+    /// Its budget.
+    pub budget: Option<ScopeBudget>,
+    /// For headers and metrics.
+    pub name: Label,
+    /// For headers and metrics.
+    pub provider: Label,
+    chat: Uri,
+    completions: Uri,
+    embeddings: Uri,
+}
+
+/// A name as header value and metric label.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// For an answer's header.
+    pub header: HeaderValue,
+    /// For metrics.
+    pub name: Name,
+}
+
+impl Label {
+    fn new(text: &Arc<str>) -> Self {
+        Self { header: header_value(text), name: Name(Arc::clone(text)) }
+    }
+}
+
+/// A name as a header value; characters that cannot stand in one become `?`.
+fn header_value(text: &str) -> HeaderValue {
+    let safe: String = text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
+    HeaderValue::from_str(&safe).unwrap_or(HeaderValue::from_static("?"))
+}
+
+impl ChannelSide {
+    /// Whether any limit has to be asked for.
+    #[must_use]
+    pub fn has_limits(&self) -> bool {
+        self.limits != Limits::default()
+    }
+
+    /// Where this kind of work is done.
+    #[must_use]
+    pub const fn uri(&self, endpoint: Endpoint) -> &Uri {
+        match endpoint {
+            Endpoint::ChatCompletions => &self.chat,
+            Endpoint::Completions => &self.completions,
+            Endpoint::Embeddings => &self.embeddings,
+        }
+    }
+}
+
+/// One channel model.
+#[derive(Debug)]
+pub struct ModelSide {
+    /// Live.
+    pub state: Arc<ModelState>,
+    /// Upstream name for the answer's header.
+    pub upstream: HeaderValue,
+}
+
+/// One group.
+#[derive(Debug)]
+pub struct GroupSide {
+    /// For headers and metrics.
+    pub name: Label,
+    /// Its budget.
+    pub budget: Option<ScopeBudget>,
+}
+
+/// One client key.
+#[derive(Debug)]
+pub struct ClientKeySide {
+    /// Live.
+    pub limiter: Arc<Limiter>,
+    /// For the limiter.
+    pub limits: Limits,
+    /// Day and month, where capped.
+    pub budgets: Vec<ScopeBudget>,
+    /// Networks it may come from; empty: all.
+    pub ip_allow: Vec<IpNet>,
+}
+
+/// The world.
+#[derive(Debug)]
+pub struct ServerSnapshot {
+    /// The catalogue.
+    pub core: Snapshot,
+    /// Of the configuration.
+    pub version: u64,
+    /// Hex digest of the configuration.
+    pub hash: String,
+    /// In which days and months turn over.
+    pub zone: Zone,
+    /// Of the whole router, where capped.
+    pub router_budgets: Vec<ScopeBudget>,
+    /// Settings.
+    pub settings: Settings,
+    /// Origins that channels name.
+    pub origins: HashSet<Origin>,
+    /// The metric label of requests that went to no group.
+    pub no_group: Name,
+    channels: Vec<ChannelSide>,
+    models: Vec<ModelSide>,
+    groups: Vec<GroupSide>,
+    keys: Vec<ClientKeySide>,
+}
+
+/// What a snapshot is built with.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// Live state to find again.
+    pub live: &'a LiveTable,
+    /// Scopes of budgets.
+    pub ledger: &'a Ledger,
+    /// Handles.
+    pub metrics: &'a Metrics,
+}
+
+impl ServerSnapshot {
+    /// Builds the world of a catalogue.
+    ///
+    /// # Errors
+    /// Every problem, as text for the operator.
+    pub fn build(
+        spec: CatalogSpec,
+        mut wiring: HashMap<Arc<str>, ChannelWiring>,
+        settings: Settings,
+        around: &Surroundings<'_>,
+    ) -> Result<Self, Vec<String>> {
+        let zone = Zone::named(&spec.budgets.timezone).map_err(|error| vec![error.to_string()])?;
+        let (version, hash) = (spec.version, spec.hash.clone());
+        let (daily, monthly) = (spec.budgets.daily, spec.budgets.monthly);
+        let core =
+            Snapshot::build(spec).map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let budgets = Budgets { ledger: around.ledger };
+        let mut problems = Vec::new();
+        let mut providers: HashMap<Arc<str>, u32> = HashMap::new();
+        let mut channels = Vec::with_capacity(core.channels().len());
+        for channel in core.channels() {
+            let next = u32::try_from(providers.len()).unwrap_or(u32::MAX);
+            let number = *providers.entry(Arc::clone(&channel.provider)).or_insert(next);
+            let Some(wired) = wiring.remove(&channel.name) else {
+                problems.push(format!("channel `{}` has no wiring", channel.name));
+                continue;
+            };
+            match channel_side(channel, &wired, number, around, &budgets) {
+                Ok(side) => channels.push(side),
+                Err(problem) => problems.push(format!("channel `{}`: {problem}", channel.name)),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let models = core.models().iter().map(|model| model_side(&core, model, around)).collect();
+        let groups = core.groups().iter().map(|group| GroupSide {
+            name: Label::new(&group.name),
+            budget: budgets.capped(ScopeKind::Group, &group.name, Period::Day, group.daily_budget),
+        });
+        let groups = groups.collect();
+        let keys = core.keys().iter().map(|key| ClientKeySide {
+            limiter: around.live.client_key(&key.id),
+            limits: key.limits.into(),
+            budgets: [
+                budgets.capped(ScopeKind::ClientKey, &key.id, Period::Day, key.daily_budget),
+                budgets.capped(ScopeKind::ClientKey, &key.id, Period::Month, key.monthly_budget),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+            ip_allow: key.ip_allow.iter().filter_map(|text| parse_network(text)).collect(),
+        });
+        let keys = keys.collect();
+        let router_budgets = [
+            budgets.capped(ScopeKind::Router, "router", Period::Day, daily),
+            budgets.capped(ScopeKind::Router, "router", Period::Month, monthly),
+        ];
+        let origins = channels.iter().filter_map(|channel: &ChannelSide| Origin::of(&channel.chat)).collect();
+        Ok(Self {
+            version,
+            hash,
+            zone,
+            router_budgets: router_budgets.into_iter().flatten().collect(),
+            settings,
+            origins,
+            no_group: Name("".into()),
+            channels,
+            models,
+            groups,
+            keys,
+            core,
+        })
+    }
+
+    /// The server's side of a channel.
+    #[must_use]
+    pub fn channel(&self, ix: ChannelIx) -> Option<&ChannelSide> {
+        self.channels.get(ix.slot())
+    }
+
+    /// The server's side of all channels, in the order of the catalogue.
+    #[must_use]
+    pub fn channels(&self) -> &[ChannelSide] {
+        &self.channels
+    }
+
+    /// The server's side of a channel model.
+    #[must_use]
+    pub fn model(&self, ix: ModelIx) -> Option<&ModelSide> {
+        self.models.get(ix.slot())
+    }
+
+    /// The server's side of a group.
+    #[must_use]
+    pub fn group(&self, ix: GroupIx) -> Option<&GroupSide> {
+        self.groups.get(ix.slot())
+    }
+
+    /// The server's side of a client key.
+    #[must_use]
+    pub fn key(&self, ix: KeyIx) -> Option<&ClientKeySide> {
+        self.keys.get(ix.slot())
+    }
+
+    /// Every capped budget with its place in the ledger, for metrics.
+    pub fn budgets(&self) -> impl Iterator<Item = ScopeBudget> {
+        let channels =
+            self.channels.iter().flat_map(|c| c.budget.into_iter().chain(c.keys.iter().filter_map(|k| k.budget)));
+        let keys = self.keys.iter().flat_map(|key| key.budgets.iter().copied());
+        let groups = self.groups.iter().filter_map(|group| group.budget);
+        self.router_budgets.iter().copied().chain(keys).chain(groups).chain(channels)
+    }
+}
+
+/// A CIDR network, or an address as a network of one.
+#[must_use]
+pub fn parse_network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+}
+
+struct Budgets<'a> {
+    ledger: &'a Ledger,
+}
+
+impl Budgets<'_> {
+    fn capped(&self, kind: ScopeKind, id: &str, period: Period, cap: Option<Nano>) -> Option<ScopeBudget> {
+        cap.map(|cap| ScopeBudget { scope: self.scope(kind, id), period, cap: Some(cap) })
+    }
+
+    fn scope(&self, kind: ScopeKind, id: &str) -> ScopeId {
+        self.ledger.scope(kind, id)
+    }
+}
+
+fn channel_side(
+    channel: &router_core::catalog::Channel,
+    wired: &ChannelWiring,
+    provider_number: u32,
+    around: &Surroundings<'_>,
+    budgets: &Budgets<'_>,
+) -> Result<ChannelSide, String> {
+    let adapter = adapters::by_name(&channel.kind);
+    let preset = &wired.preset;
+    let uri = |endpoint: Endpoint| -> Result<Uri, String> {
+        let url = adapters::join(&channel.base_url, adapter.head(preset, endpoint, false).path);
+        url.parse().map_err(|_| format!("base_url `{}` is not a URL", channel.base_url))
+    };
+    let mut keys = Vec::with_capacity(channel.keys.len().max(1));
+    for (key, (id, secret)) in channel.keys.iter().zip(&wired.secrets) {
+        debug_assert_eq!(&key.id, id, "keys and secrets go side by side");
+        keys.push(ProviderKeySide {
+            id: Arc::clone(id),
+            health: around.live.provider_key(id),
+            headers: UpstreamHeaders::new(adapter, preset, Some(secret))?,
+            weight: key.weight,
+            budget: budgets.capped(ScopeKind::ProviderKey, id, Period::Day, key.daily_budget),
+        });
+    }
+    if keys.is_empty() {
+        let id: Arc<str> = format!("{}/none", channel.name).into();
+        keys.push(ProviderKeySide {
+            health: around.live.provider_key(&id),
+            headers: UpstreamHeaders::new(adapter, preset, None)?,
+            weight: 1.0,
+            budget: None,
+            id,
+        });
+    }
+    Ok(ChannelSide {
+        state: around.live.channel(&channel.name),
+        limits: channel.limits.into(),
+        provider_number,
+        adapter,
+        preset: preset.clone(),
+        keys,
+        budget: budgets.capped(ScopeKind::Channel, &channel.name, Period::Day, channel.limits.daily_budget),
+        name: Label::new(&channel.name),
+        provider: Label::new(&channel.provider),
+        chat: uri(Endpoint::ChatCompletions)?,
+        completions: uri(Endpoint::Completions)?,
+        embeddings: uri(Endpoint::Embeddings)?,
+    })
+}
+
+fn model_side(core: &Snapshot, model: &router_core::catalog::ChannelModel, around: &Surroundings<'_>) -> ModelSide {
+    let nobody: Arc<str> = "".into();
+    let (channel, provider) =
+        core.channel(model.channel).map_or((&nobody, &nobody), |channel| (&channel.name, &channel.provider));
+    ModelSide {
+        state: around.live.model(around.metrics, provider, channel, &model.name),
+        upstream: header_value(&model.upstream_name),
+    }
+}

@@ -1,0 +1,80 @@
+//! The one owner of background tasks: names them, catches and counts their panics, ends them in order.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Spawns what outlives a request. Clones share the same tasks.
+#[derive(Clone, Debug)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+    runtime: Handle,
+    panics: Counter,
+}
+
+impl Tasks {
+    /// An owner on `runtime`.
+    #[must_use]
+    pub fn new(runtime: Handle, panics: Counter) -> Self {
+        Self { tracker: TaskTracker::new(), stop: CancellationToken::new(), runtime, panics }
+    }
+
+    /// Runs a named task. It should end soon after [`Tasks::stopping`] completes.
+    pub fn spawn<F>(&self, name: &'static str, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let running = self.tracker.spawn_on(task, &self.runtime);
+        let panics = self.panics.clone();
+        // The supervisor sees the panic that the runtime would swallow.
+        self.tracker.spawn_on(
+            async move {
+                if let Err(error) = running.await
+                    && error.is_panic()
+                {
+                    panics.inc();
+                    tracing::error!(task = name, "the background task `{name}` panicked");
+                }
+            },
+            &self.runtime,
+        );
+    }
+
+    /// Completes when the tasks should end.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Tells all tasks to end and waits for them, at most `grace`. Says whether all did.
+    pub async fn stop(&self, grace: Duration) -> bool {
+        self.stop.cancel();
+        self.tracker.close();
+        tokio::time::timeout(grace, self.tracker.wait()).await.is_ok()
+    }
+}
+
+/// Counts a panic of a request's task when it unwinds.
+#[derive(Debug)]
+pub struct PanicGuard(Arc<Counter>);
+
+impl PanicGuard {
+    /// Watches until dropped.
+    #[must_use]
+    pub const fn new(panics: Arc<Counter>) -> Self {
+        Self(panics)
+    }
+}
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.inc();
+        }
+    }
+}

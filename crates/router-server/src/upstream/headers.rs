@@ -1,0 +1,50 @@
+//! Headers to the provider: made anew for each provider key, once per snapshot; nothing of a client's request joins
+//! them. One of the two places in which a provider key is in clear.
+
+use http::HeaderMap;
+use router_core::ask::Endpoint;
+use router_store::SecretString;
+use router_wire::adapters::{Adapter, UpstreamPreset};
+
+/// The ready-made headers of one provider key on one channel.
+#[derive(Clone)]
+pub struct UpstreamHeaders {
+    whole: HeaderMap,
+    stream: HeaderMap,
+}
+
+impl std::fmt::Debug for UpstreamHeaders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UpstreamHeaders([redacted])")
+    }
+}
+
+impl UpstreamHeaders {
+    /// Headers with that key, or without any.
+    ///
+    /// # Errors
+    /// If the secret cannot stand in a header. The text does not contain it.
+    pub fn new(adapter: &Adapter, preset: &UpstreamPreset, secret: Option<&SecretString>) -> Result<Self, String> {
+        let credential = match secret {
+            None => None,
+            Some(secret) => preset
+                .auth
+                .header(secret.expose())
+                .map_err(|_| "the provider key has characters that cannot stand in a header".to_owned())?,
+        };
+        let made = |stream| {
+            let mut headers = adapter.head(preset, Endpoint::ChatCompletions, stream).headers;
+            if let Some((name, value)) = &credential {
+                headers.insert(name.clone(), value.clone());
+            }
+            headers
+        };
+        Ok(Self { whole: made(false), stream: made(true) })
+    }
+
+    /// A copy to send.
+    #[must_use]
+    pub fn to_map(&self, stream: bool) -> HeaderMap {
+        if stream { self.stream.clone() } else { self.whole.clone() }
+    }
+}
