@@ -35,13 +35,14 @@ pub struct TextCount {
 impl TextCount {
     /// Adds UTF-8 text. Only lead bytes are counted, which needs no decoding: `E3`…`ED` and from `EF` on are wide.
     pub fn add(&mut self, text: &[u8]) {
+        if text.is_ascii() {
+            self.ascii += text.len() as u64;
+            return;
+        }
         // Blocks of 255 keep the lane counters in a byte, which the compiler turns into vector code.
         for block in text.chunks(255) {
             let ascii = block.iter().fold(0_u8, |sum, byte| sum + u8::from(*byte < 0x80));
             self.ascii += u64::from(ascii);
-            if usize::from(ascii) == block.len() {
-                continue;
-            }
             let wide = block.iter().fold(0_u8, |sum, b| sum + u8::from((*b >= 0xe3) & (*b != 0xee)));
             let other = block.iter().fold(0_u8, |sum, b| sum + u8::from((*b >= 0xc0) & ((*b < 0xe3) | (*b == 0xee))));
             self.wide += u64::from(wide);
