@@ -9,13 +9,14 @@ use router_core::routing::usually_descending;
 
 use super::channels::Channel;
 use super::decode::Faults;
+use super::fallbacks;
 use super::models::capabilities;
 use super::node::{Node, Path};
 use super::objects::{FilterEntry, GroupEntry, LayerEntry, MemberEntry, Order, TimePolicyEntry};
 use super::presets;
 use super::problem::{Level, Notice};
 use super::providers::Scope;
-use super::suggest::{allowed_words, nearest};
+use super::suggest::allowed_words;
 use super::words;
 
 /// What groups are validated against.
@@ -55,7 +56,7 @@ pub(super) fn all(
         let mut scope = Scope { path: root.key(name), tree: world.tree, faults: &mut unheard };
         groups.push(with_demo(build(name, entry, &mut scope), world, true));
     }
-    check_fallbacks(&groups, world, faults);
+    fallbacks::check(&groups, world, faults);
     groups
 }
 
@@ -364,46 +365,4 @@ fn rule_reaches(select: &SelectSpec, channel: &Channel, model: &ChannelModelSpec
         None => has(tag),
     });
     tagged && (select.models.is_empty() || select.models.iter().any(|pattern| model_fits(pattern, model)))
-}
-
-/// Fallbacks exist and do not lead back.
-fn check_fallbacks(groups: &[GroupSpec], world: &World<'_>, faults: &mut Faults) {
-    let by_name: BTreeMap<&str, &GroupSpec> = groups.iter().map(|group| (&*group.name, group)).collect();
-    let models: BTreeSet<&str> =
-        world.channels.iter().flat_map(|channel| &channel.spec.models).map(|m| &*m.name).collect();
-    for group in groups.iter().filter(|group| !group.built_in) {
-        let root = Path::root("model_groups").key(&group.name).key("fallback");
-        for (index, name) in group.fallback.iter().enumerate() {
-            let at = root.index(index);
-            let known = by_name.contains_key(&**name) || models.iter().any(|model| words::matches(name, model));
-            let addressed = name.contains('/') || name.starts_with("tag:");
-            if !known && !addressed && world.complete {
-                let all = by_name.keys().copied().chain(models.iter().copied());
-                let meant = nearest(name, all).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-                faults.place(world.tree, &at, format!("`{name}` is neither a group nor a model{meant}"));
-            } else if let Some(way) = way_back(&group.name, name, &by_name)
-                && way.iter().min() == way.first()
-            {
-                faults.place(world.tree, &at, format!("fallbacks lead back: {}", way.join(" → ")));
-            }
-        }
-    }
-}
-
-/// The way from `start` over `next` back to `start`, if there is one.
-fn way_back<'a>(start: &'a str, next: &'a str, groups: &BTreeMap<&str, &'a GroupSpec>) -> Option<Vec<&'a str>> {
-    let mut open = vec![vec![start, next]];
-    let mut seen = BTreeSet::new();
-    while let Some(way) = open.pop() {
-        let name = way.last().copied()?;
-        if name == start {
-            return Some(way);
-        }
-        if !seen.insert(name) {
-            continue;
-        }
-        let after = groups.get(name).map(|group| group.fallback.as_slice()).unwrap_or_default();
-        open.extend(after.iter().map(|next| way.iter().copied().chain([&**next]).collect()));
-    }
-    None
 }

@@ -12,6 +12,7 @@ mod channels;
 mod check;
 mod decode;
 mod environment;
+mod fallbacks;
 mod groups;
 mod interpolate;
 mod keys;

@@ -111,3 +111,26 @@ fn anchors_merges_and_numbers_as_text_are_yaml_like_any_other() {
     assert_eq!(loaded.channels[1].spec.weight, 2.0);
     assert_eq!(&*loaded.channels[1].spec.name, "7");
 }
+
+#[test]
+fn the_built_in_groups_would_be_a_valid_file() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/presets/groups.yaml");
+    let overrides = Overrides {
+        demo: Some(config::DemoBase { base_url: "http://127.0.0.1:9".to_owned() }),
+        ..Overrides::default()
+    };
+    let loaded = config::load(&Source::Path(path.into()), &env(&[]), &overrides);
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+    let built_in = valid("", &[]).groups;
+    assert_eq!(loaded.groups.len(), built_in.len() + 1, "auto:demo exists with its channels only");
+}
+
+#[test]
+fn a_strategy_of_later_versions_is_accepted_and_told() {
+    let file = "channels: [{ name: a, provider: openai, api_keys: [k], models: [gpt-4o] }]\n\
+                model_groups:\n  g: { strategy: slo, slo: { ttft_p95: 800ms, success: 0.99 } }\n";
+    let loaded = valid(file, &[]);
+    let group = loaded.groups.iter().find(|group| &*group.name == "g").expect("configured");
+    assert_eq!(group.strategy, "cost_optimized");
+    assert!(loaded.notices.iter().any(|notice| notice.subject == "model_groups.g.strategy"));
+}
