@@ -26,9 +26,8 @@ impl Ranks<'_> {
     pub(crate) fn sort(&self, rows: &mut [Row]) {
         // Sorting whole numbers that end in the place of the row, and then moving each row once, is several times
         // faster than sorting rows.
-        let places: Vec<usize> = if self.normalised.is_empty() { unlayered(rows) } else { self.layered(rows) };
-        let sorted: Vec<Row> = places.into_iter().filter_map(|place| rows.get(place)).copied().collect();
-        rows.iter_mut().zip(sorted).for_each(|(row, best)| *row = best);
+        let places = if self.normalised.is_empty() { unlayered(rows) } else { self.layered(rows) };
+        permute(rows, places);
     }
 
     /// Places by score, ties broken one by one.
@@ -62,6 +61,21 @@ impl Ranks<'_> {
             .map(|layer| value(layer, b).total_cmp(&value(layer, a)))
             .find(|ordering| ordering.is_ne())
             .unwrap_or(Ordering::Equal)
+    }
+}
+
+/// Puts at each place the row that stood at `from` of that place, cycle by cycle, without a second copy of the rows.
+fn permute(rows: &mut [Row], mut from: Vec<usize>) {
+    for start in 0..rows.len() {
+        let mut current = start;
+        while let Some(place) = from.get_mut(current) {
+            let next = std::mem::replace(place, current);
+            if next == start || next == current {
+                break;
+            }
+            rows.swap(current, next);
+            current = next;
+        }
     }
 }
 
