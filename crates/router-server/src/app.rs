@@ -42,6 +42,8 @@ pub struct App {
     pub bodies: BodyMemory,
     /// Bounds on retries.
     pub retries: RetryBudget,
+    /// Whether records must be on the disk, not only written (`durability: full`).
+    pub durable: bool,
     /// How the router is.
     pub status: Status,
     /// Numbers of requests by target, for turns.
@@ -90,6 +92,8 @@ pub struct Parts {
     pub bodies: BodyMemory,
     /// Of the settings.
     pub retries: RetryBudget,
+    /// `durability: full`
+    pub durable: bool,
 }
 
 impl App {
@@ -109,6 +113,7 @@ impl App {
             gate: parts.gate,
             bodies: parts.bodies,
             retries: parts.retries,
+            durable: parts.durable,
             status: Status::default(),
             turns: Turns((0..1024).map(|_| AtomicU64::new(0)).collect()),
         })

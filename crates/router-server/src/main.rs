@@ -1,1 +1,24 @@
-fn main() {}
+//! The program `smart-ai-router`: reads the command line and hands over.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use smart_ai_router::cli::{Cli, run};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let env: BTreeMap<String, String> = std::env::vars().collect();
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    let snippets = err.is_terminal();
+    let exit = match run(&cli, env, snippets, &mut out, &mut err) {
+        Ok(exit) => exit as u8,
+        Err(failed) => {
+            // Nothing else can be done if standard error is closed.
+            let _ = writeln!(err, "smart-ai-router: {}", failed.message);
+            failed.exit as u8
+        }
+    };
+    ExitCode::from(exit)
+}

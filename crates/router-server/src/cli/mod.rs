@@ -5,6 +5,50 @@ pub mod check;
 pub mod completions;
 pub mod exit;
 pub mod schema;
+pub mod serve;
+pub mod start_card;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use clap::CommandFactory;
 
 pub use args::Cli;
+use args::Command;
 pub use exit::{Exit, Failed};
+
+use crate::config::{Overrides, Source};
+
+/// Runs a command.
+///
+/// # Errors
+/// What failed, with the exit code.
+pub fn run(
+    cli: &Cli,
+    env: BTreeMap<String, String>,
+    snippets: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Exit, Failed> {
+    match &cli.command {
+        Command::Serve(args) => serve::run(args, env, out),
+        Command::Check(args) => {
+            let source = args.config.clone().map_or(Source::Default, Source::Path);
+            let check = check::Check { source, env, overrides: Overrides::default(), snippets };
+            Ok(code(check::run(&check, out, err)?))
+        }
+        Command::Schema => Ok(code(schema::run(out)?)),
+        Command::Completions { shell } => Ok(code(completions::run(*shell, Cli::command(), out)?)),
+        Command::Migrate(_) | Command::Key(_) | Command::Explain(_) | Command::Doctor(_) => {
+            Err(Failed::new(Exit::Failure, "this command is not in this build"))
+        }
+    }
+}
+
+const fn code(number: u8) -> Exit {
+    match number {
+        0 => Exit::Ok,
+        2 => Exit::Usage,
+        _ => Exit::Failure,
+    }
+}

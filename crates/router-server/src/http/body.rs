@@ -14,7 +14,7 @@ use super::conn::RequestGuard;
 #[derive(Debug)]
 pub struct Body {
     kind: Kind,
-    guard: Option<RequestGuard>,
+    _guard: Option<RequestGuard>,
 }
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ enum Kind {
 
 impl Body {
     const fn of(kind: Kind) -> Self {
-        Self { kind, guard: None }
+        Self { kind, _guard: None }
     }
 
     /// A body without bytes.
@@ -50,7 +50,7 @@ impl Body {
     /// Ties the end of the request to the end of this body.
     #[must_use]
     pub fn guarded(self, guard: RequestGuard) -> Self {
-        Self { guard: Some(guard), ..self }
+        Self { _guard: Some(guard), ..self }
     }
 }
 

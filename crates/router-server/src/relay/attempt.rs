@@ -53,6 +53,7 @@ impl Run {
             Err(Held::Refuse(error)) => return Step::Refused(error),
             Err(Held::Skip(fault)) => return Step::Event(Event::Failed(fault, None)),
         }
+        self.job.book.synced().await;
         let began_ms = self.ms();
         let event = self.exchange(&snapshot, channel, &holding).await;
         let consumed = match &event {

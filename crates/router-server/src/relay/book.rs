@@ -13,7 +13,9 @@ use router_core::request::{AttemptRecord, Outcome, Status};
 use router_core::routing::Decision;
 use router_core::settle::{Settlement, settle};
 use router_core::usage::Usage;
-use router_store::{BudgetScope, LedgerEntry, RequestRecord, RequestStatus, StoreError, TokenCounts, TokensSource};
+use router_store::{
+    BudgetScope, LedgerEntry, RequestRecord, RequestStatus, StoreError, Ticket, TokenCounts, TokensSource,
+};
 
 use crate::app::App;
 use crate::clock::Now;
@@ -69,6 +71,8 @@ pub(super) struct Book {
     /// The target of each attempt, and what it holds.
     attempts: Vec<(Target, Option<Reservation>)>,
     reserved: Nano,
+    /// The last record, to wait for the disk where that is asked for.
+    written: Option<Ticket>,
     open: bool,
 }
 
@@ -92,7 +96,7 @@ impl Book {
             user_agent: opening.user_agent.clone(),
             ..RequestRecord::default()
         };
-        Self { opening, record, attempts: Vec::new(), reserved: Nano::ZERO, open: true }
+        Self { opening, record, attempts: Vec::new(), reserved: Nano::ZERO, written: None, open: true }
     }
 
     /// Notes how the candidates were chosen.
@@ -124,16 +128,26 @@ impl Book {
             scopes => Some(self.opening.app.ledger.reserve(scopes, amount, now_ms).map_err(NotHeld::Exceeded)?),
         };
         let held = self.reserved + amount;
-        let written = self.opening.app.spool.reserve(&self.reservation_record(&target, &scopes, held));
-        if let Err(error) = written {
-            if let Some(reservation) = reservation {
-                let _ = reservation.void();
+        match self.opening.app.spool.reserve(&self.reservation_record(&target, &scopes, held)) {
+            Ok(ticket) => self.written = Some(ticket),
+            Err(error) => {
+                if let Some(reservation) = reservation {
+                    let _ = reservation.void();
+                }
+                return Err(NotHeld::Spool(error));
             }
-            return Err(NotHeld::Spool(error));
         }
         self.reserved = held;
         self.attempts.push((target, reservation));
         Ok(())
+    }
+
+    /// Waits until the last record is on the disk, where `durability: full` asks for that.
+    pub(super) async fn synced(&mut self) {
+        let Some(ticket) = self.written.take().filter(|_| self.opening.app.durable) else { return };
+        if let Err(error) = self.opening.app.spool.synced(ticket).await {
+            tracing::error!(error = %error, "the spool could not be synced");
+        }
     }
 
     /// Releases what the last attempt held: it failed and consumed nothing.
@@ -320,9 +334,13 @@ impl Book {
     }
 
     /// Appends the row. If even the headroom is gone, the reservation stands and is booked at the next start.
-    fn write(&self) {
-        if let Err(error) = self.opening.app.spool.settle(&self.record) {
-            tracing::error!(request.id = %self.record.id, error = %error, "the row of request {} could not be written; its reservation stands", self.record.id);
+    fn write(&mut self) {
+        match self.opening.app.spool.settle(&self.record) {
+            Ok(ticket) => self.written = Some(ticket),
+            Err(error) => {
+                let id = &self.record.id;
+                tracing::error!(request.id = %id, error = %error, "the row of request {id} is not written yet; its reservation stands");
+            }
         }
     }
 

@@ -227,6 +227,7 @@ impl Run {
             self.bytes_out = answer.body.len();
         }
         let settlement = self.close(terminal);
+        self.job.book.synced().await;
         match answer {
             Some(answer) => {
                 let mut response = Response::new(Body::from(answer.body));

@@ -111,6 +111,19 @@ const COLUMNS: &str = "id, name, hash, prefix, last4, role, model_groups, daily_
     expires_at, revoked_at, managed_by, source, created_at, updated_at";
 
 impl Store {
+    /// A mark that differs whenever any client key has been made, changed or revoked. One small read.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database does not answer.
+    pub async fn client_keys_mark(&self) -> StoreResult<(i64, i64, i64)> {
+        let sql = "SELECT CAST(COUNT(*) AS BIGINT) AS keys, CAST(COALESCE(MAX(updated_at), 0) AS BIGINT) AS changed, \
+                   CAST(COALESCE(SUM(CASE WHEN revoked_at IS NULL THEN 0 ELSE 1 END), 0) AS BIGINT) AS revoked FROM client_keys";
+        let rows = self.rows(Sql::new(sql)).await?;
+        let row = rows.first();
+        let number = |name: &str| row.map_or(Ok(0), |row| row.int(name));
+        Ok((number("keys")?, number("changed")?, number("revoked")?))
+    }
+
     /// Keeps a new client key.
     ///
     /// # Errors

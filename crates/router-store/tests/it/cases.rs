@@ -3,7 +3,7 @@
 use router_store::{
     ClientKeySpec, FileCatalog, FileChannel, FileChannelModel, FileClientKey, FileGroup, FileGroupMember,
     FilePricingPolicy, FileProvider, FileProviderKey, ManagedBy, MasterKey, NewClientKey, RequestFilter, RequestStatus,
-    Role, SecretString, StoreErrorKind, Vault,
+    Role, SecretString, StoreErrorKind, Vault, client_key_digest,
 };
 use serde_json::json;
 
@@ -210,7 +210,7 @@ fn catalog() -> FileCatalog {
         }],
         client_keys: vec![FileClientKey {
             spec: spec("ci", Role::User),
-            value: "ci-key-from-the-environment".into(),
+            hash: client_key_digest("ci-key-from-the-environment"),
             source: "keys.yaml".into(),
         }],
         pricing_policies: vec![FilePricingPolicy {
@@ -308,7 +308,7 @@ async fn client_keys_from_files_follow_their_value(test: &TestStore) {
     assert_eq!((key.managed_by, key.source.as_deref()), (ManagedBy::File, Some("keys.yaml")));
     assert_eq!(store.revoke_client_key("ci", NOW).await.unwrap_err().kind(), StoreErrorKind::Conflict);
     let mut changed = catalog();
-    changed.client_keys[0].value = "another-key-from-the-environment".into();
+    changed.client_keys[0].hash = client_key_digest("another-key-from-the-environment");
     changed.client_keys[0].spec.requests_per_minute = Some(5);
     let second = store.provision(&changed, &vault(), NOW + 1).await.unwrap();
     assert_ne!(second.client_keys["ci"], first.client_keys["ci"]);

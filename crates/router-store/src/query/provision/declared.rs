@@ -6,8 +6,9 @@ use super::rows::Declared;
 use crate::db::Sql;
 use crate::error::StoreResult;
 use crate::query::json;
-use crate::query::keys::ClientKeySpec;
+use crate::query::keys::{ClientKey, ClientKeySpec, ManagedBy};
 use crate::secret::SecretString;
+use crate::secret::random_id;
 
 /// Everything that files and environment declare.
 #[derive(Debug, Clone, Default)]
@@ -155,9 +156,9 @@ pub struct FileGroupMember {
 pub struct FileClientKey {
     /// What it may do.
     pub spec: ClientKeySpec,
-    /// The key itself; only its digest is kept.
-    pub value: SecretString,
-    /// File name, or `environment`.
+    /// SHA-256 of the key, 64 hex characters: all that is ever kept of it.
+    pub hash: String,
+    /// The file.
     pub source: String,
 }
 
@@ -341,6 +342,21 @@ impl FilePricingPolicy {
 }
 
 impl FileClientKey {
+    /// A new row. Prefix and last characters are not known of a key that is only declared by its digest.
+    pub(super) fn row(&self, now_ms: i64) -> StoreResult<ClientKey> {
+        Ok(ClientKey {
+            id: random_id("key")?,
+            spec: self.spec.clone(),
+            hash: self.hash.clone(),
+            prefix: String::new(),
+            last4: String::new(),
+            revoked_at: None,
+            managed_by: ManagedBy::File,
+            source: Some(self.source.clone()),
+            created_at: now_ms,
+        })
+    }
+
     /// Sets everything but the value.
     pub(super) fn update(&self, id: &str, now_ms: i64) -> StoreResult<Sql> {
         let spec = &self.spec;

@@ -15,10 +15,10 @@ pub use declared::{
 };
 use rows::{Declared, Table};
 
-use super::keys::{ManagedBy, insert, new_key, taken};
+use super::keys::{insert, taken};
 use crate::db::{Sql, Store, Tx, Value};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
-use crate::secret::{SecretPlace, Vault, client_key_digest, random_id};
+use crate::secret::{SecretPlace, Vault, random_id};
 
 /// The ids of everything declared, and what was disabled because it no longer is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -185,7 +185,7 @@ impl Run {
         for declared in &catalog.client_keys {
             let name = &declared.spec.name;
             match active.remove(name) {
-                Some((id, hash, _)) if hash == client_key_digest(declared.value.expose()) => {
+                Some((id, hash, _)) if hash == declared.hash => {
                     self.tx.execute(declared.update(&id, self.now_ms)?).await?;
                     self.done.client_keys.insert(name.clone(), id);
                 }
@@ -194,7 +194,7 @@ impl Run {
                         self.revoke(&id, name).await?;
                     }
                     // The same value may stand revoked from an earlier life of this declaration: it comes back under its id.
-                    let hash = client_key_digest(declared.value.expose());
+                    let hash = declared.hash.as_str();
                     let revive = Sql::new(
                         "UPDATE client_keys SET revoked_at = NULL, name = $1 WHERE hash = $2 AND managed_by = 'file' AND revoked_at IS NOT NULL RETURNING id",
                     );
@@ -204,13 +204,7 @@ impl Run {
                         self.done.client_keys.insert(name.clone(), id);
                         continue;
                     }
-                    let key = new_key(
-                        &declared.spec,
-                        &declared.value,
-                        ManagedBy::File,
-                        Some(declared.source.clone()),
-                        self.now_ms,
-                    )?;
+                    let key = declared.row(self.now_ms)?;
                     insert(&mut self.tx, &key, self.now_ms).await.map_err(|error| taken(error, name))?;
                     self.done.client_keys.insert(name.clone(), key.id);
                 }

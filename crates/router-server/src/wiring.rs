@@ -1,0 +1,84 @@
+//! From validated configuration to what the snapshot needs: settings, and how to speak to each channel.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use router_core::health::{BreakerConfig, CooldownConfig};
+use router_store::SecretString;
+use router_wire::adapters::{Auth, MaxOutputParam, UpstreamPreset};
+
+use crate::config::objects::{AuthStyle, MaxOutputParam as ConfiguredMaxOutput};
+use crate::config::{Channel, Loaded, System};
+use crate::snapshot::{ChannelWiring, Settings};
+
+/// The settings that requests read.
+#[must_use]
+pub fn settings(system: &System, instance: HeaderValue) -> Settings {
+    let breaker = &system.breaker;
+    let cooldown = &system.cooldown;
+    Settings {
+        auth_required: system.auth.required,
+        ip_allow: system.auth.ip_allow.iter().map(|network| network.0).collect(),
+        trusted_proxies: system.server.trusted_proxies.iter().map(|network| network.0).collect(),
+        max_request_bytes: usize::try_from(system.server.max_request_bytes.as_bytes()).unwrap_or(usize::MAX),
+        max_attempts: system.failover.max_attempts,
+        total_ms: system.timeouts.total.as_millis(),
+        breaker: BreakerConfig {
+            failure_threshold: breaker.failure_threshold,
+            error_rate: breaker.error_rate.0,
+            min_requests: breaker.min_requests,
+            window_ms: breaker.window.as_millis(),
+            open_for_ms: breaker.open_for.as_millis(),
+            open_max_ms: cooldown.max.as_millis(),
+            half_open_probes: breaker.half_open_probes,
+            success_threshold: breaker.success_threshold,
+        },
+        cooldown: CooldownConfig {
+            rate_limited_ms: cooldown.rate_limited.as_millis(),
+            temporary_ms: cooldown.temporary.as_millis(),
+            max_ms: cooldown.max.as_millis(),
+        },
+        default_max_output_tokens: system.budgets.default_max_output_tokens,
+        allow_insecure_http: system.egress.allow_insecure_http,
+        metrics_auth: system.telemetry.metrics_auth,
+        instance,
+    }
+}
+
+/// How to speak to each channel, by name.
+///
+/// # Errors
+/// A channel with headers that HTTP does not allow.
+pub fn channels(loaded: &Loaded) -> Result<HashMap<Arc<str>, ChannelWiring>, String> {
+    loaded.channels.iter().map(|channel| Ok((Arc::clone(&channel.spec.name), one(channel)?))).collect()
+}
+
+fn one(channel: &Channel) -> Result<ChannelWiring, String> {
+    let provider = &channel.provider;
+    let header = |(name, value): &(Arc<str>, Arc<str>)| {
+        let parsed = name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(value).ok());
+        parsed.ok_or_else(|| format!("channel `{}`: header `{name}` is not allowed in HTTP", channel.spec.name))
+    };
+    let preset = UpstreamPreset {
+        dialect: provider.dialect.clone(),
+        auth: match provider.auth {
+            AuthStyle::Bearer => Auth::Bearer,
+            AuthStyle::XApiKey => Auth::XApiKey,
+            AuthStyle::ApiKey => Auth::ApiKey,
+            AuthStyle::XGoogApiKey => Auth::XGoogApiKey,
+            AuthStyle::None => Auth::None,
+        },
+        max_output_param: match provider.max_output_param {
+            ConfiguredMaxOutput::MaxCompletionTokens => MaxOutputParam::MaxCompletionTokens,
+            ConfiguredMaxOutput::MaxTokens => MaxOutputParam::MaxTokens,
+            ConfiguredMaxOutput::Both => MaxOutputParam::Both,
+        },
+        stream_usage: provider.stream_usage,
+        keeps_routing_fields: provider.quirks.iter().any(|quirk| quirk == "keeps_routing_fields"),
+        headers: channel.spec.headers.iter().map(header).collect::<Result<_, _>>()?,
+    };
+    let secrets = channel.secrets.iter();
+    let secrets = secrets.map(|(id, secret)| (Arc::clone(id), SecretString::new(secret.expose().to_owned())));
+    Ok(ChannelWiring { preset, secrets: secrets.collect() })
+}
