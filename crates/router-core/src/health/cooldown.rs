@@ -27,6 +27,8 @@ impl Default for CooldownConfig {
 #[derive(Debug, Default)]
 pub struct Cooldown {
     until_ms: AtomicU64,
+    /// As far as it is more than our guess: the provider named a time, limits its rate, or needs a repair.
+    firm_until_ms: AtomicU64,
     row: Mutex<Row>,
 }
 
@@ -67,11 +69,16 @@ impl Cooldown {
                 now_ms.saturating_add(jittered(guess, seed).min(config.max_ms))
             }
         };
+        let named = fault.until_ms.is_some() || fault.retry_after_ms.is_some();
+        if named || stay_away != StayAway::Temporary {
+            self.firm_until_ms.fetch_max(until_ms, Ordering::Relaxed);
+        }
         Some(self.until_ms.fetch_max(until_ms, Ordering::Relaxed).max(until_ms))
     }
 
     /// Takes a cooldown over from elsewhere (another instance, the books at start-up).
     pub fn hold_until(&self, until_ms: u64) {
+        self.firm_until_ms.fetch_max(until_ms, Ordering::Relaxed);
         self.until_ms.fetch_max(until_ms, Ordering::Relaxed);
     }
 
@@ -84,7 +91,7 @@ impl Cooldown {
         let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
         if started_ms >= row.last_ms {
             *row = Row::default();
-            self.until_ms.store(0, Ordering::Relaxed);
+            self.forget();
         }
     }
 
@@ -92,7 +99,18 @@ impl Cooldown {
     pub fn reset(&self) {
         let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
         *row = Row::default();
+        self.forget();
+    }
+
+    fn forget(&self) {
         self.until_ms.store(0, Ordering::Relaxed);
+        self.firm_until_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether it stays away only because we guess that a passing fault still lasts: better than nobody at all.
+    #[must_use]
+    pub fn is_guess(&self, now_ms: u64) -> bool {
+        self.is_cooling(now_ms) && now_ms >= self.firm_until_ms.load(Ordering::Relaxed)
     }
 
     /// Whether it stays away now.

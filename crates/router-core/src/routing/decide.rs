@@ -6,6 +6,7 @@ use super::decision::{Candidate, Decision, Moment, Tier, Verdict};
 use super::factors::{FactorRef, Layer, Tokens, View};
 use super::filter::{Filter, InGroup, Subject};
 use super::live::Live;
+use super::reason::Reason;
 use super::resolve::{Members, Target, Variant, lookup};
 use super::score::score;
 use super::select::{self, Draw, Ranks, Row, Selector};
@@ -43,6 +44,7 @@ pub fn decide(snapshot: &Snapshot, target: &Target, ask: &Ask, live: &impl Live,
     };
     run.tier(target, None);
     run.fallbacks(target);
+    run.last_resort();
     run.decision
 }
 
@@ -131,6 +133,32 @@ impl<L: Live> Run<'_, L> {
             }
         }
         self.rank(tier, rows);
+    }
+
+    /// Nobody is left: candidates that are away only by our guess are tried, the first to return first. So a lone
+    /// channel is not given up after one passing fault.
+    fn last_resort(&mut self) {
+        let decision = &mut self.decision;
+        if !decision.order.is_empty() {
+            return;
+        }
+        let guess = |(place, candidate): (usize, &Candidate)| match candidate.verdict {
+            Verdict::Out(Reason::CoolingDown { until_ms, guess: true, .. }) => Some((until_ms, place)),
+            _ => None,
+        };
+        let mut found: Vec<(u64, usize)> = decision.candidates.iter().enumerate().filter_map(guess).collect();
+        found.sort_unstable();
+        let mut offered: Vec<ModelIx> = Vec::new();
+        for (_, place) in found {
+            let rank = u32::try_from(decision.order.len()).unwrap_or(u32::MAX);
+            let Some(candidate) = decision.candidates.get_mut(place) else { continue };
+            if offered.contains(&candidate.model) {
+                continue;
+            }
+            offered.push(candidate.model);
+            candidate.verdict = Verdict::Eligible { rank };
+            decision.order.push(u32::try_from(place).unwrap_or(u32::MAX));
+        }
     }
 
     /// Which channel models an earlier tier already offers; `None` for the first tier.

@@ -157,7 +157,8 @@ impl<'a> Filter<'a> {
         let until_ms = away.rate_limited_until_ms;
         let limited = (until_ms > self.now_ms).then_some(Reason::RateLimited { scope, until_ms });
         let until_ms = away.cooldown_until_ms;
-        let cooling = (until_ms > self.now_ms).then_some(Reason::CoolingDown { scope, until_ms });
+        let cooling =
+            (until_ms > self.now_ms).then_some(Reason::CoolingDown { scope, until_ms, guess: away.cooldown_is_guess });
         [breaker, cooling, limited].into_iter().flatten().max_by_key(|reason| reason.until_ms())
     }
 

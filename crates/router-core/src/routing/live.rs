@@ -58,6 +58,8 @@ pub enum BreakerView {
 pub struct Away {
     /// Cooldown after faults.
     pub cooldown_until_ms: u64,
+    /// Whether the cooldown is only our guess after a passing fault; then it is tried before nobody is.
+    pub cooldown_is_guess: bool,
     /// The provider said: too many requests; or our window for it is full.
     pub rate_limited_until_ms: u64,
     /// The circuit breaker.

@@ -126,6 +126,8 @@ pub enum Reason {
         scope: Scope,
         /// Unix milliseconds.
         until_ms: u64,
+        /// Whether it is only our guess after a passing fault.
+        guess: bool,
     },
     /// The circuit breaker is open, or half-open with all its probes under way.
     BreakerOpen {

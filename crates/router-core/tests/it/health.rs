@@ -315,3 +315,21 @@ proptest! {
         prop_assert_eq!(breaker.pass(&config, later).is_none(), probing, "one probe and no more");
     }
 }
+
+#[test]
+fn only_a_cooldown_that_nobody_named_is_a_guess() {
+    let config = CooldownConfig::default();
+    for (kind, retry_after_ms, guess) in [
+        (FaultKind::Temporary, None, true),
+        (FaultKind::Connect, None, true),
+        (FaultKind::Temporary, Some(3_000), false),
+        (FaultKind::RateLimited, None, false),
+        (FaultKind::KeyInvalid, None, false),
+    ] {
+        let cooldown = Cooldown::default();
+        let fault = Fault { retry_after_ms, ..Fault::new(kind, "") };
+        let until = cooldown.fault(&fault, &config, 1_000, 7).expect("it stays away");
+        assert_eq!(cooldown.is_guess(1_000), guess, "{kind:?} {retry_after_ms:?}");
+        assert!(!cooldown.is_guess(until), "it is over");
+    }
+}

@@ -31,6 +31,7 @@ impl<'a> LiveView<'a> {
     fn away(&self, health: &Health) -> Away {
         Away {
             cooldown_until_ms: health.cooldown.until(self.now_ms).unwrap_or(0),
+            cooldown_is_guess: health.cooldown.is_guess(self.now_ms),
             rate_limited_until_ms: 0,
             breaker: breaker_view(&health.breaker, &self.snapshot.settings.breaker, self.now_ms),
         }
@@ -72,8 +73,11 @@ impl Live for LiveView<'_> {
             today = state.limiter.today(&self.day);
         }
         // Keys that are set aside set the channel aside when none is left.
-        let keys = side.keys.iter().map(|key| key.health.cooldown.until(self.now_ms).unwrap_or(0)).min();
-        away.cooldown_until_ms = away.cooldown_until_ms.max(keys.unwrap_or(0));
+        let keys = side.keys.iter().map(|key| key.health.cooldown.until(self.now_ms).unwrap_or(0)).min().unwrap_or(0);
+        if keys > 0 {
+            away.cooldown_until_ms = away.cooldown_until_ms.max(keys);
+            away.cooldown_is_guess = false;
+        }
         let spent_today = side.budget.map_or(Nano::ZERO, |budget| {
             let (spent, reserved) = self.app.ledger.used(budget.scope, budget.period, self.now_ms);
             spent + reserved

@@ -5,12 +5,13 @@ use crate::routing::live::BreakerView;
 
 /// Observations that the prior counts for.
 const PRIOR_OBSERVATIONS: f64 = 20.0;
-/// Success rate of a candidate of which nothing is known.
-const USUAL_SUCCESS: f64 = 0.98;
+/// Success rate of a candidate of which nothing is known: it is trusted like one that has never failed. Else normalising
+/// would blow the difference between a few successes and none up to everything.
+const USUAL_SUCCESS: f64 = 1.0;
 
 pub(super) const RELIABILITY_SCORE: Factor = Factor {
     name: "reliability_score",
-    doc: "0…1: scores.reliability (0.98 if none) as 20 observations, blended with the observed success rate",
+    doc: "0…1: scores.reliability (1 if none) as 20 observations, blended with the observed success rate",
     descending: true,
     raw: reliability,
 };

@@ -354,6 +354,33 @@ fn why_nobody_is_left() {
 }
 
 #[test]
+fn before_nobody_is_tried_those_are_that_are_away_by_our_guess_only() {
+    let snapshot = build(catalogue(
+        vec![
+            channel("a", vec![model("m", 10)]),
+            channel("b", vec![model("m", 10)]),
+            channel("c", vec![model("m", 10)]),
+        ],
+        vec![],
+    ));
+    let away = |until: u64, guess: bool| {
+        move |m: &mut router_core::routing::ModelLive, _: &mut router_core::routing::ChannelLive| {
+            m.away.cooldown_until_ms = until;
+            m.away.cooldown_is_guess = guess;
+        }
+    };
+    let mut world = World::default();
+    world.set(&snapshot, "a", away(NOW + 9_000, true));
+    world.set(&snapshot, "b", away(NOW + 4_000, true));
+    let decision = run(&snapshot, &world, &ask("m"), at(1));
+    assert_eq!(order(&snapshot, &decision), "c", "as long as somebody is there, they stay away");
+    world.set(&snapshot, "c", away(NOW + 1_000, false));
+    let decision = run(&snapshot, &world, &ask("m"), at(1));
+    assert_eq!(order(&snapshot, &decision), "b a", "the first to return first; a time that the provider named is kept");
+    assert_eq!(left_out(&snapshot, &decision), "c:cooling_down");
+}
+
+#[test]
 fn fallbacks_are_later_tiers_and_need_permission_too() {
     let mut first = group("first", "cost_optimized");
     first.select = None;

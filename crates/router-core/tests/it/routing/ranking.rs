@@ -199,11 +199,12 @@ fn every_factor_ranks_by_what_it_says() {
         },
         none,
     );
-    check_factor("reliability_score", |_| {}, observe(|m, _| m.success_rate = Some(1.0)));
+    let weak = |spec: &mut CatalogSpec| _ = spec.channels[1].models[0].scores.insert("reliability".into(), 0.9);
+    check_factor("reliability_score", weak, observe(|m, _| m.success_rate = Some(1.0)));
     check_factor("uptime_score", |_| {}, observe(|m, _| m.observations = 1.0));
     check_factor(
         "reliability_score",
-        |spec| _ = spec.channels[0].models[0].scores.insert("reliability".into(), 1.0),
+        |spec| _ = spec.channels[1].models[0].scores.insert("reliability".into(), 0.9),
         none,
     );
     check_factor("health_score", |_| {}, |world, snapshot| world.set(snapshot, "b", |_, c| c.health = Some(0.5)));
