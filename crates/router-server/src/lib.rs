@@ -1,5 +1,6 @@
 //! Smart AI Router as a library: what the program `smart-ai-router` is made of.
 
+pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod clock;

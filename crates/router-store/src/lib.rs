@@ -18,9 +18,9 @@ pub use data_dir::DataDir;
 pub use db::{Engine, MigrationState, MigrationStatus, Store, StoreOptions};
 pub use error::{StoreError, StoreErrorKind, StoreResult};
 pub use query::{
-    BudgetSpent, ChannelStatistics, ClientKey, ClientKeySpec, FileCatalog, FileChannel, FileChannelModel,
-    FileClientKey, FileGroup, FileGroupMember, FilePricingPolicy, FileProvider, FileProviderKey, ManagedBy,
-    ProviderKeySecret, Provisioned, RequestFilter, RequestPage, Role, StatisticsFilter,
+    BudgetSpent, ChannelStatistics, ClientKey, ClientKeySpec, ConfigVersion, FileCatalog, FileChannel,
+    FileChannelModel, FileClientKey, FileGroup, FileGroupMember, FilePricingPolicy, FileProvider, FileProviderKey,
+    ManagedBy, ProviderKeyFacts, ProviderKeySecret, Provisioned, RequestFilter, RequestPage, Role, StatisticsFilter,
 };
 pub use record::{
     AttemptRecord, BudgetScope, LedgerEntry, RequestRecord, RequestStatus, Reservation, TokenCounts, TokensSource,

@@ -120,7 +120,7 @@ impl Running {
         reloader.watch(&tasks);
         let stop = CancellationToken::new();
         let requests = TaskTracker::new();
-        let admin = axum::Router::new();
+        let admin = crate::admin::router(crate::admin::Control::new(Arc::clone(&app), &reloader));
         start_workers(&app, &system, socket, admin, &tasks, &requests, &stop)?;
         Ok(Self {
             app,

@@ -4,7 +4,36 @@ use crate::db::{Sql, Store};
 use crate::error::StoreResult;
 use crate::secret::sha256_hex;
 
+/// A kept configuration, without its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigVersion {
+    /// Counting from 1.
+    pub number: i64,
+    /// SHA-256 of the content.
+    pub hash: String,
+    /// Where it came from.
+    pub source: String,
+    /// Unix milliseconds.
+    pub created_at: i64,
+}
+
 impl Store {
+    /// The newest kept configurations below a number (all of them without one), at most `limit`.
+    pub async fn config_versions(&self, below: Option<i64>, limit: u32) -> StoreResult<Vec<ConfigVersion>> {
+        let sql = "SELECT number, hash, source, created_at FROM config_versions WHERE number < $1 ORDER BY number DESC LIMIT $2";
+        let rows = self.rows(Sql::new(sql).bind(below.unwrap_or(i64::MAX)).bind(i64::from(limit))).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ConfigVersion {
+                    number: row.int("number")?,
+                    hash: row.text("hash")?,
+                    source: row.text("source")?,
+                    created_at: row.int("created_at")?,
+                })
+            })
+            .collect()
+    }
+
     /// Keeps a configuration if it differs from the last one kept. Returns its number, counting from 1.
     ///
     /// `content` is the canonical text, without secrets in clear; `source` says where it came from.

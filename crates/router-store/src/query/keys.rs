@@ -161,19 +161,58 @@ impl Store {
         self.row(sql).await?.as_ref().map(key_from).transpose()
     }
 
+    /// Changes what a client key may do. Applies only to the key exactly as it was read.
+    ///
+    /// # Errors
+    /// `Conflict` when the key has changed since, when its new name is taken, or when it is the last admin key that is
+    /// valid at `now_ms` and would no longer be one; `NotFound`.
+    pub async fn update_client_key(
+        &self,
+        read: &ClientKey,
+        spec: &ClientKeySpec,
+        now_ms: i64,
+    ) -> StoreResult<ClientKey> {
+        let mut tx = self.begin().await?;
+        let keys = lock_keys(&mut tx).await?;
+        let before = keys
+            .iter()
+            .find(|key| key.id == read.id)
+            .ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("there is no client key {}", read.id)))?;
+        if before != read {
+            let message = "the client key has changed since it was read: read it again";
+            return Err(StoreError::new(StoreErrorKind::Conflict, message));
+        }
+        let after = ClientKey { spec: spec.clone(), ..before.clone() };
+        if is_last_admin(before, &keys, now_ms) && !is_valid_admin(&after, now_ms) {
+            return Err(last_admin());
+        }
+        let sql = "UPDATE client_keys SET name = $1, role = $2, model_groups = $3, daily_budget_nano = $4, monthly_budget_nano = $5, \
+            requests_per_minute = $6, tokens_per_minute = $7, max_in_flight = $8, ip_allow = $9, expires_at = $10, updated_at = $11 WHERE id = $12";
+        let sql = Sql::new(sql)
+            .bind(&spec.name)
+            .bind(spec.role.as_str())
+            .bind(super::json(&spec.groups)?)
+            .bind(spec.daily_budget_nano)
+            .bind(spec.monthly_budget_nano)
+            .bind(spec.requests_per_minute)
+            .bind(spec.tokens_per_minute)
+            .bind(spec.max_in_flight)
+            .bind(super::json(&spec.ip_allow)?)
+            .bind(spec.expires_at)
+            .bind(now_ms)
+            .bind(&before.id);
+        tx.execute(sql).await.map_err(|error| taken(error, &spec.name))?;
+        tx.commit().await?;
+        Ok(after)
+    }
+
     /// Revokes a client key, by id or name. Revoking it again changes nothing.
     ///
     /// # Errors
     /// `NotFound`; `Conflict` for the last admin key that is still valid at `now_ms`, and for a key that a file declares.
     pub async fn revoke_client_key(&self, id_or_name: &str, now_ms: i64) -> StoreResult<ClientKey> {
         let mut tx = self.begin().await?;
-        tx.lock_table("LOCK TABLE client_keys IN SHARE ROW EXCLUSIVE MODE").await?;
-        let keys = tx
-            .rows(Sql::built(format!("SELECT {COLUMNS} FROM client_keys")))
-            .await?
-            .iter()
-            .map(key_from)
-            .collect::<StoreResult<Vec<_>>>()?;
+        let keys = lock_keys(&mut tx).await?;
         let named =
             |key: &&ClientKey| key.id == id_or_name || (key.revoked_at.is_none() && key.spec.name == id_or_name);
         let mut key =
@@ -190,14 +229,8 @@ impl Store {
                 format!("the client key {} is declared in {file}: take it out there", key.spec.name),
             ));
         }
-        let valid_admin = |key: &&ClientKey| {
-            key.spec.role == Role::Admin && key.revoked_at.is_none() && key.spec.expires_at.is_none_or(|at| at > now_ms)
-        };
-        if valid_admin(&&key) && keys.iter().filter(valid_admin).count() == 1 {
-            return Err(StoreError::new(
-                StoreErrorKind::Conflict,
-                "this is the last admin key: make another one first",
-            ));
+        if is_last_admin(&key, &keys, now_ms) {
+            return Err(last_admin());
         }
         tx.execute(
             Sql::new("UPDATE client_keys SET revoked_at = $1, updated_at = $1 WHERE id = $2")
@@ -209,6 +242,24 @@ impl Store {
         key.revoked_at = Some(now_ms);
         Ok(key)
     }
+}
+
+/// All keys, which nobody else changes until the transaction ends.
+async fn lock_keys(tx: &mut Tx) -> StoreResult<Vec<ClientKey>> {
+    tx.lock_table("LOCK TABLE client_keys IN SHARE ROW EXCLUSIVE MODE").await?;
+    tx.rows(Sql::built(format!("SELECT {COLUMNS} FROM client_keys"))).await?.iter().map(key_from).collect()
+}
+
+fn is_valid_admin(key: &ClientKey, now_ms: i64) -> bool {
+    key.spec.role == Role::Admin && key.revoked_at.is_none() && key.spec.expires_at.is_none_or(|at| at > now_ms)
+}
+
+fn is_last_admin(key: &ClientKey, keys: &[ClientKey], now_ms: i64) -> bool {
+    is_valid_admin(key, now_ms) && keys.iter().filter(|key| is_valid_admin(key, now_ms)).count() == 1
+}
+
+fn last_admin() -> StoreError {
+    StoreError::new(StoreErrorKind::Conflict, "this is the last admin key: make another one first")
 }
 
 pub(super) fn new_key(

@@ -11,8 +11,9 @@ mod requests;
 mod stats;
 
 pub use budget::BudgetSpent;
+pub use config_versions::ConfigVersion;
 pub use keys::{ClientKey, ClientKeySpec, ManagedBy, Role};
-pub use provider_keys::ProviderKeySecret;
+pub use provider_keys::{ProviderKeyFacts, ProviderKeySecret};
 pub use provision::{
     FileCatalog, FileChannel, FileChannelModel, FileClientKey, FileGroup, FileGroupMember, FilePricingPolicy,
     FileProvider, FileProviderKey, Provisioned,

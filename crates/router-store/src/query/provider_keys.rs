@@ -27,7 +27,37 @@ pub struct ProviderKeySecret {
     pub updated_at: i64,
 }
 
+/// What may be shown of a provider key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderKeyFacts {
+    /// Name of its channel.
+    pub channel: String,
+    /// Unique on the channel.
+    pub name: String,
+    /// Keyed fingerprint, to correlate without showing.
+    pub fingerprint: String,
+    /// Last four characters.
+    pub last4: String,
+}
+
 impl Store {
+    /// What may be shown of every enabled provider key. Opens none.
+    pub async fn provider_key_facts(&self) -> StoreResult<Vec<ProviderKeyFacts>> {
+        let sql = "SELECT c.name AS channel, k.name AS name, k.fingerprint AS fingerprint, k.last4 AS last4 FROM provider_keys k \
+            JOIN channels c ON c.id = k.channel_id WHERE k.enabled ORDER BY c.name, k.name";
+        let rows = self.rows(Sql::new(sql)).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ProviderKeyFacts {
+                    channel: row.text("channel")?,
+                    name: row.text("name")?,
+                    fingerprint: row.text("fingerprint")?,
+                    last4: row.text("last4")?,
+                })
+            })
+            .collect()
+    }
+
     /// Every enabled provider key, opened.
     ///
     /// # Errors
