@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use router_core::fault::{ClientError, ErrorCode};
+use router_core::limits::Rates;
 use router_wire::dialects::ErrorView;
 use router_wire::dialects::openai_chat::error_body;
 
@@ -31,12 +32,22 @@ pub struct ApiError {
     pub retry_after_s: Option<u64>,
     /// Says that waiting is of no use although the code would allow it.
     pub hopeless: bool,
+    /// What is left of the client key's limits, where that is known.
+    pub rates: Option<Box<Rates>>,
 }
 
 impl ApiError {
     /// An error with its text.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), param: None, provider_code: None, retry_after_s: None, hopeless: false }
+        Self {
+            code,
+            message: message.into(),
+            param: None,
+            provider_code: None,
+            retry_after_s: None,
+            hopeless: false,
+            rates: None,
+        }
     }
 
     /// Names the parameter at fault.

@@ -318,7 +318,10 @@ async fn judge(
     let decision = decide(&snapshot.core, &target, ask, &view, moment);
     match decision.none() {
         None => Ok((permit, ticket, decision)),
-        Some(none) => Err(no_candidate(&ask.model, &none, now.unix_ms)),
+        Some(none) => {
+            let rates = ticket.as_ref().map(|ticket| Box::new(ticket.rates()));
+            Err(ApiError { rates, ..no_candidate(&ask.model, &none, now.unix_ms) })
+        }
     }
 }
 
@@ -345,6 +348,7 @@ fn rate_limited(refusal: &Refusal) -> ApiError {
         ),
     };
     let error = ApiError::new(ErrorCode::RateLimitExceeded, message).retry_after_ms(refusal.retry_after_ms);
+    let error = ApiError { rates: Some(Box::new(refusal.rates)), ..error };
     if refusal.retry_after_ms.is_none() { error.hopeless() } else { error }
 }
 

@@ -52,7 +52,12 @@ pub async fn call(worker: &Worker, peer: SocketAddr, endpoint: Endpoint, request
     let admitted =
         admit::admit(worker, &snapshot, admit::Arrival { peer, endpoint, now, parts: &parts, ids: &ids }, body);
     let mut response = match admitted.await {
-        Err(refused) => refused.into_response(),
+        Err(mut refused) => {
+            let rates = refused.rates.take();
+            let mut response = refused.into_response();
+            headers::stamp_rates(response.headers_mut(), &rates.unwrap_or_default());
+            response
+        }
         Ok(job) => {
             let (head, answer) = oneshot::channel();
             worker.tasks.spawn(run::run(job, head));
