@@ -9,7 +9,7 @@ use smart_ai_router::cli::{Cli, run};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let env: BTreeMap<String, String> = std::env::vars().collect();
+    let env = environment();
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     let snippets = err.is_terminal();
     let exit = match run(&cli, env, snippets, &mut out, &mut err) {
@@ -21,4 +21,10 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(exit)
+}
+
+/// The environment, read here once. What is not Unicode cannot be a setting of ours.
+fn environment() -> BTreeMap<String, String> {
+    let pairs = std::env::vars_os().map(|(name, value)| (name.into_string(), value.into_string()));
+    pairs.filter_map(|(name, value)| Some((name.ok()?, value.ok()?))).collect()
 }

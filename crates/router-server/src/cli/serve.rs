@@ -63,6 +63,7 @@ async fn serve(args: &ServeArgs, env: BTreeMap<String, String>, out: &mut dyn Wr
     let directory = logging.directory.as_deref().map(Path::new);
     let _flush = logs::start(&LogSettings {
         level: logging.level.as_str(),
+        filter: origins.env.get("RUST_LOG").map(String::as_str),
         json: logging.format == crate::config::system::LogFormat::Json,
         directory,
         hourly: logging.rotation == crate::config::system::Rotation::Hourly,

@@ -12,8 +12,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// How to log.
 #[derive(Clone, Debug)]
 pub struct LogSettings<'a> {
-    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter as in `RUST_LOG`, which wins over it.
+    /// `error`, `warn`, `info`, `debug`, `trace`.
     pub level: &'a str,
+    /// The filter of `RUST_LOG`, which wins over the level.
+    pub filter: Option<&'a str>,
     /// JSON lines; else text for people.
     pub json: bool,
     /// Folder for files beside standard error.
@@ -29,8 +31,8 @@ pub struct LogSettings<'a> {
 /// # Errors
 /// If the filter cannot be read or the folder cannot be written.
 pub fn start(settings: &LogSettings<'_>) -> anyhow::Result<Option<WorkerGuard>> {
-    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
-        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(filter)?,
+    let filter = match settings.filter {
+        Some(filter) if !filter.is_empty() => EnvFilter::try_new(filter)?,
         // Statements of the database and hyper's inner life are of no use to an operator.
         _ => EnvFilter::try_new(format!("{},sqlx=warn,hyper=warn,h2=warn,rustls=warn", settings.level))?,
     };
