@@ -20,7 +20,7 @@ pub const RULES: &[Rule] = &[
     Rule { name: "module-arrows", check: arrows::modules },
     Rule { name: "purity", check: purity::no_outside_world },
     Rule { name: "no-float-money", check: purity::no_float_money },
-    Rule { name: "secrets", check: secrets::opened_in_two_modules_only },
+    Rule { name: "secrets", check: secrets::opened_where_listed },
     Rule { name: "file-purpose", check: files::opens_with_its_purpose },
     Rule { name: "file-length", check: files::not_too_long },
     Rule { name: "unfinished", check: files::nothing_unfinished },

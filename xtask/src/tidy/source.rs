@@ -43,10 +43,20 @@ pub fn lines_with_word(code: &str, word: &str) -> Vec<usize> {
     found
 }
 
-/// Whether the code reaches into `crate::MODULE`, also inside `use crate::{…}`; with the line.
+/// Whether the code reaches into `crate::MODULE`, also inside `use crate::{…}`, and for `a::b` inside
+/// `use crate::a::{…}`; with the lines.
 pub fn lines_reaching_into(code: &str, module: &str) -> Vec<usize> {
     let mut found = lines_with_word(code, &format!("crate::{module}"));
-    for (start, group) in code.match_indices("use crate::{") {
+    in_groups(code, "use crate::{", module, &mut found);
+    if let Some((parent, leaf)) = module.rsplit_once("::") {
+        in_groups(code, &format!("use crate::{parent}::{{"), leaf, &mut found);
+    }
+    found
+}
+
+/// Lines of groups that open with `opening` and name `module`.
+fn in_groups(code: &str, opening: &str, module: &str, found: &mut Vec<usize>) {
+    for (start, group) in code.match_indices(opening) {
         let body = code.get(start + group.len()..).unwrap_or_default();
         let mut depth = 0_usize;
         let mut item = String::new();
@@ -67,7 +77,6 @@ pub fn lines_reaching_into(code: &str, module: &str) -> Vec<usize> {
             }
         }
     }
-    found
 }
 
 /// Length in bytes of the comment or literal that starts here; `None` where code starts.
@@ -154,6 +163,8 @@ mod tests {
         assert_eq!(lines_reaching_into("crate::httpish::f();", "http"), Vec::<usize>::new());
         assert_eq!(lines_reaching_into("\nuse crate::{live::X, http::{A, B}};", "http"), [2]);
         assert_eq!(lines_reaching_into("use crate::{live::{http::A}, x};", "http"), Vec::<usize>::new());
+        assert_eq!(lines_reaching_into("use crate::http::{A, conn::B};", "http::conn"), [1]);
+        assert_eq!(lines_reaching_into("use crate::http::{A, body::B};", "http::conn"), Vec::<usize>::new());
         assert_eq!(before_tests("code\n#[cfg(test)]\nmod tests {}"), "code\n");
     }
 }

@@ -99,6 +99,7 @@ impl Service {
         response
     }
 
+    #[expect(clippy::disallowed_methods, reason = "awaited at once: it changes the runtime, not the owner")]
     async fn admin(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
         let router = self.admin.clone();
         let mut request = request.map(axum::body::Body::new);
