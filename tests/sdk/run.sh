@@ -48,7 +48,8 @@ run_suite() {
   export SIM_URL="${url%/}/v1" DEAD_URL="http://127.0.0.1:1/v1"
   export SDK_KEY=sk-router-sdk-test-key-0000000000000000 SDK_KEY_POOR=sk-router-sdk-test-poor-000000000000000
   export SDK_KEY_LIMITED=sk-router-sdk-test-limited-000000000000 SDK_KEY_EXPIRED=sk-router-sdk-test-expired-00000000000
-  export SDK_KEY_NARROW=sk-router-sdk-test-narrow-0000000000000 SMART_AI_ROUTER_ADMIN_KEY=sk-router-sdk-test-admin-00000000000000
+  export SDK_KEY_NARROW=sk-router-sdk-test-narrow-0000000000000 SDK_KEY_ELSEWHERE=sk-router-sdk-test-elsewhere-0000000000
+  export SMART_AI_ROUTER_ADMIN_KEY=sk-router-sdk-test-admin-00000000000000
   export SMART_AI_ROUTER__SERVER__PORT=0
   start router env -u DATABASE_URL -u REDIS_URL -u OPENAI_API_KEY -u OPENAI_BASE_URL \
     "$router" serve --config "$here/config/router.yaml" --data-dir "$folder/data"

@@ -45,6 +45,15 @@ test("400 context_length_exceeded", async () => {
   assert.equal(connection.wire.sent, 1);
 });
 
+test("400 in the provider's own words", async () => {
+  const connection = connect();
+  const error = await fail(connection, OpenAI.BadRequestError, { model: "sim-bad-value", temperature: 3 });
+  assert.deepEqual([error.status, error.code, error.param], [400, "invalid_type", "temperature"]);
+  assert.match(error.message, /between 0 and 2/);
+  assert.equal(error.headers.get("x-router-error"), "invalid_value");
+  assert.equal(connection.wire.sent, 1);
+});
+
 for (const [name, options, code] of [
   ["missing", { edit: withoutKey }, "missing_api_key"],
   ["unknown", { key: "sk-router-unknown-key-00000000000000000000" }, "invalid_api_key"],
@@ -63,6 +72,12 @@ test("402 budget exceeded", async () => {
   const error = await fail(connection, OpenAI.APIError);
   check(error, 402, "insufficient_quota", false, "budget_exceeded");
   assert.equal(error.type, "insufficient_quota");
+  assert.equal(connection.wire.sent, 1);
+});
+
+test("403 ip not allowed", async () => {
+  const connection = connect({ key: "SDK_KEY_ELSEWHERE" });
+  check(await fail(connection, OpenAI.PermissionDeniedError), 403, "ip_not_allowed", false);
   assert.equal(connection.wire.sent, 1);
 });
 
@@ -99,7 +114,13 @@ test("429 every candidate is rate limited", async () => {
   check(error, 429, "rate_limit_exceeded", true);
 });
 
-test("502, then 503 when the breaker opens", async () => {
+test("503 without hope is not tried again", async () => {
+  const connection = connect();
+  check(await fail(connection, OpenAI.InternalServerError, { model: "auto:nobody" }), 503, "no_channel_available", false);
+  assert.equal(connection.wire.sent, 1);
+});
+
+test("502, then 503 while the channel stays away", async () => {
   const connection = connect({ maxRetries: 0 });
   const statuses = [];
   let error;

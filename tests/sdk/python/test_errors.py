@@ -56,10 +56,45 @@ def test_400_context_length_exceeded(connect):
     assert connection.wire.sent == 1
 
 
+def test_400_in_the_providers_own_words(connect):
+    connection = connect()
+    error = fail(connection, openai.BadRequestError, model="sim-bad-value", temperature=3)
+    assert (error.status_code, error.code, error.param) == (400, "invalid_type", "temperature")
+    assert "between 0 and 2" in error.message
+    assert error.response.headers["x-router-error"] == "invalid_value"
+    assert connection.wire.sent == 1
+
+
+def test_400_content_policy(connect):
+    connection = connect()
+    error = fail(connection, openai.BadRequestError, model="sim-content-policy")
+    assert error.response.headers["x-router-error"] == "content_policy"
+    assert error.response.headers["x-should-retry"] == "false"
+    assert connection.wire.sent == 1
+
+
+def test_400_unsupported_parameter(connect):
+    connection = connect()
+    schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
+    error = fail(connection, openai.BadRequestError, model="sim-status-500", response_format=schema)
+    check(error, 400, "unsupported_parameter", should_retry=False)
+    assert connection.wire.sent == 1
+
+
+@pytest.mark.parametrize(("header", "value"), [("x-router-max-cost", "much"), ("x-router-strategy", "no_such"), ("x-router-timeout-ms", "-1")])
+def test_400_invalid_value(connect, header, value):
+    connection = connect()
+    error = fail(connection, openai.BadRequestError, extra_headers={header: value})
+    check(error, 400, "invalid_value", should_retry=False)
+    assert error.param == header
+    assert connection.wire.sent == 1
+
+
 def test_400_ambiguous_credentials(connect):
     connection = connect()
     error = fail(connection, openai.BadRequestError, extra_headers={"x-api-key": "sk-router-another"})
     check(error, 400, "ambiguous_credentials", should_retry=False)
+    assert connection.wire.sent == 1
 
 
 def test_401_missing_key(connect):
@@ -90,6 +125,13 @@ def test_402_budget_exceeded(connect):
     error = fail(connection, openai.APIStatusError)
     check(error, 402, "insufficient_quota", should_retry=False, router_error="budget_exceeded")
     assert error.type == "insufficient_quota"
+    assert connection.wire.sent == 1
+
+
+def test_403_ip_not_allowed(connect):
+    connection = connect(key="SDK_KEY_ELSEWHERE")
+    error = fail(connection, openai.PermissionDeniedError)
+    check(error, 403, "ip_not_allowed", should_retry=False)
     assert connection.wire.sent == 1
 
 
@@ -162,7 +204,24 @@ def test_502_all_attempts_failed(connect, naps, model):
     assert connection.wire.sent == 2 and len(naps) == 1
 
 
-def test_502_then_503_when_the_breaker_opens(connect):
+def test_502_is_tried_twice_more_by_default(connect, naps):
+    connection = connect()
+    error = fail(connection, openai.InternalServerError, model="sim-dead")
+    assert error.response.headers["x-should-retry"] == "true"
+    assert connection.wire.sent == 3
+    # As long as the router said, where it said so.
+    assert len(naps) == 2
+
+
+def test_503_without_hope_is_not_tried_again(connect):
+    connection = connect()
+    error = fail(connection, openai.InternalServerError, model="auto:nobody")
+    check(error, 503, "no_channel_available", should_retry=False)
+    assert "retry-after" not in error.response.headers
+    assert connection.wire.sent == 1
+
+
+def test_502_then_503_while_the_channel_stays_away(connect):
     connection = connect(max_retries=0)
     codes = []
     for _ in range(10):

@@ -23,6 +23,8 @@ const FAULTS: &[Fault] = &[
     ("sim-status-500", || Script::status(500)),
     ("sim-status-503", || Script::status(503)),
     ("sim-context-length", context_length),
+    ("sim-bad-value", bad_value),
+    ("sim-content-policy", content_policy),
     ("sim-error-200", || Script::error_with_200("server_error", None, "simulated failure with status 200")),
     ("sim-empty", Script::empty),
     ("sim-no-choices", Script::no_choices),
@@ -37,6 +39,14 @@ fn context_length() -> Script {
     let message =
         "This model's maximum context length is 128000 tokens. However, your messages resulted in 200000 tokens.";
     Script::bad_request("context_length_exceeded", Some("messages"), message)
+}
+
+fn bad_value() -> Script {
+    Script::bad_request("invalid_type", Some("temperature"), "temperature must be between 0 and 2.")
+}
+
+fn content_policy() -> Script {
+    Script::bad_request("content_policy_violation", None, "The prompt was refused by our content policy.")
 }
 
 fn main() -> ExitCode {
