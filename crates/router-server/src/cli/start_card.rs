@@ -85,10 +85,10 @@ fn channels(loaded: &Loaded) -> Vec<String> {
     lines
 }
 
-/// What the `curl` asks for: a built-in group that has members, else a model.
+/// What the `curl` asks for: where there is a demo, that, since it costs nothing; a built-in group, else a model.
 fn first_model(core: &router_core::catalog::Snapshot) -> Option<String> {
     let listed: Vec<String> = core.listing(None).map(|listed| listed.name.to_string()).collect();
-    let wanted = ["auto:cheap", "auto:demo"];
+    let wanted = ["auto:demo", "auto:cheap"];
     let wanted = wanted.iter().find(|name| listed.iter().any(|listed| listed == *name)).map(ToString::to_string);
     wanted.or_else(|| listed.into_iter().next())
 }
