@@ -24,13 +24,13 @@ pub enum ScopeKind {
 }
 
 impl ScopeKind {
-    /// The word in rows and messages.
+    /// The word in rows (the database knows these and no others) and messages.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Router => "router",
             Self::Group => "group",
-            Self::ClientKey => "client_key",
+            Self::ClientKey => "key",
             Self::Channel => "channel",
             Self::ProviderKey => "provider_key",
         }

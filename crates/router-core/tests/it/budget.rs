@@ -196,7 +196,7 @@ fn counters_are_loaded_scopes_described_zones_changed() {
     assert_eq!(ledger.scope(ScopeKind::ClientKey, "k1"), key, "numbers stay");
     assert_ne!(ledger.scope(ScopeKind::ProviderKey, "k1"), key);
     let (kind, id) = ledger.describe(key).expect("known");
-    assert_eq!((kind.as_str(), &*id), ("client_key", "k1"));
+    assert_eq!((kind.as_str(), &*id), ("key", "k1"));
     ledger.load(key, Window::at(Period::Month, &Zone::utc(), LATE).id, Nano(70));
     assert!(ledger.reserve(&[month(key, 100)], Nano(31), LATE).is_err());
     // in Shanghai it is tomorrow already
