@@ -30,6 +30,8 @@ use axum::routing::any;
 
 use crate::app::App;
 use crate::reload::{ReloadReport, Reloader};
+pub(crate) use call::moment_ms;
+pub(crate) use keys::{is_name as is_key_name, row as key_row};
 pub use route::{Access, Listed, Verb};
 use route::{Route, dispatch};
 

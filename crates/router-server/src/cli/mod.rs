@@ -3,10 +3,16 @@
 pub mod args;
 pub mod check;
 pub mod completions;
+pub mod doctor;
 pub mod exit;
+pub mod explain;
+mod install;
+pub mod key;
+pub mod migrate;
 pub mod schema;
 pub mod serve;
 pub mod start_card;
+mod text_table;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -39,9 +45,10 @@ pub fn run(
         }
         Command::Schema => Ok(code(schema::run(out)?)),
         Command::Completions { shell } => Ok(code(completions::run(*shell, Cli::command(), out)?)),
-        Command::Migrate(_) | Command::Key(_) | Command::Explain(_) | Command::Doctor(_) => {
-            Err(Failed::new(Exit::Failure, "this command is not in this build"))
-        }
+        Command::Migrate(args) => migrate::run(args, &env, out, err),
+        Command::Key(command) => key::run(command, &env, out, err),
+        Command::Explain(args) => explain::run(args, &env, out, err),
+        Command::Doctor(args) => doctor::run(args, &env, out, err),
     }
 }
 

@@ -183,7 +183,7 @@ fn is_cron_field(field: &str, (low, high): (u32, u32)) -> bool {
 }
 
 /// Whether only this machine can reach the address.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

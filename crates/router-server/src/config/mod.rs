@@ -38,6 +38,7 @@ use std::path::PathBuf;
 
 pub use build::Loaded;
 pub use channels::Channel;
+pub(crate) use check::is_loopback;
 pub use problem::{Level, Notice, Problem, Problems};
 pub use providers::Provider;
 pub use schema::json_schema;
