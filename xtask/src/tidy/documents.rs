@@ -19,6 +19,40 @@ pub fn exist(workspace: &Workspace) -> Vec<Finding> {
     missing.map(|path| Finding::error(*path, "is missing or empty")).collect()
 }
 
+/// The document that says which test holds which invariant.
+const INVARIANTS: &str = "ARCHITECTURE.md";
+
+/// Each invariant names what holds it, and every test that is named exists.
+pub fn name_tests_that_exist(workspace: &Workspace) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let text = workspace.text(INVARIANTS).unwrap_or_default();
+    let section = text.lines().enumerate().skip_while(|(_, line)| *line != "## Invariants");
+    let rows =
+        section.skip(1).take_while(|(_, line)| !line.starts_with("## ")).filter(|(_, line)| line.starts_with("| "));
+    for (index, row) in rows {
+        let place = format!("{INVARIANTS}:{}", index + 1);
+        let held_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        if row.starts_with("| invariant |") {
+            continue;
+        }
+        if !held_by.contains('`') {
+            findings.push(Finding::error(&place, "an invariant that nothing holds: name the test"));
+        }
+        for test in held_by.split('`').skip(1).step_by(2).filter(|word| is_test_name(word)) {
+            let definition = format!("fn {test}(");
+            if !workspace.rust("").any(|file| file.text.contains(&definition)) {
+                findings.push(Finding::error(&place, format!("no test is called `{test}`")));
+            }
+        }
+    }
+    findings
+}
+
+/// Names of our tests are sentences.
+fn is_test_name(word: &str) -> bool {
+    word.matches('_').count() >= 2 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{places, with_files};
@@ -32,5 +66,13 @@ mod tests {
         files[0].1 = " ";
         files.pop();
         assert_eq!(places(&exist(&with_files(&files))), ["README.md", "clippy.toml"]);
+    }
+
+    #[test]
+    fn an_invariant_without_a_living_test_is_found() {
+        let text = "# A\n`no_such_test_here`\n## Invariants\n\n| invariant | held by |\n|---|---|\n\
+            | a | `x::tidy` (`rule`) |\n| b | core: `all_is_well_here`, `gone_for_good_now` |\n| c | nothing |\n## B\n| d | e |\n";
+        let workspace = with_files(&[("ARCHITECTURE.md", text), ("a.rs", "#[test]\nfn all_is_well_here() {}\n")]);
+        assert_eq!(places(&name_tests_that_exist(&workspace)), ["ARCHITECTURE.md:8", "ARCHITECTURE.md:9"]);
     }
 }

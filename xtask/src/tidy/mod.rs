@@ -8,6 +8,7 @@ mod documents;
 mod files;
 mod policy;
 mod purity;
+mod request_path;
 mod secrets;
 mod source;
 
@@ -21,11 +22,14 @@ pub const RULES: &[Rule] = &[
     Rule { name: "purity", check: purity::no_outside_world },
     Rule { name: "no-float-money", check: purity::no_float_money },
     Rule { name: "secrets", check: secrets::opened_where_listed },
+    Rule { name: "one-snapshot", check: request_path::one_snapshot },
+    Rule { name: "no-database-on-the-way", check: request_path::no_database },
     Rule { name: "file-purpose", check: files::opens_with_its_purpose },
     Rule { name: "file-length", check: files::not_too_long },
     Rule { name: "unfinished", check: files::nothing_unfinished },
     Rule { name: "machine-paths", check: files::no_machine_paths },
     Rule { name: "documents", check: documents::exist },
+    Rule { name: "held-by-tests", check: documents::name_tests_that_exist },
     Rule { name: "dependency-policy", check: policy::bans_licences_sources },
 ];
 
