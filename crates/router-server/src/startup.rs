@@ -98,6 +98,19 @@ impl Origins {
 /// # Errors
 /// With the exit code and a sentence for the operator.
 pub async fn prepare(origins: Origins, tasks: &Tasks, metrics: Metrics) -> Result<Prepared, Failed> {
+    prepare_with(origins, tasks, metrics, SpoolOptions::default()).await
+}
+
+/// As [`prepare`], with a spool that behaves so (its durability is the configured one).
+///
+/// # Errors
+/// With the exit code and a sentence for the operator.
+pub async fn prepare_with(
+    origins: Origins,
+    tasks: &Tasks,
+    metrics: Metrics,
+    spool: SpoolOptions,
+) -> Result<Prepared, Failed> {
     let invalid = |message| Failed::new(Exit::Usage, message);
     let first = origins.load(false).map_err(invalid)?;
     let data_dir = DataDir::open(&origins.data_dir)?;
@@ -105,7 +118,7 @@ pub async fn prepare(origins: Origins, tasks: &Tasks, metrics: Metrics) -> Resul
     let real_seen = store.meta(REAL_CHANNEL_SEEN).await?.is_some();
     let loaded = if real_seen && origins.demo.is_some() { origins.load(true).map_err(invalid)? } else { first };
 
-    let spool = open_spool(&loaded.system, &data_dir)?;
+    let spool = open_spool(&loaded.system, &data_dir, spool)?;
     let (writer, handle) = Writer::new(store.clone(), Arc::clone(&spool), WriterOptions::default());
     tasks.spawn("spool writer", writer.run());
     handle.flush(DRAIN_AT_START).await?;
@@ -200,12 +213,12 @@ async fn open_store(origins: &Origins, system: &System, data_dir: &DataDir) -> R
     Ok((store, vault))
 }
 
-fn open_spool(system: &System, data_dir: &DataDir) -> Result<Arc<Spool>, Failed> {
+fn open_spool(system: &System, data_dir: &DataDir, options: SpoolOptions) -> Result<Arc<Spool>, Failed> {
     let durability = match system.database.durability {
         ConfiguredDurability::Normal => Durability::Normal,
         ConfiguredDurability::Full => Durability::Full,
     };
-    let spool = Spool::open(data_dir.spool(), &SpoolOptions { durability, ..SpoolOptions::default() })?;
+    let spool = Spool::open(data_dir.spool(), &SpoolOptions { durability, ..options })?;
     let recovered = spool.recovered();
     if !recovered.interrupted.is_empty() {
         let count = recovered.interrupted.len();

@@ -334,7 +334,13 @@ impl Book {
     }
 
     /// Appends the row. If even the headroom is gone, the reservation stands and is booked at the next start.
+    ///
+    /// While the spool takes no new requests, one that was refused before it held anything has no row: such rows would use
+    /// up the room that is kept for what runs, and after that grow in memory for as long as clients come.
     fn write(&mut self) {
+        if self.attempts.is_empty() && !self.opening.app.spool.gauge(0).accepting {
+            return;
+        }
         match self.opening.app.spool.settle(&self.record) {
             Ok(ticket) => self.written = Some(ticket),
             Err(error) => {

@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     calls: AtomicU64,
     #[cfg(any(test, feature = "faults"))]
     failing: std::sync::atomic::AtomicBool,
+    #[cfg(any(test, feature = "faults"))]
+    callers: std::sync::Mutex<std::collections::BTreeMap<String, u64>>,
 }
 
 #[derive(Debug)]
@@ -73,6 +75,13 @@ impl Store {
         self.inner.failing.store(failing, Ordering::Relaxed);
     }
 
+    /// How many calls came from which thread, by its name. Test builds only.
+    #[cfg(any(test, feature = "faults"))]
+    #[must_use]
+    pub fn calls_by_thread(&self) -> std::collections::BTreeMap<String, u64> {
+        self.inner.callers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
     /// Whether the database answers now.
     pub async fn ping(&self) -> StoreResult<()> {
         self.rows(Sql::new("SELECT CAST(1 AS BIGINT) AS one")).await.map(drop)
@@ -92,6 +101,12 @@ impl Store {
     /// Counts a call, and fails it where a test wants that.
     fn gate(&self) -> StoreResult<()> {
         self.inner.calls.fetch_add(1, Ordering::Relaxed);
+        #[cfg(any(test, feature = "faults"))]
+        {
+            let thread = std::thread::current().name().unwrap_or_default().to_owned();
+            *self.inner.callers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).entry(thread).or_default() +=
+                1;
+        }
         #[cfg(any(test, feature = "faults"))]
         if self.inner.failing.load(Ordering::Relaxed) {
             return Err(crate::error::StoreError::new(

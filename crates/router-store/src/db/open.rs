@@ -68,6 +68,8 @@ impl Store {
                 calls: AtomicU64::new(0),
                 #[cfg(any(test, feature = "faults"))]
                 failing: std::sync::atomic::AtomicBool::new(false),
+                #[cfg(any(test, feature = "faults"))]
+                callers: std::sync::Mutex::default(),
             }),
         })
     }

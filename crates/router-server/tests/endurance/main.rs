@@ -1,0 +1,20 @@
+//! What a running router has to stand: being killed, a thousand clients, a dead database, a full disk, an end in the
+//! middle of streams. Each test asks the books afterwards.
+//!
+//! `ENDURANCE_ROUNDS` is the number of kills (default 50). `ENDURANCE_ROUTER` names another binary to test, such as a
+//! release build; then the idle memory is judged too, which says nothing in a debug build.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
+
+mod books;
+mod client;
+mod crowd;
+mod durable;
+mod ending;
+mod idle;
+mod in_process;
+mod installation;
+mod kills;
+mod process;
+mod spool_full;
+mod store_away;
