@@ -80,16 +80,18 @@ pub(crate) struct Sql {
     text: String,
     args: Vec<Value>,
     keep_prepared: bool,
+    /// Placeholders `$1`, `$2` …; else plain `?`, which SQLite alone knows.
+    numbered: bool,
 }
 
 impl Sql {
     pub(crate) fn new(text: &'static str) -> Self {
-        Self { text: text.to_owned(), args: Vec::new(), keep_prepared: true }
+        Self { text: text.to_owned(), args: Vec::new(), keep_prepared: true, numbered: true }
     }
 
     /// For texts put together at run time from the program's own names.
     pub(crate) fn built(text: String) -> Self {
-        Self { text, args: Vec::new(), keep_prepared: true }
+        Self { text, args: Vec::new(), keep_prepared: true, numbered: true }
     }
 
     /// The next parameter of a text with its placeholders in place.
@@ -112,7 +114,11 @@ impl Sql {
     /// Adds a placeholder and its parameter.
     pub(crate) fn push_bind(&mut self, value: impl Into<Value>) {
         self.args.push(value.into());
-        let _ = write!(self.text, "${}", self.args.len());
+        if self.numbered {
+            let _ = write!(self.text, "${}", self.args.len());
+        } else {
+            self.push("?");
+        }
     }
 
     /// Adds `($1, $2, …)`.
@@ -176,7 +182,7 @@ pub(crate) enum Tx {
 
 macro_rules! prepared {
     ($sql:expr) => {{
-        let Sql { text, args, keep_prepared } = $sql;
+        let Sql { text, args, keep_prepared, numbered: _ } = $sql;
         // Safe: `Sql` texts are made of the program's own words, see `Sql`.
         let mut query = sqlx::query(AssertSqlSafe(text).into_sql_str()).persistent(keep_prepared);
         for arg in args {
@@ -285,6 +291,9 @@ pub(crate) async fn insert_many(
         let mut sql = Sql::built(format!("INSERT INTO {table} ({columns}) VALUES "));
         // Each number of rows is a text of its own: not worth a place in the cache of prepared statements.
         sql.keep_prepared = false;
+        // SQLite takes `$1` for a name and looks through all names for each: with 17,000 parameters in a batch that is
+        // most of the work of writing it.
+        sql.numbered = matches!(tx, Tx::Postgres(_));
         for (i, row) in rows.by_ref().take(MAX_BINDS / width).enumerate() {
             sql.push(if i == 0 { "" } else { ", " });
             sql.push_tuple(row);
