@@ -38,6 +38,12 @@ lint: ## formatter, clippy, our own rules (tidy), dependency policy
 format: ## put every file into the house's format
 	cargo fmt --all
 
+.PHONY: endurance
+endurance: ## fifty times kill -9, a thousand clients, a full disk, memory: against an optimised build
+	cargo build --release --locked --package router-server
+	env $(PROVIDER_ENV) ENDURANCE_ROUNDS=50 ENDURANCE_ROUTER="$(abspath $(TARGET))/release/smart-ai-router" \
+		cargo test --locked --package router-server --test endurance -- --nocapture
+
 .PHONY: bench
 bench: ## measure against direct access, nginx and a minimal proxy; writes PERFORMANCE.md (several minutes)
 	scripts/setup-test-env.sh nginx
