@@ -29,6 +29,8 @@ pub struct Cooldown {
     until_ms: AtomicU64,
     /// As far as it is more than our guess: the provider named a time, limits its rate, or needs a repair.
     firm_until_ms: AtomicU64,
+    /// Of that, until when because the provider says that there were too many requests.
+    limited_until_ms: AtomicU64,
     row: Mutex<Row>,
 }
 
@@ -73,6 +75,9 @@ impl Cooldown {
         if named || stay_away != StayAway::Temporary {
             self.firm_until_ms.fetch_max(until_ms, Ordering::Relaxed);
         }
+        if matches!(stay_away, StayAway::RateLimited) {
+            self.limited_until_ms.fetch_max(until_ms, Ordering::Relaxed);
+        }
         Some(self.until_ms.fetch_max(until_ms, Ordering::Relaxed).max(until_ms))
     }
 
@@ -105,6 +110,7 @@ impl Cooldown {
     fn forget(&self) {
         self.until_ms.store(0, Ordering::Relaxed);
         self.firm_until_ms.store(0, Ordering::Relaxed);
+        self.limited_until_ms.store(0, Ordering::Relaxed);
     }
 
     /// Whether it stays away only because we guess that a passing fault still lasts: better than nobody at all.
@@ -117,6 +123,14 @@ impl Cooldown {
     #[must_use]
     pub fn is_cooling(&self, now_ms: u64) -> bool {
         now_ms < self.until_ms.load(Ordering::Relaxed)
+    }
+
+    /// Until when it stays away because of too many requests, if it does now. Clients hear of that as 429, of every
+    /// other cause as 503.
+    #[must_use]
+    pub fn rate_limited_until(&self, now_ms: u64) -> Option<u64> {
+        let until_ms = self.limited_until_ms.load(Ordering::Relaxed);
+        (now_ms < until_ms).then_some(until_ms)
     }
 
     /// Until when it stays away, if it does now.

@@ -333,3 +333,17 @@ fn only_a_cooldown_that_nobody_named_is_a_guess() {
         assert!(!cooldown.is_guess(until), "it is over");
     }
 }
+
+#[test]
+fn a_cooldown_for_too_many_requests_is_told_from_others() {
+    let config = CooldownConfig::default();
+    let cooldown = Cooldown::default();
+    cooldown.fault(&fault(FaultKind::Temporary, Some(40_000), None), &config, 0, 1);
+    assert_eq!(cooldown.rate_limited_until(1), None);
+    cooldown.fault(&fault(FaultKind::RateLimited, Some(20_000), None), &config, 10, 1);
+    assert_eq!((cooldown.rate_limited_until(11), cooldown.until(11)), (Some(20_010), Some(40_000)));
+    assert_eq!(cooldown.rate_limited_until(20_010), None, "over");
+    cooldown.fault(&fault(FaultKind::RateLimited, Some(60_000), None), &config, 30_000, 1);
+    cooldown.success(30_001);
+    assert_eq!((cooldown.rate_limited_until(30_002), cooldown.until(30_002)), (None, None), "a success ends both");
+}

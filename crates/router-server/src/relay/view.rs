@@ -32,7 +32,7 @@ impl<'a> LiveView<'a> {
         Away {
             cooldown_until_ms: health.cooldown.until(self.now_ms).unwrap_or(0),
             cooldown_is_guess: health.cooldown.is_guess(self.now_ms),
-            rate_limited_until_ms: 0,
+            rate_limited_until_ms: health.cooldown.rate_limited_until(self.now_ms).unwrap_or(0),
             breaker: breaker_view(&health.breaker, &self.snapshot.settings.breaker, self.now_ms),
         }
     }
@@ -68,15 +68,17 @@ impl Live for LiveView<'_> {
         if side.has_limits() {
             let refusal = state.limiter.refusal(&side.limits, self.tokens, &self.day, self.now_ms, self.now_ms);
             let wait = refusal.and_then(|refusal| refusal.retry_after_ms);
-            away.rate_limited_until_ms = wait.map_or(0, |wait| self.now_ms.saturating_add(wait));
+            let until_ms = wait.map_or(0, |wait| self.now_ms.saturating_add(wait));
+            away.rate_limited_until_ms = away.rate_limited_until_ms.max(until_ms);
             quota = Some(state.limiter.headroom(&side.limits, &self.day, self.now_ms));
             today = state.limiter.today(&self.day);
         }
         // Keys that are set aside set the channel aside when none is left.
-        let keys = side.keys.iter().map(|key| key.health.cooldown.until(self.now_ms).unwrap_or(0)).min().unwrap_or(0);
-        if keys > 0 {
-            away.cooldown_until_ms = away.cooldown_until_ms.max(keys);
+        let first_back = side.keys.iter().map(|key| self.away(&key.health)).min_by_key(|key| key.cooldown_until_ms);
+        if let Some(key) = first_back.filter(|key| key.cooldown_until_ms > 0) {
+            away.cooldown_until_ms = away.cooldown_until_ms.max(key.cooldown_until_ms);
             away.cooldown_is_guess = false;
+            away.rate_limited_until_ms = away.rate_limited_until_ms.max(key.rate_limited_until_ms);
         }
         let spent_today = side.budget.map_or(Nano::ZERO, |budget| {
             let (spent, reserved) = self.app.ledger.used(budget.scope, budget.period, self.now_ms);
