@@ -2,7 +2,7 @@
 
 use crate::money::Nano;
 use crate::pricing::{ExactCost, Price, exact_cost};
-use crate::request::{AttemptRecord, Metered};
+use crate::request::{AttemptRecord, Metered, Outcome};
 
 /// What a request came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,7 +11,8 @@ pub struct Settlement {
     pub cost: Nano,
     /// The share of each attempt, in order. They add up to `cost` exactly.
     pub attempt_costs: Vec<Nano>,
-    /// Usage of the attempt whose answer the client got or was getting, sanitised; zero if there was none.
+    /// Usage of the attempt whose answer the client got, was getting or was waiting for when it left, sanitised; zero
+    /// if every attempt failed.
     pub answer: Metered,
     /// A provider reported counts that cannot be true; what could be kept was kept.
     pub odd_usage: bool,
@@ -38,8 +39,7 @@ pub fn settle<'p>(attempts: &[AttemptRecord], price: impl Fn(usize) -> Option<&'
         settlement.attempt_costs.push(sum.round_up() - before);
     }
     settlement.cost = sum.round_up();
-    let answering =
-        attempts.last().filter(|last| last.relayed || matches!(last.outcome, crate::request::Outcome::Completed));
+    let answering = attempts.last().filter(|last| last.relayed || !matches!(last.outcome, Outcome::Failed(_)));
     if let Some(metered) = answering.and_then(|last| last.metered) {
         settlement.answer = Metered { usage: metered.usage.sanitized().0, source: metered.source };
     }

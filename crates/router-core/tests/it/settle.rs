@@ -62,7 +62,7 @@ fn what_the_client_was_getting_is_shown_whatever_became_of_it() {
         (Outcome::ClientClosed, true, 7),
         (Outcome::Completed, false, 7),
         (cut(), false, 0),
-        (Outcome::ClientClosed, false, 0),
+        (Outcome::ClientClosed, false, 7),
     ] {
         let word = outcome.as_str();
         let settlement = settle(&[attempt(0, outcome, relayed, Some(metered(0, 7)))], |place| prices.get(place));
