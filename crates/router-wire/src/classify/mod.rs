@@ -83,7 +83,7 @@ fn kind(status: u16, error: &ErrorBody) -> FaultKind {
             0 => listed(table::GENERAL).unwrap_or(FaultKind::Temporary),
             401 if words.iter().any(|word| word == "upstream_error") => FaultKind::Temporary,
             // A page in place of an error is not from the provider's API: a wrong address or a proxy in between.
-            400 if !error.json && error.message.starts_with("a web page") => FaultKind::Temporary,
+            400 | 403 if !error.json && error.message.starts_with("a web page") => FaultKind::Temporary,
             _ => table::by_status(status),
         }),
     }

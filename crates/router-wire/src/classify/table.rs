@@ -237,7 +237,7 @@ pub(super) const fn by_status(status: u16) -> FaultKind {
     match status {
         300..=399 => Redirect,
         400 | 409 | 411 | 415 | 422 | 431 => InvalidRequest,
-        401 => KeyInvalid,
+        401 | 403 => KeyInvalid,
         402 => KeyBilling,
         404 | 405 | 410 => ModelUnavailable,
         413 => TooLargeForLimit,

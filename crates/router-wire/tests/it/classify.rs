@@ -15,6 +15,8 @@ fn classify(adapter: &str, status: u16, headers: &[(&'static str, &str)], body: 
 }
 
 const OPENAI: &[(u16, &str, FaultKind)] = &[
+    (403, r#"{"error":{"message":"Forbidden","type":"invalid_request_error","param":null,"code":null}}"#, KeyInvalid),
+    (403, "<html><body>Attention required</body></html>", Temporary),
     (
         401,
         r#"{"error":{"message":"Incorrect API key provided: sk-abcd***wxyz. You can find your API key at https://platform.openai.com/account/api-keys.","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#,
