@@ -18,7 +18,7 @@ use super::listener::Handler;
 use super::route::{Route, find};
 use super::{health, models};
 use crate::clock::Now;
-use crate::relay::{self, Worker, authenticate};
+use crate::relay::{self, Ids, Worker, authenticate};
 use crate::telemetry::metrics;
 
 /// The client's socket address, for the control plane.
@@ -44,7 +44,8 @@ impl Service {
     async fn dispatch(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
         let method = request.method().clone();
         let head_only = method == Method::HEAD;
-        let response = match find(&method, request.uri().path()) {
+        let ids = Ids::new(request.headers());
+        let mut response = match find(&method, request.uri().path()) {
             Route::Call(endpoint) => return relay::call(&self.worker, peer, endpoint, request).await,
             Route::Admin => return self.admin(peer, request).await,
             Route::Models => self.models(peer, &request.into_parts().0, None),
@@ -63,6 +64,7 @@ impl Service {
             Route::DoubledBase => doubled_base().into_response(),
             Route::NotFound => not_found(request.uri().path()).into_response(),
         };
+        ids.stamp(response.headers_mut());
         if head_only { response.map(|_| Body::empty()) } else { response }
     }
 

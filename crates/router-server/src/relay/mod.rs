@@ -30,6 +30,7 @@ use crate::http::error::ApiError;
 use crate::upstream::Upstream;
 
 pub(crate) use admit::authenticate;
+pub(crate) use headers::Ids;
 pub use view::LiveView;
 
 /// What a worker has to serve requests with.
