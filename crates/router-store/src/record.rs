@@ -401,7 +401,7 @@ pub struct AttemptRecord {
     /// Unix milliseconds.
     #[serde(skip_serializing_if = "is_default")]
     pub ended_at: i64,
-    /// `ok`, or the fault class of the core's table.
+    /// `completed`, `client_closed`, `shutdown`, or the fault class of the core's table.
     #[serde(skip_serializing_if = "is_default")]
     pub outcome: String,
     /// HTTP status of the provider, when one came.
