@@ -1,0 +1,122 @@
+//! Budgets are exact: under concurrency, over restarts, and to the last nano-dollar.
+
+use std::sync::Arc;
+
+use router_testkit::{Script, SimProvider};
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::support::{MODEL, TestRouter};
+
+const POOR: &str = "sk-router-poor-0123456789abcdef";
+
+/// One cent a request, whatever it holds.
+fn cent() -> serde_json::Value {
+    json!([{"name": MODEL, "price": {"input": 0.0, "output": 0.0, "per_request": 0.01}}])
+}
+
+#[tokio::test]
+async fn of_a_thousand_cents_at_once_exactly_a_hundred_are_spent() {
+    let provider = SimProvider::start().await.on_any(Script::ok().delay(std::time::Duration::from_millis(5)));
+    let setup = TestRouter::setup().channel("only", &provider).models(cent()).key("poor", POOR);
+    let setup = setup.and(json!({"daily_budget": 1.0}));
+    let mut router = setup.system(json!({"logging": {"level": "warn"}})).env("RUST_LOG", "warn").start().await;
+    // As many at once as file handles allow.
+    let at_once = Arc::new(Semaphore::new(400));
+    let mut calls = JoinSet::new();
+    for _ in 0..1_000 {
+        let (call, at_once) = (router.chat().bearer(POOR), Arc::clone(&at_once));
+        calls.spawn(async move {
+            let _turn = at_once.acquire_owned().await.expect("open");
+            let reply = call.send().await;
+            if reply.status() != 200 {
+                let error = reply.error(402, "budget_exceeded");
+                assert_eq!(
+                    (&error["code"], &error["type"]),
+                    (&json!("insufficient_quota"), &json!("insufficient_quota"))
+                );
+            }
+            (reply.status(), reply.header("x-router-cost").to_owned())
+        });
+    }
+    let replies = calls.join_all().await;
+    let answered: Vec<_> = replies.iter().filter(|(status, _)| *status == 200).collect();
+    assert_eq!((answered.len(), provider.stats().requests), (100, 100));
+    assert!(answered.iter().all(|(_, cost)| cost == "0.010000000"), "{answered:?}");
+
+    let rows = router.rows(1_000).await;
+    assert_eq!(rows.iter().map(|row| row.cost).sum::<i64>(), 1_000_000_000);
+    assert_eq!(rows.iter().filter(|row| row.status == "completed" && row.cost == 10_000_000).count(), 100);
+    let refused = rows.iter().filter(|row| row.error_code.as_deref() == Some("budget_exceeded") && row.cost == 0);
+    assert_eq!(refused.count(), 900);
+    let metrics = router.metrics().await;
+    let cost = metrics[&format!(r#"router_cost_usd_total{{channel="only",model="{MODEL}"}}"#)];
+    assert!((cost - 1.0).abs() < 1e-9, "{cost}");
+    let used = router.metric(r#"router_budget_used_ratio{scope="#).await;
+    assert!((used - 1.0).abs() < 1e-9, "{used}");
+
+    // The books are closed after a crash, too.
+    router.restart().await;
+    router.chat().bearer(POOR).send().await.error(402, "budget_exceeded");
+    assert_eq!(provider.stats().requests, 100);
+}
+
+#[tokio::test]
+async fn every_scope_has_its_budget() {
+    let cents = json!({"daily_budget": 0.02});
+    let setups = [
+        ("This key's", TestRouter::setup().key("poor", POOR).and(cents.clone())),
+        (
+            "The group",
+            TestRouter::setup().group(
+                "auto:poor",
+                json!({"strategy": "priority", "select": {"models": [MODEL]}, "budget_limits": cents}),
+            ),
+        ),
+        ("The router's", TestRouter::setup().system(json!({"budgets": {"daily": 0.02}}))),
+    ];
+    for (whose, setup) in setups {
+        let provider = SimProvider::start().await;
+        let router = setup.channel("only", &provider).models(cent()).start().await;
+        let call = || match whose {
+            "This key's" => router.chat().bearer(POOR),
+            "The group" => router.chat().model("auto:poor"),
+            _ => router.chat(),
+        };
+        for _ in 0..2 {
+            let reply = call().send().await;
+            assert_eq!(reply.status(), 200, "{whose}: {}", reply.text());
+        }
+        let error = call().send().await.error(402, "budget_exceeded");
+        let said = error["message"].as_str().expect("a message");
+        assert!(said.contains(whose) && said.contains("0.02"), "{said}");
+        assert_eq!(provider.stats().requests, 2, "{whose}");
+    }
+}
+
+#[tokio::test]
+async fn a_channels_budget_sends_requests_elsewhere() {
+    let [small, large] = [SimProvider::start().await, SimProvider::start().await];
+    let setup = TestRouter::setup().channel("small", &small).models(cent());
+    let setup = setup.and(json!({"limits": {"daily_budget": 0.02}}));
+    let router = setup.channel("large", &large).models(cent()).start().await;
+    for channel in ["small", "small", "large", "large"] {
+        let reply = router.chat().send().await;
+        assert_eq!((reply.status(), reply.header("x-router-channel")), (200, channel), "{}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn failed_attempts_give_their_reservation_back() {
+    let bad = SimProvider::start().await.on_any(Script::status(500));
+    let good = SimProvider::start().await;
+    let setup = TestRouter::setup().channel("bad", &bad).models(cent()).channel("good", &good).models(cent());
+    let router = setup.key("poor", POOR).and(json!({"daily_budget": 0.02})).start().await;
+    for _ in 0..2 {
+        assert_eq!(router.chat().bearer(POOR).send().await.status(), 200);
+    }
+    router.chat().bearer(POOR).send().await.error(402, "budget_exceeded");
+    let rows = router.rows(3).await;
+    assert_eq!(rows.iter().map(|row| row.cost).sum::<i64>(), 20_000_000);
+}

@@ -1,0 +1,90 @@
+//! A client that leaves: the provider's call is cancelled, what was consumed is booked, nothing stays behind.
+
+use std::time::Duration;
+
+use router_testkit::{Script, SimProvider};
+
+use crate::support::{TestRouter, eventually};
+
+async fn nothing_is_in_flight(router: &TestRouter) {
+    eventually("the end of all that runs", async || {
+        let health = router.get("/health").await.json();
+        let channels = router.metric("router_channel_in_flight").await;
+        (health["in_flight"] == 0 && channels == 0.0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn in_the_middle_of_a_stream() {
+    let script = Script::ok().text("one two three four five six").gap(Duration::from_secs(600));
+    // The first piece comes at once, the second never.
+    let provider = SimProvider::start().await.on_any(script);
+    let router = TestRouter::setup().channel("only", &provider).start().await;
+
+    let mut answer = router.chat().streaming().open().await;
+    assert_eq!(answer.head.status(), 200);
+    answer.until("one").await;
+    drop(answer);
+
+    provider.wait_until(|stats| stats.cancelled == 1).await.expect("the call is cancelled");
+    let row = router.row().await;
+    assert_eq!((row.status.as_str(), row.error_code.as_deref()), ("client_closed", None));
+    assert_eq!(row.outcomes(), [("only", "client_closed")]);
+    assert_eq!(row.tokens_source, "counted");
+    assert!((1..=4).contains(&row.output), "{row:#?}");
+    assert_eq!(row.cost, row.input * 1_000 + row.output * 2_000);
+    nothing_is_in_flight(&router).await;
+}
+
+#[tokio::test]
+async fn while_waiting_for_the_first_byte() {
+    let provider = SimProvider::start().await.on_any(Script::hang());
+    let other = SimProvider::start().await;
+    for stream in [false, true] {
+        let router = TestRouter::setup().channel("only", &provider).channel("other", &other).start().await;
+        let before = provider.stats().cancelled;
+        let link = router.chat().stream_if(stream).send_only().await;
+        provider.wait_until(|stats| stats.in_flight == 1).await.expect("the call is under way");
+        drop(link);
+
+        provider.wait_until(|stats| stats.cancelled == before + 1).await.expect("the call is cancelled");
+        let row = router.row().await;
+        assert_eq!(row.status, "client_closed");
+        assert_eq!(row.outcomes(), [("only", "client_closed")]);
+        // The provider has read the prompt.
+        assert!(row.input > 0 && row.output == 0 && row.cost == row.input * 1_000, "{row:#?}");
+        nothing_is_in_flight(&router).await;
+    }
+    assert_eq!(other.stats().requests, 0);
+}
+
+#[tokio::test]
+async fn before_the_body_is_whole_nothing_is_asked() {
+    let provider = SimProvider::start().await;
+    let router = TestRouter::setup().channel("only", &provider).start().await;
+    let call = router
+        .call("POST", "/v1/chat/completions")
+        .bearer(crate::support::KEY)
+        .header("content-type", "application/json");
+    // The head promises more than ever comes.
+    let link = call.header("content-length", "1000").send_only().await;
+    drop(link);
+    nothing_is_in_flight(&router).await;
+    assert_eq!(provider.stats().requests, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_moves_no_breaker() {
+    let provider = SimProvider::start().await.on_any(Script::hang());
+    let router = TestRouter::setup().channel("only", &provider).start().await;
+    for left in 1..=8 {
+        let link = router.chat().send_only().await;
+        provider.wait_until(|stats| stats.in_flight == 1).await.expect("the call is under way");
+        drop(link);
+        provider.wait_until(|stats| stats.cancelled == left).await.expect("the call is cancelled");
+    }
+    provider.set(Script::ok());
+    assert_eq!(router.chat().send().await.status(), 200);
+    assert_eq!(router.metrics().await[r#"router_channel_state{channel="only"}"#], 2.0);
+}

@@ -1,0 +1,26 @@
+//! The whole router from the outside: the built binary, real sockets, simulated providers, and what it wrote down.
+//!
+//! Each test starts its own router with its own folder. Tests wait for events (a row, a counter, a line), never for
+//! time, and assert on no duration.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
+#![expect(clippy::indexing_slicing, reason = "a missing field of an answer should end the test that reads it")]
+#![expect(clippy::disallowed_methods, reason = "tests start the router as a process and many clients as tasks")]
+
+mod budget;
+mod bytes;
+mod client_leaves;
+mod credentials;
+mod failover;
+mod first_start;
+mod key_rotation;
+mod limits;
+mod pages;
+mod provider_errors;
+mod refusals;
+mod reload;
+mod secrets;
+mod shutdown;
+mod start;
+mod streams;
+mod support;
