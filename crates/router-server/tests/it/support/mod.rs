@@ -6,8 +6,8 @@ mod router;
 mod row;
 mod setup;
 
-pub(crate) use call::{Call, Open, Reply};
-pub(crate) use process::{Ended, run_to_end};
+pub(crate) use call::{Call, Reply};
+pub(crate) use process::run_to_end;
 pub(crate) use router::TestRouter;
 pub(crate) use row::Row;
 pub(crate) use setup::Setup;

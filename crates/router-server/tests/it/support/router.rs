@@ -1,6 +1,6 @@
 //! A running router: where it listens, what it says, what it wrote down, how it ends.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -107,10 +107,6 @@ impl TestRouter {
         fs::write(config_path(self.folder.path()), text).expect("the file is written");
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// The folder of the database, the spool and the master key.
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -169,6 +165,8 @@ impl TestRouter {
         eventually(&format!("row number {count}"), async || {
             let rows = self.rows_now().await;
             assert!(rows.len() <= count, "more rows than requests: {rows:#?}");
+            let ids: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+            assert_eq!(ids.len(), rows.len(), "a request has two rows");
             (rows.len() == count).then_some(rows)
         })
         .await

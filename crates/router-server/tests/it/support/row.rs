@@ -35,7 +35,6 @@ pub(crate) struct Attempt {
     /// `completed`, or the class of the fault.
     pub(crate) outcome: String,
     pub(crate) provider_key: Option<String>,
-    pub(crate) detail: Option<String>,
 }
 
 impl Row {
@@ -74,7 +73,6 @@ impl Attempt {
             channel: maybe("channel").expect("a channel"),
             outcome: maybe("outcome").expect("an outcome"),
             provider_key: maybe("provider_key"),
-            detail: maybe("detail"),
         }
     }
 }
