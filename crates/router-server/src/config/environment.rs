@@ -7,14 +7,29 @@ use super::channels::{Channel, synthetic};
 use super::decode::Faults;
 use super::node::Pos;
 use super::presets::{self, ProviderPreset};
+use super::prices::Conversion;
 use super::problem::{Level, Notice, Problem};
 use super::providers::Provider;
 use super::secret::Secret;
 use super::system::System;
+use super::units::Decimal;
 use super::{DemoBase, check};
 
-/// The simulated channels with their place in order.
-const DEMO_CHANNELS: [(&str, u32); 3] = [("demo-fast", 1), ("demo-cheap", 1), ("demo-flaky", 2)];
+/// A simulated channel. They differ, so that strategies have something to choose by.
+struct DemoChannel {
+    name: &'static str,
+    priority: u32,
+    /// Share of the catalogue's price.
+    price: Decimal,
+    /// Share of the catalogue's speed score.
+    speed: f64,
+}
+
+const DEMO_CHANNELS: [DemoChannel; 3] = [
+    DemoChannel { name: "demo-fast", priority: 1, price: Decimal::ONE, speed: 1.0 },
+    DemoChannel { name: "demo-cheap", priority: 1, price: Decimal::from_billionths(500_000_000), speed: 0.5 },
+    DemoChannel { name: "demo-flaky", priority: 2, price: Decimal::from_billionths(800_000_000), speed: 0.9 },
+];
 
 /// What channels from the environment are made of.
 pub(super) struct Surroundings<'a> {
@@ -134,11 +149,18 @@ fn note(level: Level, variable: &str, message: &str) -> Notice {
 /// The simulated channels of `--demo`.
 pub(super) fn demo(base: &DemoBase, providers: &BTreeMap<String, Provider>, system: &System) -> Vec<Channel> {
     let Some(provider) = providers.get("demo") else { return Vec::new() };
-    let make = |(name, priority): (&str, u32)| {
+    let make = |demo: DemoChannel| {
+        let priced =
+            Provider { conversion: Conversion { multiplier: demo.price, ..provider.conversion }, ..provider.clone() };
         // Each channel has a path of its own, by which the simulation tells them apart.
-        let mut channel = synthetic(name, provider, &format!("{}/{name}/v1", base.base_url), Vec::new(), system);
-        channel.spec.priority = priority;
+        let url = format!("{}/{}/v1", base.base_url, demo.name);
+        let mut channel = synthetic(demo.name, &priced, &url, Vec::new(), system);
+        channel.provider = provider.clone();
+        channel.spec.priority = demo.priority;
         channel.spec.tags = vec!["demo".into()];
+        for speed in channel.spec.models.iter_mut().filter_map(|model| model.scores.get_mut("speed")) {
+            *speed *= demo.speed;
+        }
         channel
     };
     DEMO_CHANNELS.into_iter().map(make).collect()
