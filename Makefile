@@ -15,7 +15,7 @@ help: ## this list
 .PHONY: demo
 demo: ## build and run the router with a simulated provider: no account needed
 	cargo build --release --locked --package router-server
-	exec $(TARGET)/release/smart-ai-router serve --demo --data-dir data/demo
+	exec $(TARGET)/release/smart-ai-router serve --demo
 
 .PHONY: test
 test: ## every test: units, properties, SQLite and a real PostgreSQL, documentation, the official SDKs

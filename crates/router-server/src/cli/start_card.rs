@@ -56,7 +56,14 @@ impl StartCard {
                 );
                 key.expose().to_owned()
             }
-            None => "YOUR_KEY".to_owned(),
+            None => {
+                lines.push(String::new());
+                lines.push(
+                    "  YOUR_KEY below: one that you have, or a new one from: smart-ai-router key create --name NAME"
+                        .to_owned(),
+                );
+                "YOUR_KEY".to_owned()
+            }
         };
         lines.push(String::new());
         match model {
