@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh [python|js]…: the official SDKs, unmodified, against the real binary and a simulated provider.
 #
-# Uses the dev binaries (`cargo build --workspace --bins`); ROUTER_BIN and PROVIDER_BIN name others. Every suite gets a
+# Uses the dev binaries (of `cargo test --workspace` or `cargo build --workspace --bins`); ROUTER_BIN and PROVIDER_BIN name others. Every suite gets a
 # router of its own with an empty data folder, so that limits and budgets start fresh.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

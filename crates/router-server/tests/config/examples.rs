@@ -30,7 +30,8 @@ fn the_example_needs_two_variables_only() {
 
 #[test]
 fn the_configuration_of_the_sdk_tests_is_valid() {
-    let names = ["SDK_KEY", "SDK_KEY_POOR", "SDK_KEY_LIMITED", "SDK_KEY_EXPIRED", "SDK_KEY_NARROW"];
+    let names =
+        ["SDK_KEY", "SDK_KEY_POOR", "SDK_KEY_LIMITED", "SDK_KEY_EXPIRED", "SDK_KEY_NARROW", "SDK_KEY_ELSEWHERE"];
     let keys: Vec<String> = names.iter().map(|name| format!("sk-router-{name}-0123456789abcdef")).collect();
     let mut variables = vec![("SIM_URL", "http://127.0.0.1:9/v1"), ("DEAD_URL", "http://127.0.0.1:1/v1")];
     variables.extend(names.iter().copied().zip(keys.iter().map(String::as_str)));
