@@ -211,7 +211,7 @@ fn files(folder: &Path) -> impl Iterator<Item = (String, u64)> {
     entries.filter_map(|entry| {
         let meta = entry.metadata().ok().filter(fs::Metadata::is_file)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        (!name.contains("headroom")).then(|| (name, meta.len()))
+        (!name.contains("headroom")).then_some((name, meta.len()))
     })
 }
 
