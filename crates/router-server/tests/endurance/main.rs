@@ -4,7 +4,7 @@
 //! `ENDURANCE_ROUNDS` is the number of kills (default 50). `ENDURANCE_ROUTER` names another binary to test, such as a
 //! release build; then the idle memory is judged too, which says nothing in a debug build.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail like tests")]
 
 mod books;
 mod client;
