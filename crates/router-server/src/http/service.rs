@@ -121,7 +121,8 @@ impl Service {
 
 impl Handler for Service {
     async fn handle(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
-        AssertUnwindSafe(self.dispatch(peer, request)).catch_unwind().await.unwrap_or_else(|_| self.broken())
+        // Boxed: the future is large, and hyper moves it several times.
+        AssertUnwindSafe(Box::pin(self.dispatch(peer, request))).catch_unwind().await.unwrap_or_else(|_| self.broken())
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) struct Job {
     pub(super) endpoint: Endpoint,
     pub(super) dialect: &'static Dialect,
     pub(super) body: Bytes,
-    pub(super) intake: Intake,
+    pub(super) intake: Box<Intake>,
     pub(super) decision: Decision,
     pub(super) total_ms: u64,
     pub(super) seed: u64,
@@ -95,7 +95,7 @@ pub(super) async fn admit(
     snapshot: &Arc<ServerSnapshot>,
     arrival: Arrival<'_>,
     body: Incoming,
-) -> Result<Job, ApiError> {
+) -> Result<Box<Job>, ApiError> {
     let app = &worker.app;
     if app.is_stopping() {
         return Err(ApiError::new(ErrorCode::ShuttingDown, "This router is about to end. Try again in a moment.")
@@ -110,7 +110,7 @@ pub(super) async fn admit(
         BodyLimits { max_bytes: snapshot.settings.max_request_bytes, total: BODY_TOTAL, patience: BODY_PATIENCE };
     let (bytes, memory) = intake::read(body, limits, &app.bodies).await.map_err(|error| body_error(error, &limits))?;
     let dialect = DIALECTS.first().ok_or_else(|| ApiError::new(ErrorCode::InternalError, "no dialect"))?;
-    let mut intake = (dialect.read)(arrival.endpoint, &bytes).map_err(request_error)?;
+    let mut intake = Box::new((dialect.read)(arrival.endpoint, &bytes).map_err(request_error)?);
     let total_ms = read_headers(&mut intake, arrival.parts, snapshot)?;
     let mut book = Book::open(Opening {
         app: Arc::clone(app),
@@ -136,7 +136,7 @@ pub(super) async fn admit(
         }
     };
     book.decided(&decision);
-    Ok(Job {
+    Ok(Box::new(Job {
         worker: worker.clone(),
         snapshot: Arc::clone(snapshot),
         now: arrival.now,
@@ -150,7 +150,7 @@ pub(super) async fn admit(
         book,
         rates: ticket.as_ref().map(Ticket::rates).unwrap_or_default(),
         holds: Holds { ticket, _permit: permit, _memory: memory },
-    })
+    }))
 }
 
 /// Finds the client key of a request and checks that it may be used now and from here.

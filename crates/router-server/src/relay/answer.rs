@@ -1,5 +1,7 @@
 //! Whole answers: read to the end, examined, and only then the client's.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -22,7 +24,7 @@ impl Run {
     /// Reads a whole answer.
     pub(super) async fn read_whole(&mut self, channel: &ChannelSide, response: Response<Incoming>) -> Event {
         let (head, body) = response.into_parts();
-        match self.until(collect(body, MAX_ANSWER)).await {
+        match self.until(pin!(collect(body, MAX_ANSWER))).await {
             Ok(Ok(bytes)) => self.judge_whole(channel, head.status.as_u16(), &head.headers, bytes),
             Ok(Err(fault)) => Event::Failed(fault, None),
             Err(interrupt) => self.cut_short(interrupt),

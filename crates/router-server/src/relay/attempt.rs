@@ -1,5 +1,6 @@
 //! One attempt: reserve, send, read the head, hand the body to whoever reads it, and tell health what happened.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -172,7 +173,7 @@ impl Run {
         headers.insert(crate::http::HOP_HEADER, snapshot.settings.instance.clone());
         let request = UpstreamRequest { uri: channel.uri(self.job.endpoint).clone(), headers, body: Bytes::from(body) };
         let upstream = self.job.worker.upstream.clone();
-        let response = match self.until(upstream.send(&request)).await {
+        let response = match self.until(pin!(upstream.send(&request))).await {
             Ok(Ok(response)) => response,
             Ok(Err(fault)) => return Event::Failed(fault, None),
             Err(interrupt) => return self.cut_short(interrupt),
@@ -206,7 +207,7 @@ impl Run {
 
     async fn read_error(&mut self, channel: &ChannelSide, response: Response<Incoming>) -> Event {
         let (head, body) = response.into_parts();
-        let bytes = match self.until(collect(body, MAX_ERROR_BODY)).await {
+        let bytes = match self.until(pin!(collect(body, MAX_ERROR_BODY))).await {
             Ok(Ok(bytes)) => bytes,
             // The status says enough.
             Ok(Err(_)) => Bytes::new(),

@@ -61,7 +61,8 @@ pub async fn call(worker: &Worker, peer: SocketAddr, endpoint: Endpoint, request
         }
         Ok(job) => {
             let (head, answer) = oneshot::channel();
-            worker.tasks.spawn(run::run(job, head));
+            // Boxed: a request's future is large, and is moved several times on its way into the task.
+            worker.tasks.spawn(Box::pin(run::run(job, head)));
             // A task that ends without an answer has panicked; its guards have booked what there was.
             answer.await.unwrap_or_else(|_| {
                 ApiError::new(ErrorCode::InternalError, "The router failed at this request.").into_response()

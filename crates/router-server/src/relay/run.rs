@@ -1,6 +1,8 @@
 //! The request's own task: carries out the commands of the core's state machine until the request has ended.
 
 use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,7 +26,7 @@ use crate::telemetry::metrics::ReasonLabel;
 const MOST_CANDIDATES: usize = 32;
 
 /// Runs a request to its end.
-pub(super) async fn run(job: Job, head: oneshot::Sender<Response<Body>>) {
+pub(super) async fn run(job: Box<Job>, head: oneshot::Sender<Response<Body>>) {
     let mut run = Run::new(job, head);
     let mut event = Event::Start;
     loop {
@@ -93,7 +95,7 @@ pub(super) struct WholeAnswer {
 
 /// A running request.
 pub(super) struct Run {
-    pub(super) job: Job,
+    pub(super) job: Box<Job>,
     pub(super) machine: RequestMachine,
     pub(super) client: Client,
     /// The candidates of the plan.
@@ -107,7 +109,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    fn new(job: Job, head: oneshot::Sender<Response<Body>>) -> Self {
+    fn new(job: Box<Job>, head: oneshot::Sender<Response<Body>>) -> Self {
         job.worker.app.retries.request();
         let ranked: Vec<_> = job.decision.ranked().take(MOST_CANDIDATES).copied().collect();
         let mut candidates = Vec::with_capacity(ranked.len());
@@ -130,31 +132,25 @@ impl Run {
     }
 
     /// Waits for a step of the upstream, or for whatever ends the wait before it.
-    pub(super) async fn until<T>(&mut self, step: impl Future<Output = T>) -> Result<T, Interrupt> {
+    pub(super) async fn until<T>(&mut self, mut step: Pin<&mut impl Future<Output = T>>) -> Result<T, Interrupt> {
         let began = Instant::now();
-        let out = self.until_untimed(step).await;
-        let waited = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.upstream_us = self.upstream_us.saturating_add(waited);
-        out
-    }
-
-    async fn until_untimed<T>(&mut self, step: impl Future<Output = T>) -> Result<T, Interrupt> {
-        tokio::pin!(step);
         let arrived = self.job.now.instant;
-        let app = std::sync::Arc::clone(&self.job.worker.app);
-        let shutdown = app.status.abort.cancelled();
-        tokio::pin!(shutdown);
-        loop {
+        let app = Arc::clone(&self.job.worker.app);
+        let mut shutdown = pin!(app.status.abort.cancelled());
+        let out = loop {
             let deadline = self.machine.next_deadline().unwrap_or(0);
             let alarm = tokio::time::sleep_until((arrived + Duration::from_millis(deadline)).into());
             tokio::select! {
                 biased;
-                out = step.as_mut() => return Ok(out),
-                () = self.client.gone() => return Err(Interrupt::Gone),
-                () = alarm => if self.ms() >= deadline { return Err(Interrupt::Deadline) },
-                () = shutdown.as_mut() => return Err(Interrupt::Shutdown),
+                out = step.as_mut() => break Ok(out),
+                () = self.client.gone() => break Err(Interrupt::Gone),
+                () = alarm => if self.ms() >= deadline { break Err(Interrupt::Deadline) },
+                () = shutdown.as_mut() => break Err(Interrupt::Shutdown),
             }
-        }
+        };
+        let waited = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.upstream_us = self.upstream_us.saturating_add(waited);
+        out
     }
 
     /// The event behind an early end, with what was consumed so far.
@@ -221,7 +217,7 @@ impl Run {
     }
 
     /// The answer is whole: book it, then send what is left of it.
-    async fn complete(mut self, terminal: &Terminal) {
+    async fn complete(&mut self, terminal: &Terminal) {
         let answer = self.whole.take();
         if let Some(answer) = &answer {
             self.bytes_out = answer.body.len();
@@ -243,7 +239,7 @@ impl Run {
     }
 
     /// Nothing has gone to the client: it gets an error.
-    fn answer_error(mut self, terminal: &Terminal) {
+    fn answer_error(&mut self, terminal: &Terminal) {
         self.close(terminal);
         let error = terminal.error.as_ref().map_or_else(
             || ApiError::new(ErrorCode::InternalError, "The router failed at this request."),
@@ -255,7 +251,7 @@ impl Run {
     }
 
     /// Content has gone to the client: it gets an error event, and no normal end.
-    async fn fail_stream(mut self, terminal: &Terminal) {
+    async fn fail_stream(&mut self, terminal: &Terminal) {
         self.close(terminal);
         if let Some(error) = &terminal.error {
             let event = (self.job.dialect.error_event)(&self.client_words(error).view());
@@ -263,12 +259,12 @@ impl Run {
         }
     }
 
-    fn stop(mut self, terminal: &Terminal) {
+    fn stop(&mut self, terminal: &Terminal) {
         self.close(terminal);
     }
 
     /// A budget or the books stood in the way before an attempt was sent.
-    async fn refuse(mut self, error: ApiError) {
+    async fn refuse(&mut self, error: ApiError) {
         let made = self.machine.attempts().len().saturating_sub(1);
         let attempts: Vec<_> = self.machine.attempts().iter().take(made).cloned().collect();
         self.job.book.close(&Closing {

@@ -1,6 +1,8 @@
 //! Streams: passed through as they come while a meter looks on. Nothing goes to the client before the first content,
 //! so that another candidate may still answer.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use http::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -28,7 +30,7 @@ impl Run {
         let mut meter = StreamMeter::new(MeterOptions { hide_usage, ..MeterOptions::default() });
         let mut out: Vec<Bytes> = Vec::with_capacity(4);
         let end = loop {
-            let frame = match self.until(body.frame()).await {
+            let frame = match self.until(pin!(body.frame())).await {
                 Ok(frame) => frame,
                 Err(interrupt) => return self.stream_interrupted(interrupt, &meter),
             };

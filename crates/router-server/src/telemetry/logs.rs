@@ -34,7 +34,7 @@ pub fn start(settings: &LogSettings<'_>) -> anyhow::Result<Option<WorkerGuard>> 
     let filter = match settings.filter {
         Some(filter) if !filter.is_empty() => EnvFilter::try_new(filter)?,
         // Statements of the database and hyper's inner life are of no use to an operator.
-        _ => EnvFilter::try_new(format!("{},sqlx=warn,hyper=warn,h2=warn,rustls=warn", settings.level))?,
+        _ => EnvFilter::try_new(format!("{},sqlx=error,hyper=warn,h2=warn,rustls=warn", settings.level))?,
     };
     let (file, guard) = match settings.directory {
         None => (None, None),

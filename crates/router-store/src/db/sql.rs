@@ -12,6 +12,8 @@ use crate::error::{StoreError, StoreErrorKind, StoreResult};
 
 /// Below SQLite's 32,766 and PostgreSQL's 65,535 parameters a statement.
 const MAX_BINDS: usize = 30_000;
+/// Rows of one prepared statement on SQLite.
+const MOST_PREPARED_ROWS: usize = 32;
 
 /// A parameter. Each kind carries its own NULL, because PostgreSQL wants to know the type of a NULL too.
 #[derive(Debug, Clone, PartialEq)]
@@ -285,16 +287,19 @@ pub(crate) async fn insert_many(
     tail: &str,
 ) -> StoreResult<Vec<Row>> {
     let width = rows.first().map_or(1, Vec::len).max(1);
+    let sqlite = matches!(tx, Tx::Sqlite(_));
     let mut returned = Vec::new();
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
+    let mut rows = rows.into_iter();
+    while rows.len() > 0 {
         let mut sql = Sql::built(format!("INSERT INTO {table} ({columns}) VALUES "));
-        // Each number of rows is a text of its own: not worth a place in the cache of prepared statements.
-        sql.keep_prepared = false;
         // SQLite takes `$1` for a name and looks through all names for each: with 17,000 parameters in a batch that is
         // most of the work of writing it.
-        sql.numbered = matches!(tx, Tx::Postgres(_));
-        for (i, row) in rows.by_ref().take(MAX_BINDS / width).enumerate() {
+        sql.numbered = !sqlite;
+        // SQLite takes powers of two, so that a handful of prepared statements serves every batch; PostgreSQL, where
+        // each statement is a round trip, takes all at once, a text of its own that is not worth keeping.
+        let take = if sqlite { MOST_PREPARED_ROWS.min(1 << rows.len().ilog2()) } else { MAX_BINDS / width };
+        sql.keep_prepared = sqlite;
+        for (i, row) in rows.by_ref().take(take).enumerate() {
             sql.push(if i == 0 { "" } else { ", " });
             sql.push_tuple(row);
         }
