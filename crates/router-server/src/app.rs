@@ -63,6 +63,21 @@ pub struct Status {
     pub database_ok: AtomicBool,
     /// Unix milliseconds of the start.
     pub started_ms: AtomicU64,
+    /// When the log last heard that requests are refused for the spool.
+    complained_ms: AtomicU64,
+}
+
+/// How often the log hears of a state that refuses every request.
+const COMPLAIN_EVERY_MS: u64 = 1_000;
+
+impl Status {
+    /// Whether the log should hear of a refusal: once a second, not once a request.
+    #[must_use]
+    pub fn may_complain(&self, now_ms: u64) -> bool {
+        let last = self.complained_ms.load(Ordering::Relaxed);
+        now_ms >= last.saturating_add(COMPLAIN_EVERY_MS)
+            && self.complained_ms.compare_exchange(last, now_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
 }
 
 /// Numbers of requests by target. Targets that share a cell only make each other's turns less regular.

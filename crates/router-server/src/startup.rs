@@ -19,10 +19,10 @@ use router_store::{
 };
 
 use crate::app::{App, Parts};
-use crate::cli::{Exit, Failed};
 use crate::clock::unix_ms;
 use crate::config::system::Durability as ConfiguredDurability;
 use crate::config::{self, DemoBase, Loaded, Overrides, Source, System};
+use crate::exit::{Exit, Failed};
 use crate::gate::Gate;
 use crate::http::intake::BodyMemory;
 use crate::live::LiveTable;
@@ -121,7 +121,7 @@ pub async fn prepare_with(
     let spool = open_spool(&loaded.system, &data_dir, spool)?;
     let (writer, handle) = Writer::new(store.clone(), Arc::clone(&spool), WriterOptions::default());
     tasks.spawn("spool writer", writer.run());
-    handle.flush(DRAIN_AT_START).await?;
+    drain(&spool, &handle).await?;
 
     let now_ms = unix_ms();
     let new_admin_key = ensure_admin_key(&store, &origins, &loaded, now_ms).await?;
@@ -183,6 +183,22 @@ pub fn build_snapshot(
 /// As the store says.
 pub async fn client_keys(store: &Store) -> Result<Vec<ClientKeySpec>, router_store::StoreError> {
     Ok(store.client_keys(false).await?.iter().filter_map(provision::client_key).collect())
+}
+
+/// Waits until what a former run left in the spool is in the database: budgets are loaded from there. A long backlog
+/// is told as it shrinks; one that does not shrink is an error.
+async fn drain(spool: &Spool, writer: &WriterHandle) -> Result<(), Failed> {
+    loop {
+        let before = spool.pending();
+        match writer.flush(DRAIN_AT_START).await {
+            Ok(()) => return Ok(()),
+            Err(error) if spool.pending() >= before => return Err(error.into()),
+            Err(_) => {
+                let left = spool.pending();
+                tracing::info!(records = left, "{left} records of the last run are on their way into the database");
+            }
+        }
+    }
 }
 
 /// Opens the store by configuration and brings the schema up.

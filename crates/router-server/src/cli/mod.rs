@@ -4,7 +4,6 @@ pub mod args;
 pub mod check;
 pub mod completions;
 pub mod doctor;
-pub mod exit;
 pub mod explain;
 mod install;
 pub mod key;
@@ -19,9 +18,9 @@ use std::io::Write;
 
 use clap::CommandFactory;
 
+pub use crate::exit::{Exit, Failed};
 pub use args::Cli;
 use args::Command;
-pub use exit::{Exit, Failed};
 
 use crate::config::{Overrides, Source};
 

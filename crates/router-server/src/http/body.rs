@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::sync::mpsc;
@@ -113,4 +115,18 @@ pub async fn drain(mut body: hyper::body::Incoming, limit: usize) {
         }
         left -= size;
     }
+}
+
+/// A JSON answer.
+pub(super) fn json(body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A JSON answer with another status.
+pub(super) fn json_with(status: StatusCode, body: String) -> Response<Body> {
+    let mut response = json(body);
+    *response.status_mut() = status;
+    response
 }

@@ -7,8 +7,7 @@ use router_core::budget::{Period, Window};
 use router_core::health::{BreakerState, Health};
 use serde::Serialize;
 
-use super::body::Body;
-use super::service::json_with;
+use super::body::{Body, json_with};
 use crate::app::App;
 use crate::clock::unix_ms;
 use crate::snapshot::ServerSnapshot;

@@ -6,13 +6,13 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use router_core::fault::ErrorCode;
 use tokio::runtime::Handle;
 use tower::ServiceExt;
 
-use super::body::Body;
+use super::body::{Body, json};
 use super::error::{ApiError, doubled_base, not_found};
 use super::listener::Handler;
 use super::route::{Route, find};
@@ -129,19 +129,5 @@ impl Handler for Service {
 fn text(words: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(words));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
-}
-
-/// A JSON answer.
-pub(super) fn json(body: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-/// A JSON answer with another status.
-pub(super) fn json_with(status: StatusCode, body: String) -> Response<Body> {
-    let mut response = json(body);
-    *response.status_mut() = status;
     response
 }

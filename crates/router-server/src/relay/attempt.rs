@@ -47,12 +47,18 @@ impl Run {
         };
         let holding = match self.take(&snapshot, channel, target.clone()) {
             Ok(holding) => holding,
-            Err(fault) => return Step::Event(Event::Failed(fault, None)),
+            Err(fault) => {
+                self.job.book.pass_over(target);
+                return Step::Event(Event::Failed(fault, None));
+            }
         };
         match self.reserve(&snapshot, &target) {
             Ok(()) => {}
             Err(Held::Refuse(error)) => return Step::Refused(error),
-            Err(Held::Skip(fault)) => return Step::Event(Event::Failed(fault, None)),
+            Err(Held::Skip(fault)) => {
+                self.job.book.pass_over(target);
+                return Step::Event(Event::Failed(fault, None));
+            }
         }
         self.job.book.synced().await;
         let began_ms = self.ms();
@@ -129,7 +135,9 @@ impl Run {
                 _ => Held::Refuse(budget_exceeded(&exceeded)),
             },
             NotHeld::Spool(error) => {
-                tracing::error!(error = %error, "the spool cannot be written; requests are refused until it can");
+                if self.job.worker.app.status.may_complain(self.job.now.unix_ms) {
+                    tracing::error!(error = %error, "the spool cannot be written; requests are refused until it can");
+                }
                 let message = "The router cannot write its books at the moment. Try again in a moment.";
                 Held::Refuse(ApiError::new(ErrorCode::AccountingUnavailable, message).retry_after_ms(Some(1_000)))
             }

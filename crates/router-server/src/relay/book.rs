@@ -64,13 +64,22 @@ pub(super) struct Closing<'a> {
     pub(super) upstream_us: u64,
 }
 
+/// What an attempt holds.
+struct Held {
+    target: Target,
+    /// The most that it may cost; nothing once it has failed without consuming anything.
+    amount: Nano,
+    scopes: Vec<ScopeBudget>,
+    /// In the budgets with a cap, where there are any.
+    reservation: Option<Reservation>,
+}
+
 /// The books of one request.
 pub(super) struct Book {
     opening: Opening,
     record: RequestRecord,
-    /// The target of each attempt, and what it holds.
-    attempts: Vec<(Target, Option<Reservation>)>,
-    reserved: Nano,
+    /// One for each attempt of the machine, in its order.
+    attempts: Vec<Held>,
     /// The last record, to wait for the disk where that is asked for.
     written: Option<Ticket>,
     open: bool,
@@ -96,7 +105,7 @@ impl Book {
             user_agent: opening.user_agent.clone(),
             ..RequestRecord::default()
         };
-        Self { opening, record, attempts: Vec::new(), reserved: Nano::ZERO, written: None, open: true }
+        Self { opening, record, attempts: Vec::new(), written: None, open: true }
     }
 
     /// Notes how the candidates were chosen.
@@ -127,19 +136,28 @@ impl Book {
             [] => None,
             scopes => Some(self.opening.app.ledger.reserve(scopes, amount, now_ms).map_err(NotHeld::Exceeded)?),
         };
-        let held = self.reserved + amount;
-        match self.opening.app.spool.reserve(&self.reservation_record(&target, &scopes, held)) {
-            Ok(ticket) => self.written = Some(ticket),
+        self.attempts.push(Held { target, amount, scopes, reservation });
+        match self.opening.app.spool.reserve(&self.reservation_record()) {
+            Ok(ticket) => {
+                self.written = Some(ticket);
+                Ok(())
+            }
             Err(error) => {
-                if let Some(reservation) = reservation {
-                    let _ = reservation.void();
-                }
-                return Err(NotHeld::Spool(error));
+                self.release_last();
+                self.attempts.pop();
+                Err(NotHeld::Spool(error))
             }
         }
-        self.reserved = held;
-        self.attempts.push((target, reservation));
-        Ok(())
+    }
+
+    /// Notes an attempt that was never sent: the channel had no room for it.
+    pub(super) fn pass_over(&mut self, target: Target) {
+        self.attempts.push(Held { target, amount: Nano::ZERO, scopes: Vec::new(), reservation: None });
+    }
+
+    /// What the attempts hold together.
+    fn reserved(&self) -> Nano {
+        self.attempts.iter().map(|held| held.amount).sum()
     }
 
     /// Waits until the last record is on the disk, where `durability: full` asks for that.
@@ -152,8 +170,10 @@ impl Book {
 
     /// Releases what the last attempt held: it failed and consumed nothing.
     pub(super) fn release_last(&mut self) {
-        if let Some(reservation) = self.attempts.last_mut().and_then(|(_, held)| held.take()) {
-            self.reserved -= reservation.amount();
+        let Some(held) = self.attempts.last_mut() else { return };
+        held.amount = Nano::ZERO;
+        held.scopes.clear();
+        if let Some(reservation) = held.reservation.take() {
             let _ = reservation.void();
         }
     }
@@ -174,7 +194,7 @@ impl Book {
     pub(super) fn close(&mut self, closing: &Closing<'_>) -> Settlement {
         self.open = false;
         let snapshot = Arc::clone(&self.opening.snapshot);
-        let price = |attempt: usize| snapshot.core.price(self.attempts.get(attempt)?.0.model);
+        let price = |attempt: usize| snapshot.core.price(self.attempts.get(attempt)?.target.model);
         let places: Vec<AttemptRecord> = closing.attempts.to_vec();
         let numbered =
             places.into_iter().enumerate().map(|(place, attempt)| AttemptRecord { candidate: place, ..attempt });
@@ -202,15 +222,22 @@ impl Book {
         scopes
     }
 
-    fn reservation_record(&self, target: &Target, scopes: &[ScopeBudget], amount: Nano) -> router_store::Reservation {
+    /// What is held now, by all attempts that may still cost something.
+    fn reservation_record(&self) -> router_store::Reservation {
         let record = &self.record;
-        let snapshot = &self.opening.snapshot;
-        let channel = snapshot.core.model_and_channel(target.model).map(|(_, channel)| channel.name.to_string());
+        let last =
+            self.attempts.last().and_then(|held| self.opening.snapshot.core.model_and_channel(held.target.model));
+        let mut scopes: Vec<ScopeBudget> = Vec::new();
+        for scope in self.attempts.iter().flat_map(|held| &held.scopes) {
+            if !scopes.contains(scope) {
+                scopes.push(*scope);
+            }
+        }
         router_store::Reservation {
             request_id: record.id.clone(),
             at_ms: record.created_at,
-            amount_nano: amount.0,
-            scopes: self.named(scopes),
+            amount_nano: self.reserved().0,
+            scopes: self.named(&scopes),
             client_request_id: record.client_request_id.clone(),
             key_id: record.key_id.clone(),
             key_name: record.key_name.clone(),
@@ -218,7 +245,7 @@ impl Book {
             dialect: record.dialect.clone(),
             model: record.model.clone(),
             group: record.group.clone(),
-            channel,
+            channel: last.map(|(_, channel)| channel.name.to_string()),
             stream: record.stream,
             config_version: record.config_version,
         }
@@ -241,8 +268,8 @@ impl Book {
     /// Posts each attempt's cost where it was reserved; entries of the same place are added up.
     fn settle_budgets(&mut self, costs: &[Nano]) -> Vec<LedgerEntry> {
         let mut entries: Vec<LedgerEntry> = Vec::new();
-        for (place, (_, held)) in self.attempts.iter_mut().enumerate() {
-            let Some(reservation) = held.take() else { continue };
+        for (place, held) in self.attempts.iter_mut().enumerate() {
+            let Some(reservation) = held.reservation.take() else { continue };
             let cost = costs.get(place).copied().unwrap_or(Nano::ZERO);
             let delta = reservation.settle(cost);
             if delta.overrun {
@@ -264,6 +291,7 @@ impl Book {
         let latency_ms = now.ms_until(ended);
         let attempts = closing.attempts.iter().enumerate();
         let attempts: Vec<_> = attempts.map(|(place, attempt)| self.attempt_row(place, attempt, settlement)).collect();
+        let reserved = self.reserved().0;
         let record = &mut self.record;
         record.status = status_of(closing.status);
         record.error_code = closing.error.map(|(code, _)| code.name().to_owned());
@@ -275,7 +303,7 @@ impl Book {
             router_core::usage::UsageSource::Estimated => TokensSource::Estimated,
         };
         record.cost_nano = settlement.cost.0;
-        record.reserved_nano = self.reserved.0;
+        record.reserved_nano = reserved;
         record.latency_ms = signed(latency_ms);
         let whole_us = u64::try_from(ended.saturating_duration_since(now.instant).as_micros()).unwrap_or(u64::MAX);
         record.overhead_us = signed(whole_us.saturating_sub(closing.upstream_us));
@@ -303,7 +331,7 @@ impl Book {
         settlement: &Settlement,
     ) -> router_store::AttemptRecord {
         let snapshot = &self.opening.snapshot;
-        let target = self.attempts.get(place).map(|(target, _)| target);
+        let target = self.attempts.get(place).map(|held| &held.target);
         let named = target.and_then(|target| snapshot.core.model_and_channel(target.model));
         let side =
             target.zip(named).and_then(|(target, (model, _))| snapshot.channel(model.channel)?.keys.get(target.key));
@@ -362,7 +390,7 @@ impl Book {
         #[expect(clippy::cast_precision_loss, reason = "a metric")]
         metrics.overhead.observe(self.record.overhead_us as f64 / 1e6);
         for (place, cost) in settlement.attempt_costs.iter().enumerate() {
-            let side = self.attempts.get(place).and_then(|(target, _)| self.opening.snapshot.model(target.model));
+            let side = self.attempts.get(place).and_then(|held| self.opening.snapshot.model(held.target.model));
             if let Some((side, metered)) = side.zip(closing.attempts.get(place).and_then(|attempt| attempt.metered)) {
                 let handles = &side.state.metrics;
                 handles.input.inc_by(metered.usage.input);
@@ -384,14 +412,13 @@ impl Drop for Book {
         if std::thread::panicking() {
             self.opening.app.metrics.panics.inc();
         }
-        let held: Vec<Nano> =
-            self.attempts.iter().map(|(_, held)| held.as_ref().map_or(Nano::ZERO, Reservation::amount)).collect();
+        let held: Vec<Nano> = self.attempts.iter().map(|held| held.amount).collect();
         self.record.ledger = self.settle_budgets(&held);
         self.record.status = RequestStatus::Error;
         self.record.error_code = Some(ErrorCode::InternalError.name().to_owned());
         self.record.error_class = Some("internal".to_owned());
-        self.record.cost_nano = self.reserved.0;
-        self.record.reserved_nano = self.reserved.0;
+        self.record.cost_nano = self.reserved().0;
+        self.record.reserved_nano = self.reserved().0;
         self.record.latency_ms = signed(self.opening.now.ms_until(std::time::Instant::now()));
         self.write();
     }
