@@ -78,7 +78,7 @@ pub(super) enum Client {
 }
 
 impl Client {
-    async fn gone(&mut self) {
+    pub(super) async fn gone(&mut self) {
         match self {
             Self::Waiting(head) => head.closed().await,
             Self::Streaming(bytes) => bytes.closed().await,
@@ -106,6 +106,8 @@ pub(super) struct Run {
     /// Microseconds spent waiting for providers and for the client's reading.
     pub(super) upstream_us: u64,
     pub(super) bytes_out: usize,
+    /// While a stream is relayed: since when the time counts as the provider's.
+    pub(super) waiting_since: Option<Instant>,
 }
 
 impl Run {
@@ -123,7 +125,17 @@ impl Run {
         }
         let max_attempts = job.snapshot.settings.max_attempts.max(1);
         let machine = RequestMachine::new(Plan { candidates, max_attempts, total_ms: job.total_ms }, 0);
-        Self { job, machine, client: Client::Waiting(head), targets, keys, whole: None, upstream_us: 0, bytes_out: 0 }
+        Self {
+            job,
+            machine,
+            client: Client::Waiting(head),
+            targets,
+            keys,
+            whole: None,
+            upstream_us: 0,
+            bytes_out: 0,
+            waiting_since: None,
+        }
     }
 
     /// Milliseconds since the request arrived: the machine's clock.
@@ -134,23 +146,40 @@ impl Run {
     /// Waits for a step of the upstream, or for whatever ends the wait before it.
     pub(super) async fn until<T>(&mut self, mut step: Pin<&mut impl Future<Output = T>>) -> Result<T, Interrupt> {
         let began = Instant::now();
-        let arrived = self.job.now.instant;
         let app = Arc::clone(&self.job.worker.app);
         let mut shutdown = pin!(app.status.abort.cancelled());
         let out = loop {
-            let deadline = self.machine.next_deadline().unwrap_or(0);
-            let alarm = tokio::time::sleep_until((arrived + Duration::from_millis(deadline)).into());
+            let alarm = tokio::time::sleep_until(self.alarm_at());
             tokio::select! {
                 biased;
                 out = step.as_mut() => break Ok(out),
                 () = self.client.gone() => break Err(Interrupt::Gone),
-                () = alarm => if self.ms() >= deadline { break Err(Interrupt::Deadline) },
+                () = alarm => if self.is_due() { break Err(Interrupt::Deadline) },
                 () = shutdown.as_mut() => break Err(Interrupt::Shutdown),
             }
         };
         let waited = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.upstream_us = self.upstream_us.saturating_add(waited);
         out
+    }
+
+    /// When the machine wants to be told that the time is over.
+    pub(super) fn alarm_at(&self) -> tokio::time::Instant {
+        let deadline = self.machine.next_deadline().unwrap_or(0);
+        (self.job.now.instant + Duration::from_millis(deadline)).into()
+    }
+
+    /// Whether that time has come.
+    pub(super) fn is_due(&self) -> bool {
+        self.machine.next_deadline().is_none_or(|deadline| self.ms() >= deadline)
+    }
+
+    /// Counts the time since the last look as the provider's.
+    pub(super) fn count_waiting(&mut self) {
+        let Some(since) = self.waiting_since else { return };
+        self.waiting_since = Some(Instant::now());
+        let waited = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.upstream_us = self.upstream_us.saturating_add(waited);
     }
 
     /// The event behind an early end, with what was consumed so far.
@@ -298,7 +327,9 @@ impl Run {
             () = tokio::time::sleep_until(total.into()) => Err(Interrupt::Deadline),
             () = self.job.worker.app.status.abort.cancelled() => Err(Interrupt::Shutdown),
         };
-        self.upstream_us += u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        if self.waiting_since.is_none() {
+            self.upstream_us += u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        }
         // A slow reader is not the provider's silence.
         let now_ms = self.ms();
         self.machine.touch(now_ms);

@@ -2,8 +2,11 @@
 //! so that another candidate may still answer.
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt;
@@ -23,31 +26,60 @@ use crate::upstream::body_fault;
 const BUFFERED_FRAMES: usize = 8;
 
 impl Run {
-    /// Relays a stream.
+    /// Relays a stream. From here to its end the time counts as the provider's, but for what precedes the head.
     pub(super) async fn read_stream(&mut self, channel: &ChannelSide, response: Response<Incoming>) -> Event {
+        self.waiting_since = Some(Instant::now());
+        let event = self.relay_stream(channel, response).await;
+        self.count_waiting();
+        self.waiting_since = None;
+        event
+    }
+
+    async fn relay_stream(&mut self, channel: &ChannelSide, response: Response<Incoming>) -> Event {
         let (head, mut body) = response.into_parts();
+        // Made once for the stream: to watch anew for each of its events would cost more than to relay it.
+        let app = Arc::clone(&self.job.worker.app);
+        let mut shutdown = pin!(app.status.abort.cancelled());
+        let mut alarm = pin!(tokio::time::sleep_until(self.alarm_at()));
         let hide_usage = !self.job.intake.usage_wanted;
         let mut meter = StreamMeter::new(MeterOptions { hide_usage, ..MeterOptions::default() });
         let mut out: Vec<Bytes> = Vec::with_capacity(4);
         let end = loop {
-            let frame = match self.until(pin!(body.frame())).await {
+            let frame = tokio::select! {
+                biased;
+                frame = body.frame() => Ok(frame),
+                () = self.client.gone() => Err(Interrupt::Gone),
+                () = alarm.as_mut() => Err(Interrupt::Deadline),
+                () = shutdown.as_mut() => Err(Interrupt::Shutdown),
+            };
+            let frame = match frame {
                 Ok(frame) => frame,
+                // Bytes have come since the alarm was set.
+                Err(Interrupt::Deadline) if !self.is_due() => {
+                    alarm.as_mut().reset(self.alarm_at());
+                    continue;
+                }
                 Err(interrupt) => return self.stream_interrupted(interrupt, &meter),
             };
-            let end = match frame {
-                None => Some(meter.finish(&mut out)),
-                Some(Err(error)) => {
-                    let fault = body_fault(&error, FaultKind::Cut);
-                    return Event::Failed(fault, self.stream_metered(&meter));
-                }
-                Some(Ok(frame)) => {
-                    let Ok(data) = frame.into_data() else { continue };
-                    if let Err(fault) = meter.feed(data, &mut out) {
-                        return Event::Failed(Fault::new(fault.kind, fault.what), self.stream_metered(&meter));
-                    }
-                    (meter.done() || meter.error().is_some()).then(|| meter.finish(&mut out))
-                }
+            let mut end = match self.take_in(frame, &mut meter, &mut out) {
+                Ok(end) => end,
+                Err(event) => return *event,
             };
+            // What arrives while the other tasks have their turn goes out in the same write.
+            tokio::task::yield_now().await;
+            for _ in 1..BUFFERED_FRAMES {
+                let Some(frame) = body.frame().now_or_never().filter(|_| end.is_none()) else { break };
+                match self.take_in(frame, &mut meter, &mut out) {
+                    Ok(now) => end = now,
+                    Err(event) => {
+                        // What came before the fault is the client's.
+                        return match self.pass(&meter, &mut out).await {
+                            Ok(()) => *event,
+                            Err(interrupt) => self.stream_interrupted(interrupt, &meter),
+                        };
+                    }
+                }
+            }
             if let Err(interrupt) = self.pass(&meter, &mut out).await {
                 return self.stream_interrupted(interrupt, &meter);
             }
@@ -56,6 +88,30 @@ impl Run {
             }
         };
         self.judge_stream(channel, head.status.as_u16(), &head.headers, end, &meter).await
+    }
+
+    /// Feeds a frame to the meter. The end of the stream, if this was it.
+    fn take_in(
+        &self,
+        frame: Option<Result<http_body::Frame<Bytes>, hyper::Error>>,
+        meter: &mut StreamMeter,
+        out: &mut Vec<Bytes>,
+    ) -> Result<Option<StreamEnd>, Box<Event>> {
+        match frame {
+            None => Ok(Some(meter.finish(out))),
+            Some(Err(error)) => {
+                Err(Box::new(Event::Failed(body_fault(&error, FaultKind::Cut), self.stream_metered(meter))))
+            }
+            Some(Ok(frame)) => {
+                let Ok(data) = frame.into_data() else { return Ok(None) };
+                match meter.feed(data, out) {
+                    Ok(()) => Ok((meter.done() || meter.error().is_some()).then(|| meter.finish(out))),
+                    Err(fault) => {
+                        Err(Box::new(Event::Failed(Fault::new(fault.kind, fault.what), self.stream_metered(meter))))
+                    }
+                }
+            }
+        }
     }
 
     /// Forwards what the meter let through; sends the head first.
@@ -75,6 +131,7 @@ impl Run {
     }
 
     fn begin_stream(&mut self, now_ms: u64) {
+        self.count_waiting();
         let _ = self.machine.on(Event::Content, now_ms, || false);
         let (sender, receiver) = mpsc::channel(BUFFERED_FRAMES);
         let mut response = Response::new(Body::stream(receiver));
