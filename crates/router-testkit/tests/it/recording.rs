@@ -114,7 +114,7 @@ async fn a_thousand_clients_at_once_are_served() {
         let response = client.await.unwrap();
         assert!(response.text().contains(&format!("client {number}\"")), "{}", response.text());
     }
-    let stats = provider.stats();
+    let stats = provider.wait_until(|stats| stats.in_flight == 0).await.unwrap();
     assert_eq!((stats.requests, stats.completed, stats.cancelled, stats.in_flight), (1000, 1000, 0, 0));
     assert_eq!(provider.requests().len(), 1000);
 }
