@@ -1,7 +1,6 @@
 //! The one owner of background tasks: names them, catches and counts their panics, ends them in order.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -56,25 +55,5 @@ impl Tasks {
         self.stop.cancel();
         self.tracker.close();
         tokio::time::timeout(grace, self.tracker.wait()).await.is_ok()
-    }
-}
-
-/// Counts a panic of a request's task when it unwinds.
-#[derive(Debug)]
-pub struct PanicGuard(Arc<Counter>);
-
-impl PanicGuard {
-    /// Watches until dropped.
-    #[must_use]
-    pub const fn new(panics: Arc<Counter>) -> Self {
-        Self(panics)
-    }
-}
-
-impl Drop for PanicGuard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.inc();
-        }
     }
 }

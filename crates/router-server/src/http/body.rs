@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::{Frame, SizeHint};
-use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 
 use super::conn::RequestGuard;
@@ -102,18 +101,6 @@ impl From<String> for Body {
 impl From<&'static str> for Body {
     fn from(text: &'static str) -> Self {
         Bytes::from_static(text.as_bytes()).into()
-    }
-}
-
-/// Reads and drops at most `limit` bytes of a request body, so that an early answer does not break the connection.
-pub async fn drain(mut body: hyper::body::Incoming, limit: usize) {
-    let mut left = limit;
-    while let Some(Ok(frame)) = body.frame().await {
-        let size = frame.data_ref().map_or(0, Bytes::len);
-        if size >= left {
-            return;
-        }
-        left -= size;
     }
 }
 

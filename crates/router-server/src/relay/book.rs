@@ -194,12 +194,12 @@ impl Book {
     pub(super) fn close(&mut self, closing: &Closing<'_>) -> Settlement {
         self.open = false;
         let snapshot = Arc::clone(&self.opening.snapshot);
-        let price = |attempt: usize| snapshot.core.price(self.attempts.get(attempt)?.target.model);
-        let places: Vec<AttemptRecord> = closing.attempts.to_vec();
-        let numbered =
-            places.into_iter().enumerate().map(|(place, attempt)| AttemptRecord { candidate: place, ..attempt });
-        let numbered: Vec<AttemptRecord> = numbered.collect();
-        let settlement = settle(&numbered, price);
+        // Attempts at one candidate, with whatever key, have one model and so one price.
+        let price = |candidate: usize| {
+            let place = closing.attempts.iter().position(|attempt| attempt.candidate == candidate)?;
+            snapshot.core.price(self.attempts.get(place)?.target.model)
+        };
+        let settlement = settle(closing.attempts, price);
         self.record.ledger = self.settle_budgets(&settlement.attempt_costs);
         self.fill(closing, &settlement);
         self.write();
