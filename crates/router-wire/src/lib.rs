@@ -6,6 +6,7 @@
 //! * [`scan`]: one pass over a request body, and the splice that changes only what routing must change.
 //! * [`dialects`]: what clients speak; a registry.
 //! * [`adapters`]: what providers speak; a registry. [`classify`]: how their errors read.
+//! * [`message`]: the neutral form between dialects.
 //! * [`sse`], [`relay`]: streams, passed through while a meter looks on.
 //! * [`answer`]: the same for answers that come whole.
 
@@ -14,6 +15,7 @@ pub mod answer;
 pub mod classify;
 pub mod dialects;
 pub mod headers;
+pub mod message;
 pub mod redact;
 pub mod relay;
 pub mod scan;

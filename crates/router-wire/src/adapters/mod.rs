@@ -6,8 +6,10 @@ mod groq;
 mod openai;
 mod openai_compatible;
 mod preset;
+mod quirks;
 
 pub use preset::{Auth, MaxOutputParam, UpstreamPreset};
+pub use quirks::Quirks;
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use router_core::ask::Endpoint;

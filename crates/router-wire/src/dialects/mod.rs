@@ -1,6 +1,9 @@
 //! What clients speak. One folder a dialect, one line in [`DIALECTS`].
 
+mod codec;
 pub mod openai_chat;
+
+pub use codec::{Codec, Echo, Framing, StreamDecoder, StreamEncoder, Target, restore_names};
 
 use router_core::ask::{Ask, Endpoint};
 
@@ -29,6 +32,15 @@ pub struct Dialect {
 
 /// The client dialects.
 pub static DIALECTS: &[Dialect] = &[openai_chat::DIALECT];
+
+/// What can be translated: every pair of these.
+pub static CODECS: &[&Codec] = &[];
+
+/// The codec of that name.
+#[must_use]
+pub fn codec(name: &str) -> Option<&'static Codec> {
+    CODECS.iter().find(|codec| codec.name == name).copied()
+}
 
 /// The dialect and the kind of work behind a path such as `/v1/chat/completions`.
 #[must_use]

@@ -1,0 +1,104 @@
+//! What a dialect needs so that it can be translated: to and from the neutral form, whole and streamed.
+
+use router_core::usage::Usage;
+
+use crate::answer::NotAnAnswer;
+use crate::dialects::RequestError;
+use crate::message::{Answer, Encoded, Event, Names, Request, SignatureFormat, Unsupported};
+
+/// The pure functions of a dialect. Decoders and encoders of streams are right for any chunking of their input, because
+/// framing is done before them ([`Framing`]).
+#[derive(Clone, Debug)]
+pub struct Codec {
+    /// Name of the dialect, as presets name it.
+    pub name: &'static str,
+    /// How events are cut out of the bytes of a stream.
+    pub framing: Framing,
+    /// The family whose signatures mean something to a provider of this dialect.
+    pub signatures: SignatureFormat,
+    /// A client's body → neutral.
+    pub read_request: fn(&[u8]) -> Result<Request, RequestError>,
+    /// Neutral → a provider's body.
+    pub write_request: fn(&Request, &Target<'_>) -> Result<Encoded, Unsupported>,
+    /// A provider's whole answer → neutral.
+    pub read_answer: fn(&[u8]) -> Result<Answer, NotAnAnswer>,
+    /// Neutral → a whole answer for a client.
+    pub write_answer: fn(&Answer, &Echo<'_>) -> Vec<u8>,
+    /// A provider's stream → neutral.
+    pub decoder: fn() -> Box<dyn StreamDecoder>,
+    /// Neutral → a client's stream.
+    pub encoder: fn(&Echo<'_>) -> Box<dyn StreamEncoder>,
+}
+
+/// How a stream is cut into events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events; the decoder gets the joined `data` of each.
+    Sse,
+    /// One JSON value a line (Ollama).
+    Lines,
+}
+
+/// The channel model that a request is written for.
+#[derive(Clone, Debug)]
+pub struct Target<'a> {
+    /// The upstream's name of the model.
+    pub model: &'a str,
+    /// The model's own limit on output tokens, from the catalogue.
+    pub model_max_output: Option<u64>,
+    /// The cap that the reservation used, where the client named none and money is limited.
+    pub output_cap: Option<u64>,
+    /// Habits of the vendor.
+    pub quirks: &'a crate::adapters::Quirks,
+}
+
+/// What an answer repeats of its request, and what only the server can give.
+#[derive(Clone, Debug)]
+pub struct Echo<'a> {
+    /// The model as the client named it.
+    pub model: &'a str,
+    /// A fresh unique word for ids (letters and digits), from which the dialect makes `chatcmpl-…`, `msg_…`, `resp_…`.
+    pub id: &'a str,
+    /// Unix seconds.
+    pub created: u64,
+    /// The client asked for usage in the stream (chat only).
+    pub usage_wanted: bool,
+    /// Our estimate of the input, for dialects whose stream begins with it (Anthropic's `message_start`).
+    pub input_tokens: u64,
+    /// The request, for dialects that repeat parts of it in their answer (Responses).
+    pub request: Option<&'a Request>,
+}
+
+/// Reads a provider's stream. `Send` because a request's task may not stay on its thread.
+pub trait StreamDecoder: Send + std::fmt::Debug {
+    /// Takes the data of one event and appends what it says. What cannot be understood says nothing.
+    fn event(&mut self, data: &[u8], out: &mut Vec<Event>);
+
+    /// The bytes are over: what was still held back. `true` if the stream had its proper end.
+    fn end(&mut self, out: &mut Vec<Event>) -> bool;
+
+    /// Whether the proper end has come, so that the connection need not be read further.
+    fn done(&self) -> bool;
+}
+
+/// Writes a client's stream.
+pub trait StreamEncoder: Send + std::fmt::Debug {
+    /// Takes the next event and appends whole frames of the dialect, or nothing yet.
+    fn event(&mut self, event: &Event, out: &mut Vec<u8>);
+
+    /// The stream ended well: appends what is left, the dialect's terminator included. Called at most once, and not after an
+    /// error. `usage` is what will be booked, also where the provider reported none.
+    fn end(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>);
+}
+
+/// Restores names of tools in events on their way to the client.
+pub fn restore_names(names: &Names, events: &mut [Event]) {
+    if names.is_empty() {
+        return;
+    }
+    for event in events {
+        if let Event::ToolStart { name, .. } = event {
+            *name = names.down(name).to_owned();
+        }
+    }
+}

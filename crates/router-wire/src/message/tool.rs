@@ -1,0 +1,73 @@
+//! Tools, calls of tools and their results.
+
+use serde_json::Value;
+
+use super::part::{CacheLife, Part};
+use super::signature::Signature;
+
+/// A tool that the model may call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool {
+    /// Its name, as the client wrote it.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// JSON Schema of its arguments; `None` if it takes none.
+    pub parameters: Option<Value>,
+    /// Arguments must match the schema exactly. `None`: the dialect's own default.
+    pub strict: Option<bool>,
+    /// OpenAI's `custom` tool: takes free text (its `format`, or null), not JSON.
+    pub custom: Option<Value>,
+    /// Prompt-cache mark behind this tool.
+    pub cache: Option<CacheLife>,
+}
+
+/// Whether and what the model must call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolChoice {
+    /// As it likes.
+    Auto,
+    /// Nothing.
+    None,
+    /// Something.
+    Required,
+    /// This one.
+    Named(String),
+    /// Only these (OpenAI's `allowed_tools`, Gemini's `allowedFunctionNames`).
+    Allowed {
+        /// Names of the tools.
+        names: Vec<String>,
+        /// One of them must be called.
+        required: bool,
+    },
+}
+
+/// A call that the model makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolCall {
+    /// Id that the result refers to.
+    pub id: String,
+    /// Name of the tool.
+    pub name: String,
+    /// Arguments as the model wrote them: JSON text, possibly broken, possibly empty; free text of a custom tool.
+    pub arguments: String,
+    /// It calls a `custom` tool.
+    pub custom: bool,
+    /// Gemini's signature on the call.
+    pub signature: Option<Signature>,
+}
+
+/// The result of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolResult {
+    /// Id of the call.
+    pub call_id: String,
+    /// Name of the tool, where the dialect says it (Gemini); else found by the call's id.
+    pub name: Option<String>,
+    /// Text and images.
+    pub parts: Vec<Part>,
+    /// The tool failed.
+    pub is_error: bool,
+    /// The result of a `custom` tool.
+    pub custom: bool,
+}
