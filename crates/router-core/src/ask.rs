@@ -1,28 +1,81 @@
 //! What a request asks for, as far as routing needs to know.
 
-use crate::catalog::Capabilities;
+use crate::catalog::{Capabilities, Capability};
 use crate::money::Nano;
 
-/// The kind of work, which follows from the path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Endpoint {
+macro_rules! endpoints {
+    ($($(#[$doc:meta])* $name:ident $text:literal),+ $(,)?) => {
+        /// The kind of work, which follows from the path.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum Endpoint { $($(#[$doc])* #[serde(rename = $text)] $name),+ }
+
+        impl Endpoint {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The name used in rows, metrics and decisions.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+        }
+    };
+}
+
+endpoints! {
     /// `/v1/chat/completions`
-    ChatCompletions,
+    ChatCompletions "chat_completions",
+    /// `/v1/responses`
+    Responses "responses",
+    /// `/v1/messages`
+    Messages "messages",
+    /// `/v1beta/models/{model}:generateContent` and `:streamGenerateContent`
+    GenerateContent "generate_content",
     /// `/v1/completions`
-    Completions,
-    /// `/v1/embeddings`
-    Embeddings,
+    Completions "completions",
+    /// `/v1/embeddings` and Gemini's `:embedContent`
+    Embeddings "embeddings",
+    /// `/v1/messages/count_tokens` and Gemini's `:countTokens`
+    CountTokens "count_tokens",
+    /// `/v1/rerank`
+    Rerank "rerank",
+    /// `/v1/moderations`
+    Moderations "moderations",
+    /// `/v1/images/generations`
+    ImageGenerations "image_generations",
+    /// `/v1/images/edits`
+    ImageEdits "image_edits",
+    /// `/v1/audio/transcriptions`
+    Transcriptions "audio_transcriptions",
+    /// `/v1/audio/translations`
+    Translations "audio_translations",
+    /// `/v1/audio/speech`
+    Speech "audio_speech",
+    /// `/v1/estimate`
+    Estimate "estimate",
 }
 
 impl Endpoint {
-    /// The name used in rows, metrics and decisions.
+    /// Whether it is a conversation with a model, in whatever dialect: what can be translated from one dialect to another.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn is_generation(self) -> bool {
+        matches!(self, Self::ChatCompletions | Self::Responses | Self::Messages | Self::GenerateContent)
+    }
+
+    /// Whether the answer is text, which costs output tokens and can be limited.
+    #[must_use]
+    pub const fn makes_text(self) -> bool {
+        self.is_generation() || matches!(self, Self::Completions | Self::Estimate)
+    }
+
+    /// What a model must be able to do to serve it; `None` where lists of capabilities say nothing about it.
+    #[must_use]
+    pub const fn capability(self) -> Option<Capability> {
         match self {
-            Self::ChatCompletions => "chat_completions",
-            Self::Completions => "completions",
-            Self::Embeddings => "embeddings",
+            Self::Embeddings => Some(Capability::Embeddings),
+            Self::CountTokens => Some(Capability::Chat),
+            _ if self.makes_text() => Some(Capability::Chat),
+            _ => None,
         }
     }
 }

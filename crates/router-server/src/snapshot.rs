@@ -1,6 +1,7 @@
 //! The immutable world of a request: the catalogue of the core and, beside each of its entries, what the server needs
 //! to act on it. Built whole, swapped whole.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use router_core::health::{BreakerConfig, CooldownConfig, Health};
 use router_core::limits::{Limiter, Limits};
 use router_core::money::Nano;
 use router_store::SecretString;
-use router_wire::adapters::{self, Adapter, UpstreamPreset};
+use router_wire::adapters::{self, Adapter, Call, UpstreamPreset};
 
 use crate::live::{ChannelState, LiveTable, ModelState};
 use crate::telemetry::metrics::{Metrics, Name};
@@ -131,9 +132,9 @@ impl ChannelSide {
     #[must_use]
     pub const fn uri(&self, endpoint: Endpoint) -> &Uri {
         match endpoint {
-            Endpoint::ChatCompletions => &self.chat,
             Endpoint::Completions => &self.completions,
             Endpoint::Embeddings => &self.embeddings,
+            _ => &self.chat,
         }
     }
 }
@@ -350,8 +351,11 @@ fn channel_side(
     let adapter = adapters::by_name(&channel.kind);
     let preset = &wired.preset;
     let uri = |endpoint: Endpoint| -> Result<Uri, String> {
-        let url = adapters::join(&channel.base_url, adapter.head(preset, endpoint, false).path);
-        url.parse().map_err(|_| format!("base_url `{}` is not a URL", channel.base_url))
+        let call = Call { dialect: &preset.dialect, endpoint, model: "", stream: false, method: None };
+        let path = adapter.head(preset, &call).path.unwrap_or(Cow::Borrowed("/"));
+        adapters::join(&channel.base_url, &path)
+            .parse()
+            .map_err(|_| format!("base_url `{}` is not a URL", channel.base_url))
     };
     let mut keys = Vec::with_capacity(channel.keys.len().max(1));
     for (key, (id, secret)) in channel.keys.iter().zip(&wired.secrets) {

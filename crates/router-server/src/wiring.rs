@@ -77,6 +77,7 @@ fn one(channel: &Channel) -> Result<ChannelWiring, String> {
         stream_usage: provider.stream_usage,
         keeps_routing_fields: provider.quirks.iter().any(|quirk| quirk == "keeps_routing_fields"),
         headers: channel.spec.headers.iter().map(header).collect::<Result<_, _>>()?,
+        ..UpstreamPreset::default()
     };
     let secrets = channel.secrets.iter();
     let secrets = secrets.map(|(id, secret)| (Arc::clone(id), SecretString::new(secret.expose().to_owned())));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use router_core::ask::Endpoint;
-use router_wire::dialects::DIALECTS;
+use router_wire::dialects::{DIALECTS, Route};
 use router_wire::relay::{MeterOptions, StreamMeter};
 use router_wire::scan::{Edits, ROUTING_FIELDS, scan, splice};
 
@@ -44,7 +44,7 @@ fn read_chat(bencher: Bencher<'_, '_>) {
     let read = DIALECTS.first().map(|dialect| dialect.read);
     bencher
         .counter(BytesCount::of_str(&body))
-        .bench(|| read.map(|read| read(Endpoint::ChatCompletions, black_box(body.as_bytes())).is_ok()));
+        .bench(|| read.map(|read| read(&Route::fixed(Endpoint::ChatCompletions), black_box(body.as_bytes())).is_ok()));
 }
 
 #[divan::bench(args = ["The quick brown fox jumps. ", "中文的一句话。", "line of code();\\n    "])]

@@ -70,8 +70,8 @@ pub fn examine(endpoint: Endpoint, body: &[u8]) -> Result<Answer, NotAnAnswer> {
         return Err(NotAnAnswer::Empty);
     }
     match endpoint {
-        Endpoint::ChatCompletions | Endpoint::Completions => chat(body),
         Endpoint::Embeddings => embeddings(body),
+        _ => chat(body),
     }
 }
 

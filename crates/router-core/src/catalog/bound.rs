@@ -1,16 +1,16 @@
 //! The most that a request could cost on a channel model.
 
 use super::{ModelIx, Snapshot};
-use crate::ask::{Ask, Endpoint};
+use crate::ask::Ask;
 use crate::money::Nano;
 use crate::pricing::upper_bound;
 
 impl Snapshot {
     /// Output tokens of one answer that a channel model may give: the client's limit, else the router's default, and
-    /// never more than the model can. 0 for embeddings.
+    /// never more than the model can. 0 where the answer is no text.
     #[must_use]
     pub fn output_bound(&self, ix: ModelIx, ask: &Ask) -> u64 {
-        if ask.endpoint == Endpoint::Embeddings {
+        if !ask.endpoint.makes_text() {
             return 0;
         }
         let wanted = ask.max_output_tokens.unwrap_or(self.budgets.default_max_output_tokens);

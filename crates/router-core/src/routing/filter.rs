@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use super::live::{Away, BreakerView, ChannelLive, Live, ModelLive};
 use super::reason::{Reason, Scope};
 use super::resolve::{Target, Variant, find_tag};
-use crate::ask::{Ask, Endpoint};
+use crate::ask::Ask;
 use crate::budget::{Period, Window};
 use crate::catalog::{Capability, Channel, ChannelModel, Group, GroupIx, Member, Snapshot, TagId};
 use crate::money::Nano;
@@ -70,11 +70,7 @@ impl<'a> Filter<'a> {
 
     fn for_this_request(&self, subject: &Subject<'_>) -> Option<Reason> {
         let (ask, model) = (self.ask, subject.model);
-        let kind = match ask.endpoint {
-            Endpoint::ChatCompletions | Endpoint::Completions => Capability::Chat,
-            Endpoint::Embeddings => Capability::Embeddings,
-        };
-        if !model.capabilities.has(kind) {
+        if ask.endpoint.capability().is_some_and(|kind| !model.capabilities.has(kind)) {
             return Some(Reason::WrongEndpoint(ask.endpoint));
         }
         if ask.stream && !model.capabilities.has(Capability::Streaming) {

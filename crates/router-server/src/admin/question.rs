@@ -7,7 +7,7 @@ use router_core::fault::{ERROR_CODES, ErrorCode};
 use router_core::ids::hash64;
 use router_core::money::Nano;
 use router_core::routing::{Explanation, Live, Moment, NotFound, decide, resolve, strategy};
-use router_wire::dialects::{DIALECTS, RequestError};
+use router_wire::dialects::{DIALECTS, RequestError, Route};
 use serde_json::{Map, Value, json};
 
 /// What stands in a question beside the fields of a request.
@@ -102,9 +102,12 @@ impl Question {
     /// What a client would be refused for.
     pub fn of_request(endpoint: Endpoint, mut request: Map<String, Value>) -> Result<Self, Unanswered> {
         let (field, content) = match endpoint {
-            Endpoint::ChatCompletions => ("messages", json!([{ "role": "user", "content": "What is the time?" }])),
             Endpoint::Completions => ("prompt", json!("What is the time?")),
-            Endpoint::Embeddings => ("input", json!("What is the time?")),
+            Endpoint::ChatCompletions | Endpoint::Messages | Endpoint::Estimate => {
+                ("messages", json!([{ "role": "user", "content": "What is the time?" }]))
+            }
+            Endpoint::GenerateContent => ("contents", json!([{ "parts": [{ "text": "What is the time?" }] }])),
+            _ => ("input", json!("What is the time?")),
         };
         request.entry(field).or_insert(content);
         let body = Value::Object(request).to_string();
@@ -118,7 +121,7 @@ impl Question {
     pub fn of_body(endpoint: Endpoint, body: &[u8]) -> Result<Self, Unanswered> {
         let dialect = DIALECTS.iter().find(|dialect| dialect.routes.iter().any(|(_, served)| *served == endpoint));
         let dialect = dialect.ok_or_else(|| invalid("endpoint", "no dialect serves it"))?;
-        let mut intake = (dialect.read)(endpoint, body)?;
+        let mut intake = (dialect.read)(&Route::fixed(endpoint), body)?;
         intake.ask.session = intake.cache_key.as_deref().map(|session| hash64(session.as_bytes()));
         Ok(Self { ask: intake.ask })
     }

@@ -89,6 +89,9 @@ impl ApiError {
             kind: rule.openai_type,
             param: self.param.as_deref(),
             code: Some(self.provider_code.as_deref().unwrap_or(rule.openai_code)),
+            status: rule.status,
+            error: self.code,
+            request_id: None,
         }
     }
 

@@ -15,7 +15,7 @@ use router_core::ids::hash64;
 use router_core::limits::{Rates, Refusal, Ticket};
 use router_core::money::Nano;
 use router_core::routing::{Decision, Moment, NoCandidate, NoneKind, NotFound, decide, resolve, strategy};
-use router_wire::dialects::{DIALECTS, Dialect, Intake, RequestError};
+use router_wire::dialects::{DIALECTS, Dialect, Intake, RequestError, Route};
 
 use super::Worker;
 use super::book::{Book, Opening};
@@ -110,7 +110,7 @@ pub(super) async fn admit(
         BodyLimits { max_bytes: snapshot.settings.max_request_bytes, total: BODY_TOTAL, patience: BODY_PATIENCE };
     let (bytes, memory) = intake::read(body, limits, &app.bodies).await.map_err(|error| body_error(error, &limits))?;
     let dialect = DIALECTS.first().ok_or_else(|| ApiError::new(ErrorCode::InternalError, "no dialect"))?;
-    let mut intake = Box::new((dialect.read)(arrival.endpoint, &bytes).map_err(request_error)?);
+    let mut intake = Box::new((dialect.read)(&Route::fixed(arrival.endpoint), &bytes).map_err(request_error)?);
     let total_ms = read_headers(&mut intake, arrival.parts, snapshot)?;
     let mut book = Book::open(Opening {
         app: Arc::clone(app),

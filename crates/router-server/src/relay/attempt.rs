@@ -7,7 +7,6 @@ use bytes::{Bytes, BytesMut};
 use http::Response;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use router_core::ask::Endpoint;
 use router_core::budget::{Exceeded, Period, ScopeKind, Window};
 use router_core::fault::{Cell, ErrorCode, Fault, FaultKind};
 use router_core::health::{Health, InFlight, Pass};
@@ -15,6 +14,7 @@ use router_core::limits::Ticket;
 use router_core::money::Nano;
 use router_core::pricing::upper_bound;
 use router_core::request::{Event, Metered};
+use router_wire::dialects::Passing;
 
 use super::book::{NotHeld, Target};
 use super::run::{Run, Step};
@@ -159,7 +159,7 @@ impl Run {
 
     /// The most output tokens of one answer: what the client named, else the model's limit or the configured cap.
     fn output_bound(&self, target: &Target) -> u64 {
-        if self.job.endpoint == Endpoint::Embeddings {
+        if !self.job.endpoint.makes_text() {
             return 0;
         }
         let cap = self.job.snapshot.settings.default_max_output_tokens;
@@ -176,7 +176,14 @@ impl Run {
         // The cap goes upstream only where money is limited: elsewhere a request passes as it came.
         let named = self.job.intake.ask.max_output_tokens.is_some();
         let cap = (!named && self.job.book.is_capped(target)).then(|| self.output_bound(target));
-        let body = channel.adapter.body(&channel.preset, &self.job.body, &self.job.intake, &model.upstream_name, cap);
+        let passing = Passing {
+            body: &self.job.body,
+            intake: &self.job.intake,
+            model: &model.upstream_name,
+            output_cap: cap,
+            preset: &channel.preset,
+        };
+        let body = channel.adapter.body(self.job.dialect, &passing);
         let mut headers = key.headers.to_map(self.job.intake.ask.stream);
         headers.insert(crate::http::HOP_HEADER, snapshot.settings.instance.clone());
         let request = UpstreamRequest { uri: channel.uri(self.job.endpoint).clone(), headers, body: Bytes::from(body) };

@@ -4,7 +4,7 @@
 use http::HeaderMap;
 use router_core::ask::Endpoint;
 use router_store::SecretString;
-use router_wire::adapters::{Adapter, UpstreamPreset};
+use router_wire::adapters::{Adapter, Call, UpstreamPreset};
 
 /// The ready-made headers of one provider key on one channel.
 #[derive(Clone)]
@@ -33,7 +33,10 @@ impl UpstreamHeaders {
                 .map_err(|_| "the provider key has characters that cannot stand in a header".to_owned())?,
         };
         let made = |stream| {
-            let mut headers = adapter.head(preset, Endpoint::ChatCompletions, stream).headers;
+            let mut headers = {
+                let (dialect, endpoint) = (preset.dialect.as_str(), Endpoint::ChatCompletions);
+                adapter.head(preset, &Call { dialect, endpoint, model: "", stream, method: None }).headers
+            };
             if let Some((name, value)) = &credential {
                 headers.insert(name.clone(), value.clone());
             }

@@ -2,10 +2,10 @@
 
 use router_core::fault::FaultKind;
 
-use super::{Adapter, MaxOutputParam, UpstreamPreset};
+use super::{Adapter, MaxOutputParam, UpstreamPreset, path_of};
 use crate::classify::ErrorBody;
 
-pub(super) const ADAPTER: Adapter = Adapter { name: "groq", preset, refine };
+pub(super) const ADAPTER: Adapter = Adapter { name: "groq", preset, path: path_of, refine };
 
 fn preset() -> UpstreamPreset {
     UpstreamPreset { max_output_param: MaxOutputParam::MaxCompletionTokens, ..UpstreamPreset::default() }

@@ -5,19 +5,22 @@ mod demo;
 mod groq;
 mod openai;
 mod openai_compatible;
+mod path;
 mod preset;
 mod quirks;
 
+pub use path::path_of;
 pub use preset::{Auth, MaxOutputParam, UpstreamPreset};
 pub use quirks::Quirks;
+
+use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use router_core::ask::Endpoint;
 use router_core::fault::Fault;
 
 use crate::classify::{self, Refine};
-use crate::dialects::Intake;
-use crate::scan::{Edits, Field, OutputCap, ROUTING_FIELDS, splice};
+use crate::dialects::{Dialect, Passing};
 
 /// How to speak with a kind of provider. Knows no address and no secret.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +29,8 @@ pub struct Adapter {
     pub name: &'static str,
     /// What holds where the configuration says nothing else.
     pub preset: fn() -> UpstreamPreset,
+    /// Where a call goes; most vendors' paths are those of their dialect: [`path_of`].
+    pub path: fn(&UpstreamPreset, &Call<'_>) -> Option<Cow<'static, str>>,
     /// The vendor's exceptions from the common tables of errors.
     refine: Refine,
 }
@@ -39,13 +44,29 @@ pub fn by_name(name: &str) -> &'static Adapter {
     ADAPTERS.iter().find(|adapter| adapter.name == name).unwrap_or(&openai_compatible::ADAPTER)
 }
 
-/// A request to a provider, but for address, secret and body.
+/// What is asked of a provider, as far as its address depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call<'a> {
+    /// In which dialect: one that the provider speaks.
+    pub dialect: &'a str,
+    /// The kind of work as the client named it; any generation is the generation of that dialect.
+    pub endpoint: Endpoint,
+    /// The upstream's name of the model.
+    pub model: &'a str,
+    /// Whether the answer shall be a stream.
+    pub stream: bool,
+    /// Another method of the same work (Gemini's `batchEmbedContents`).
+    pub method: Option<&'static str>,
+}
+
+/// A request to a provider, but for secret and body.
 #[derive(Clone, Debug)]
 pub struct UpstreamHead {
     /// The method.
     pub method: Method,
-    /// What follows the base URL, beginning with a slash.
-    pub path: &'static str,
+    /// What follows the base URL, beginning with a slash, a query included; or a whole URL. `None`: the provider has no such
+    /// endpoint, and another candidate is tried.
+    pub path: Option<Cow<'static, str>>,
     /// Headers without the credential.
     pub headers: HeaderMap,
     /// How the server adds the credential.
@@ -55,47 +76,25 @@ pub struct UpstreamHead {
 impl Adapter {
     /// The head of a request for that work.
     #[must_use]
-    pub fn head(&self, preset: &UpstreamPreset, endpoint: Endpoint, stream: bool) -> UpstreamHead {
-        let path = match endpoint {
-            Endpoint::ChatCompletions => "/chat/completions",
-            Endpoint::Completions => "/completions",
-            Endpoint::Embeddings => "/embeddings",
-        };
+    pub fn head(&self, preset: &UpstreamPreset, call: &Call<'_>) -> UpstreamHead {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let accept = if stream { "text/event-stream" } else { "application/json" };
+        let accept = if call.stream { "text/event-stream" } else { "application/json" };
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
         // Bodies pass byte for byte, so they must not come compressed.
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in &preset.headers {
             headers.insert(name.clone(), value.clone());
         }
-        UpstreamHead { method: Method::POST, path, headers, auth: preset.auth }
+        UpstreamHead { method: Method::POST, path: (self.path)(preset, call), headers, auth: preset.auth }
     }
 
-    /// The body for the provider: the client's bytes with the upstream's model name, usage asked for in streams, the
-    /// reserved output cap where the client named none, and our routing fields taken out.
+    /// The body for a provider that speaks the client's dialect: see [`Dialect::splice`].
     ///
-    /// `body` must be the body of which `intake` was read. `output_cap` is the cap that the reservation used.
+    /// `passing.body` must be the body of which `passing.intake` was read.
     #[must_use]
-    pub fn body(
-        &self,
-        preset: &UpstreamPreset,
-        body: &[u8],
-        intake: &Intake,
-        model: &str,
-        output_cap: Option<u64>,
-    ) -> Vec<u8> {
-        let ask = &intake.ask;
-        let output_cap = output_cap.filter(|_| ask.endpoint != Endpoint::Embeddings).map(|tokens| {
-            // The old endpoint knows only the old name.
-            let old = ask.endpoint == Endpoint::Completions;
-            let param = if old { MaxOutputParam::Both } else { preset.max_output_param };
-            OutputCap { param: param.field(), tokens, rename: param.must_rename() }
-        });
-        let remove: &[Field] = if preset.keeps_routing_fields { &[Field::Router] } else { ROUTING_FIELDS };
-        let include_usage = ask.stream && preset.stream_usage;
-        splice(body, &intake.scan, &Edits { model, include_usage, output_cap, remove })
+    pub fn body(&self, dialect: &Dialect, passing: &Passing<'_>) -> Vec<u8> {
+        (dialect.splice)(passing)
     }
 
     /// Classifies an error: a status that is not 2xx, or an error object inside a 2xx or a stream event.
@@ -106,9 +105,12 @@ impl Adapter {
     }
 }
 
-/// Joins a base URL such as `https://api.openai.com/v1/` and a path such as `/chat/completions`.
+/// Joins a base URL such as `https://api.openai.com/v1/` and a path such as `/chat/completions`. A whole URL stays.
 #[must_use]
 pub fn join(base_url: &str, path: &str) -> String {
+    if !path.starts_with('/') {
+        return path.to_owned();
+    }
     format!("{}{path}", base_url.trim_end_matches('/'))
 }
 
@@ -122,9 +124,10 @@ mod tests {
             assert!(ADAPTERS.iter().skip(index + 1).all(|other| other.name != adapter.name));
             assert_eq!(by_name(adapter.name).name, adapter.name);
             let preset = (adapter.preset)();
-            for endpoint in [Endpoint::ChatCompletions, Endpoint::Completions, Endpoint::Embeddings] {
-                let head = adapter.head(&preset, endpoint, true);
-                assert!(head.path.starts_with('/') && head.method == Method::POST);
+            for endpoint in [Endpoint::ChatCompletions, Endpoint::Messages] {
+                let call = Call { dialect: &preset.dialect, endpoint, model: "m", stream: true, method: None };
+                let head = adapter.head(&preset, &call);
+                assert!(head.path.unwrap().starts_with('/') && head.method == Method::POST);
                 assert_eq!(head.headers["content-type"], "application/json");
                 assert!(!head.headers.contains_key("authorization"));
             }

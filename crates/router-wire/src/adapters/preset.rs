@@ -3,6 +3,7 @@
 use http::header::{self, HeaderName};
 use http::{HeaderValue, header::InvalidHeaderValue};
 
+use super::Quirks;
 use crate::scan::Field;
 
 /// How a provider takes its key.
@@ -78,14 +79,14 @@ impl MaxOutputParam {
         }
     }
 
-    pub(super) const fn field(self) -> Field {
+    pub(crate) const fn field(self) -> Field {
         match self {
             Self::MaxCompletionTokens => Field::MaxCompletionTokens,
             Self::MaxTokens | Self::Both => Field::MaxTokens,
         }
     }
 
-    pub(super) const fn must_rename(self) -> bool {
+    pub(crate) const fn must_rename(self) -> bool {
         matches!(self, Self::MaxTokens)
     }
 }
@@ -93,8 +94,10 @@ impl MaxOutputParam {
 /// A vendor as data; made from the preset file and the operator's configuration.
 #[derive(Clone, Debug)]
 pub struct UpstreamPreset {
-    /// What it speaks; `openai_chat` is the only one so far.
+    /// What it speaks: the name of a codec.
     pub dialect: String,
+    /// Other dialects that it speaks at the same address; a client of one of them is not translated.
+    pub also: Vec<String>,
     /// How it takes its key.
     pub auth: Auth,
     /// Which limit on output tokens it understands.
@@ -105,17 +108,29 @@ pub struct UpstreamPreset {
     pub keeps_routing_fields: bool,
     /// Sent with every request.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Habits that translation must know.
+    pub quirks: Quirks,
+}
+
+impl UpstreamPreset {
+    /// The dialect in which a client of that dialect is served: its own where the provider speaks it.
+    #[must_use]
+    pub fn spoken(&self, client: &str) -> &str {
+        self.also.iter().find(|also| *also == client).map_or(&self.dialect, |also| also)
+    }
 }
 
 impl Default for UpstreamPreset {
     fn default() -> Self {
         Self {
             dialect: "openai_chat".to_owned(),
+            also: Vec::new(),
             auth: Auth::Bearer,
             max_output_param: MaxOutputParam::Both,
             stream_usage: true,
             keeps_routing_fields: false,
             headers: Vec::new(),
+            quirks: Quirks::default(),
         }
     }
 }

@@ -6,31 +6,52 @@ pub mod openai_chat;
 pub use codec::{Codec, Echo, Framing, StreamDecoder, StreamEncoder, Target, restore_names};
 
 use router_core::ask::{Ask, Endpoint};
+use router_core::fault::ErrorCode;
 
-use crate::scan::Scan;
+use crate::scan::{Edits, Field, ROUTING_FIELDS, Scan, splice};
 
 /// A client dialect: pure functions between its bytes and our values.
 #[derive(Clone, Copy, Debug)]
 pub struct Dialect {
-    /// Name in rows and decisions.
+    /// Name in rows and decisions, and of what providers speak in presets.
     pub name: &'static str,
-    /// Paths of the dialect (below the root of the server) and the work that each stands for.
+    /// Fixed paths of the dialect and the work that each stands for, from `/v1` on; they are served without `/v1` too.
     pub routes: &'static [(&'static str, Endpoint)],
+    /// Paths that hold the model or the method (Gemini): path and query → route. The path is as the client sent it.
+    pub route: fn(&str, &str) -> Option<Route>,
+    /// Paths that begin so are the dialect's in their errors, whatever stands behind: 404s, refused keys.
+    pub prefixes: &'static [&'static str],
     /// Reads and validates a request body.
-    pub read: fn(Endpoint, &[u8]) -> Result<Intake, RequestError>,
+    pub read: fn(&Route, &[u8]) -> Result<Intake, RequestError>,
+    /// The body for a provider that speaks this dialect too: the client's bytes with what routing must change.
+    pub splice: fn(&Passing<'_>) -> Vec<u8>,
+    /// To and from the neutral form; `None` where there is nothing to translate.
+    pub codec: Option<&'static Codec>,
+    /// Status of a spent budget: 402, or 429 where clients stop at nothing else.
+    pub budget_status: u16,
     /// An error as the body of an answer.
     pub error_body: fn(&ErrorView<'_>) -> Vec<u8>,
     /// An error as an event of a stream that has begun; no terminator follows it.
     pub error_event: fn(&ErrorView<'_>) -> Vec<u8>,
-    /// What ends a stream that went well; sent exactly once.
+    /// What ends a stream that went well; sent exactly once. Empty where the last event is the end.
     pub stream_end: &'static [u8],
     /// What keeps a waiting stream alive.
     pub keep_alive: &'static [u8],
     /// Content type of a stream.
     pub stream_content_type: &'static str,
+    /// Headers of a client that go to a provider of the same dialect, beside [`crate::headers::FORWARDED`].
+    pub forwarded: &'static [&'static str],
+    /// Headers of a provider of the same dialect that go to the client, beside [`crate::headers::RETURNED`].
+    pub returned: &'static [&'static str],
 }
 
-/// The client dialects.
+/// No path of a dialect holds anything but its name.
+#[must_use]
+pub const fn no_dynamic_route(_: &str, _: &str) -> Option<Route> {
+    None
+}
+
+/// The client dialects. The first one is that of paths which belong to nobody.
 pub static DIALECTS: &[Dialect] = &[openai_chat::DIALECT];
 
 /// What can be translated: every pair of these.
@@ -42,12 +63,81 @@ pub fn codec(name: &str) -> Option<&'static Codec> {
     CODECS.iter().find(|codec| codec.name == name).copied()
 }
 
-/// The dialect and the kind of work behind a path such as `/v1/chat/completions`.
+/// The dialect of that name.
 #[must_use]
-pub fn by_path(path: &str) -> Option<(&'static Dialect, Endpoint)> {
+pub fn dialect(name: &str) -> Option<&'static Dialect> {
+    DIALECTS.iter().find(|dialect| dialect.name == name)
+}
+
+/// Where a request goes, as its path says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The kind of work.
+    pub endpoint: Endpoint,
+    /// The model, where the path names it; it goes before the body's.
+    pub model: Option<String>,
+    /// Whether the answer is a stream, where the path says it; it goes before the body.
+    pub stream: Option<bool>,
+    /// The stream is one JSON array, not server-sent events (Gemini without `alt=sse`).
+    pub array: bool,
+    /// Another method of the same work (Gemini's `batchEmbedContents`), for the provider's path.
+    pub method: Option<&'static str>,
+}
+
+impl Route {
+    /// A fixed path.
+    #[must_use]
+    pub const fn fixed(endpoint: Endpoint) -> Self {
+        Self { endpoint, model: None, stream: None, array: false, method: None }
+    }
+}
+
+/// The dialect and the route behind a path such as `/v1/chat/completions`; `query` is without its question mark.
+#[must_use]
+pub fn by_path(path: &str, query: &str) -> Option<(&'static Dialect, Route)> {
+    let fits = |fixed: &str| fixed == path || fixed.strip_prefix("/v1") == Some(path);
     DIALECTS.iter().find_map(|dialect| {
-        dialect.routes.iter().find(|(route, _)| *route == path).map(|(_, endpoint)| (dialect, *endpoint))
+        let fixed = dialect.routes.iter().find(|(fixed, _)| fits(fixed)).map(|(_, endpoint)| Route::fixed(*endpoint));
+        Some((dialect, fixed.or_else(|| (dialect.route)(path, query))?))
     })
+}
+
+/// The dialect in which errors at that path are told: by its prefixes, else OpenAI's.
+#[must_use]
+pub fn of_errors(path: &str) -> &'static Dialect {
+    const PLAIN: &Dialect = &openai_chat::DIALECT;
+    let owner = DIALECTS.iter().find(|dialect| dialect.prefixes.iter().any(|prefix| path.starts_with(prefix)));
+    owner.unwrap_or(PLAIN)
+}
+
+/// A request on its way to a provider of the client's own dialect.
+#[derive(Clone, Copy, Debug)]
+pub struct Passing<'a> {
+    /// The client's body.
+    pub body: &'a [u8],
+    /// What was read of it.
+    pub intake: &'a Intake,
+    /// The upstream's name of the model.
+    pub model: &'a str,
+    /// The cap that the reservation used, where the client named none and money is limited.
+    pub output_cap: Option<u64>,
+    /// The vendor.
+    pub preset: &'a crate::adapters::UpstreamPreset,
+}
+
+impl Passing<'_> {
+    /// The fields that speak to this router and not to that provider.
+    #[must_use]
+    pub const fn routing_fields(&self) -> &'static [Field] {
+        if self.preset.keeps_routing_fields { &[Field::Router] } else { ROUTING_FIELDS }
+    }
+
+    /// Only the model changes, and our routing fields go: what most dialects need.
+    #[must_use]
+    pub fn with_model(&self) -> Vec<u8> {
+        let edits = Edits { model: self.model, remove: self.routing_fields(), ..Edits::default() };
+        splice(self.body, &self.intake.scan, &edits)
+    }
 }
 
 /// A request as the client's dialect was read: what routing needs, beside the untouched body.
@@ -55,7 +145,7 @@ pub fn by_path(path: &str) -> Option<(&'static Dialect, Endpoint)> {
 pub struct Intake {
     /// For routing. Headers (`max_cost`, `strategy`, `tags`, `session`) are the server's to add.
     pub ask: Ask,
-    /// Ranges into the body, for the splice.
+    /// Ranges into the body, for the splice. (Where the body is no JSON: of an empty object.)
     pub scan: Scan,
     /// The client asked for usage in the stream; else the extra chunk must not reach it.
     pub usage_wanted: bool,
@@ -63,6 +153,10 @@ pub struct Intake {
     pub reasoning_wanted: bool,
     /// `models`: further models to try in this order (OpenRouter's field).
     pub fallback_models: Vec<String>,
+    /// The stream that the client gets is one JSON array ([`Route::array`]).
+    pub array: bool,
+    /// Another method of the same work ([`Route::method`]).
+    pub method: Option<&'static str>,
     /// `prompt_cache_key`: requests with the same one should go to the same channel.
     pub cache_key: Option<String>,
 }
@@ -107,6 +201,12 @@ pub struct ErrorView<'a> {
     pub kind: &'a str,
     /// The field at fault.
     pub param: Option<&'a str>,
-    /// Our code.
+    /// Our code in OpenAI's words, or the provider's own.
     pub code: Option<&'a str>,
+    /// Status of the answer, as the table of errors has it.
+    pub status: u16,
+    /// Which error it is; `x-router-error` names it in every dialect.
+    pub error: ErrorCode,
+    /// The id that the client sees, for dialects whose errors name it (Anthropic).
+    pub request_id: Option<&'a str>,
 }

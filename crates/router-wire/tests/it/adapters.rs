@@ -1,8 +1,8 @@
 //! What goes to a provider for what a client sent.
 
 use router_core::ask::Endpoint::{self, ChatCompletions, Completions, Embeddings};
-use router_wire::adapters::{MaxOutputParam, UpstreamPreset, by_name};
-use router_wire::dialects::DIALECTS;
+use router_wire::adapters::{Call, MaxOutputParam, UpstreamPreset, by_name};
+use router_wire::dialects::{DIALECTS, Passing, Route};
 
 fn body(
     name: &str,
@@ -14,8 +14,10 @@ fn body(
     let adapter = by_name(name);
     let mut preset = (adapter.preset)();
     change(&mut preset);
-    let intake = (DIALECTS[0].read)(endpoint, body.as_bytes()).unwrap();
-    String::from_utf8(adapter.body(&preset, body.as_bytes(), &intake, "up", cap)).unwrap()
+    let body = body.as_bytes();
+    let intake = (DIALECTS[0].read)(&Route::fixed(endpoint), body).unwrap();
+    let passing = Passing { body, intake: &intake, model: "up", output_cap: cap, preset: &preset };
+    String::from_utf8(adapter.body(&DIALECTS[0], &passing)).unwrap()
 }
 
 #[test]
@@ -84,11 +86,15 @@ fn heads_say_where_and_what() {
     let adapter = by_name("openai");
     let mut preset = (adapter.preset)();
     preset.headers.push((http::HeaderName::from_static("x-title"), "Router".parse().unwrap()));
-    let head = adapter.head(&preset, ChatCompletions, true);
-    assert_eq!((head.path, head.headers["accept"].to_str().unwrap()), ("/chat/completions", "text/event-stream"));
+    let call = |endpoint, stream| Call { dialect: "openai_chat", endpoint, model: "m", stream, method: None };
+    let head = adapter.head(&preset, &call(ChatCompletions, true));
+    assert_eq!(
+        (head.path.unwrap().as_ref(), head.headers["accept"].to_str().unwrap()),
+        ("/chat/completions", "text/event-stream")
+    );
     assert_eq!(head.headers["x-title"], "Router");
-    assert_eq!(adapter.head(&preset, Embeddings, false).path, "/embeddings");
-    assert_eq!(adapter.head(&preset, Completions, false).headers["accept"], "application/json");
+    assert_eq!(adapter.head(&preset, &call(Embeddings, false)).path.unwrap(), "/embeddings");
+    assert_eq!(adapter.head(&preset, &call(Completions, false)).headers["accept"], "application/json");
     assert_eq!(MaxOutputParam::from_name("max_tokens"), Some(MaxOutputParam::MaxTokens));
     assert_eq!(MaxOutputParam::from_name("max_completion_tokens"), Some(MaxOutputParam::MaxCompletionTokens));
     assert_eq!(MaxOutputParam::from_name("both"), Some(MaxOutputParam::Both));

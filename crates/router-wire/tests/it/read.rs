@@ -1,10 +1,10 @@
 //! Reading requests: what is refused with which code, what is needed, how many tokens.
 
 use router_core::ask::Endpoint::{self, ChatCompletions, Completions, Embeddings};
-use router_wire::dialects::{self, Intake, RequestError};
+use router_wire::dialects::{self, Intake, RequestError, Route};
 
 fn read(endpoint: Endpoint, body: &str) -> Result<Intake, RequestError> {
-    (dialects::DIALECTS[0].read)(endpoint, body.as_bytes())
+    (dialects::DIALECTS[0].read)(&Route::fixed(endpoint), body.as_bytes())
 }
 
 /// A chat body with these further members.
@@ -14,10 +14,12 @@ fn chat(more: &str) -> Result<Intake, RequestError> {
 
 #[test]
 fn paths_lead_to_the_dialect() {
-    assert_eq!(dialects::by_path("/v1/chat/completions").unwrap().1, ChatCompletions);
-    assert_eq!(dialects::by_path("/v1/completions").unwrap().1, Completions);
-    assert_eq!(dialects::by_path("/v1/embeddings").unwrap().1, Embeddings);
-    assert!(dialects::by_path("/v1/chat/completions/").is_none());
+    let endpoint = |path| dialects::by_path(path, "").map(|(_, route)| route.endpoint);
+    assert_eq!(endpoint("/v1/chat/completions"), Some(ChatCompletions));
+    assert_eq!(endpoint("/chat/completions"), Some(ChatCompletions));
+    assert_eq!(endpoint("/v1/completions"), Some(Completions));
+    assert_eq!(endpoint("/v1/embeddings"), Some(Embeddings));
+    assert_eq!(endpoint("/v1/chat/completions/"), None);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a request would cost, for ranking. Floating point: the books never see these numbers.
 
 use super::{Factor, View};
-use crate::ask::{Ask, Endpoint};
+use crate::ask::Ask;
 
 /// Output tokens of a chat answer where the client sets no lower limit: the order of magnitude of the median answer.
 const USUAL_OUTPUT_TOKENS: u64 = 400;
@@ -36,11 +36,10 @@ pub(crate) struct Tokens {
 impl Tokens {
     #[expect(clippy::cast_precision_loss, reason = "numbers for ranking, not for the books")]
     pub(crate) fn expected(ask: &Ask) -> Self {
-        let one = match ask.endpoint {
-            Endpoint::Embeddings => 0,
-            Endpoint::ChatCompletions | Endpoint::Completions => {
-                ask.max_output_tokens.map_or(USUAL_OUTPUT_TOKENS, |limit| limit.min(USUAL_OUTPUT_TOKENS))
-            }
+        let one = if ask.endpoint.makes_text() {
+            ask.max_output_tokens.map_or(USUAL_OUTPUT_TOKENS, |limit| limit.min(USUAL_OUTPUT_TOKENS))
+        } else {
+            0
         };
         Self { input: ask.input_tokens, output: one as f64 * ask.answers.max(1) as f64 }
     }

@@ -1,5 +1,6 @@
 //! OpenAI Chat Completions, with its elder sibling Completions and with Embeddings: one shape of request and error.
 
+mod pass;
 mod read;
 mod render;
 
@@ -8,7 +9,7 @@ pub use render::{error_body, error_event};
 
 use router_core::ask::Endpoint;
 
-use super::Dialect;
+use super::{Dialect, no_dynamic_route};
 
 /// The dialect's entry in the registry.
 pub const DIALECT: Dialect = Dialect {
@@ -18,10 +19,17 @@ pub const DIALECT: Dialect = Dialect {
         ("/v1/completions", Endpoint::Completions),
         ("/v1/embeddings", Endpoint::Embeddings),
     ],
+    route: no_dynamic_route,
+    prefixes: &[],
     read,
+    splice: pass::splice,
+    codec: None,
+    budget_status: 402,
     error_body,
     error_event,
     stream_end: b"data: [DONE]\n\n",
     keep_alive: b": keep-alive\n\n",
     stream_content_type: "text/event-stream; charset=utf-8",
+    forwarded: &[],
+    returned: &[],
 };

@@ -6,7 +6,7 @@
 use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::{Capabilities, Capability};
 
-use crate::dialects::{Intake, RequestError};
+use crate::dialects::{Intake, RequestError, Route};
 use crate::scan::{Features, Field, Kind, Scan, ScanError, last_member, scan};
 use crate::tokens;
 
@@ -17,7 +17,8 @@ const MAX_ANSWERS: u64 = 128;
 ///
 /// # Errors
 /// [`RequestError`] with the code and the field at fault.
-pub fn read(endpoint: Endpoint, body: &[u8]) -> Result<Intake, RequestError> {
+pub fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
+    let endpoint = route.endpoint;
     let scan = scan(body).map_err(|error| refused(&error))?;
     let reader = Reader { body, scan: &scan, endpoint };
     let model = reader.model()?;
@@ -43,7 +44,7 @@ pub fn read(endpoint: Endpoint, body: &[u8]) -> Result<Intake, RequestError> {
     let reasoning_wanted = reader.reasoning_wanted();
     let fallback_models = reader.fallback_models();
     let cache_key = scan.string(body, Field::PromptCacheKey).map(std::borrow::Cow::into_owned);
-    Ok(Intake { ask, usage_wanted, reasoning_wanted, fallback_models, cache_key, scan })
+    Ok(Intake { ask, usage_wanted, reasoning_wanted, fallback_models, cache_key, array: false, method: None, scan })
 }
 
 fn refused(error: &ScanError) -> RequestError {
@@ -93,7 +94,7 @@ impl<'a> Reader<'a> {
             Endpoint::ChatCompletions => (Field::Messages, "a list of at least one message"),
             // Completions without a prompt begin a new document, as at OpenAI.
             Endpoint::Completions => (Field::Prompt, "a string or a list"),
-            Endpoint::Embeddings => (Field::Input, "a string or a list that is not empty"),
+            _ => (Field::Input, "a string or a list that is not empty"),
         };
         let fits = match self.value(field) {
             None if self.endpoint == Endpoint::Completions => true,
@@ -101,7 +102,7 @@ impl<'a> Reader<'a> {
             Some((kind, _)) => match self.endpoint {
                 Endpoint::ChatCompletions => kind == Kind::Array && self.features().messages > 0,
                 Endpoint::Completions => matches!(kind, Kind::String | Kind::Array),
-                Endpoint::Embeddings => {
+                _ => {
                     kind == Kind::String
                         || (kind == Kind::Array && self.features().inputs + self.features().token_ids > 0)
                 }
@@ -236,7 +237,7 @@ mod tests {
 
     #[test]
     fn messages_of_errors_are_sentences() {
-        let error = read(Endpoint::ChatCompletions, b"{").unwrap_err();
+        let error = read(&Route::fixed(Endpoint::ChatCompletions), b"{").unwrap_err();
         assert!(error.message.starts_with("The body is not") && error.message.ends_with('.'), "{error}");
     }
 }

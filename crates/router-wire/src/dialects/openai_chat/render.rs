@@ -44,7 +44,15 @@ mod tests {
 
     #[test]
     fn all_four_fields_are_there_even_when_null() {
-        let error = ErrorView { message: "no \"x\"\n", kind: "server_error", param: None, code: Some("overloaded") };
+        let error = ErrorView {
+            message: "no \"x\"\n",
+            kind: "server_error",
+            param: None,
+            code: Some("overloaded"),
+            status: 503,
+            error: router_core::fault::ErrorCode::Overloaded,
+            request_id: None,
+        };
         let body = String::from_utf8(error_body(&error)).unwrap();
         assert_eq!(
             body,
