@@ -1,7 +1,7 @@
 //! Pretends: simulated providers over real sockets, for tests, for the demo and for the benchmark.
 //!
-//! * [`SimProvider`] answers the OpenAI dialect on `127.0.0.1`, faithfully or as a [`Script`] says, and remembers what
-//!   it received. It speaks HTTP/1.1 itself ([`http1`]), so that it can also cut, reset, trickle and lie.
+//! * [`SimProvider`] answers every dialect ([`answers`]) on `127.0.0.1`, faithfully or as a [`Script`] says, and remembers
+//!   what it received. It speaks HTTP/1.1 itself ([`http1`]), so that it can also cut, reset, trickle and lie.
 //! * [`demo`] is the preset behind `serve --demo`.
 //! * [`bench`] is the benchmark's counterpart: a cheap upstream, a minimal proxy, a load generator, the driver.
 //!
@@ -26,7 +26,7 @@ pub mod provider;
 pub mod record;
 pub mod script;
 
-pub use answers::Voice;
+pub use answers::{Dialect, Failure, Flavor, Voice};
 pub use provider::{SimProvider, dead_address};
 pub use record::{Ending, Received, Stats};
 pub use script::{LineEnd, Script};

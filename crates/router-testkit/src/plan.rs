@@ -1,10 +1,10 @@
 //! From a script and a request to a plan: the exact bytes on the wire, the pauses between them, and the end.
 //! Pure, so that every behaviour is a transformation of data and the connection only carries it out.
 
-use crate::answers::{self, Endpoint, Frame, FrameKind, Refusal, Voice};
+use crate::answers::{self, Call, Dialect, Endpoint, Failure, Frame, FrameKind, Refusal, Shape, Voice};
 use crate::http1::Response;
 use crate::record::Received;
-use crate::script::{Act, AfterCut, Cut, Script};
+use crate::script::{Act, AfterCut, Cut, LineEnd, Script};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -35,25 +35,77 @@ pub(crate) enum End {
 /// A request as far as answering it needs.
 #[derive(Debug)]
 pub(crate) struct Ask<'r> {
+    received: &'r Received,
     endpoint: Endpoint,
-    path: &'r str,
+    dialect: Dialect,
     body: Value,
     stream: bool,
+    form: Form,
     without_body: bool,
     close: bool,
+}
+
+/// How the events of a stream stand on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Server-sent events with `[DONE]` at the end.
+    Done,
+    /// Server-sent events that end by themselves.
+    Events,
+    /// The elements of one JSON array (Gemini without `alt=sse`).
+    Array,
+    /// A JSON value a line (Ollama).
+    Lines,
 }
 
 impl<'r> Ask<'r> {
     pub(crate) fn new(received: &'r Received) -> Self {
         let body = received.json();
+        let endpoint = Endpoint::of(&received.method, &received.path);
+        let dialect = received.dialect();
+        let asked = body.get("stream").and_then(Value::as_bool);
         Self {
-            endpoint: Endpoint::of(&received.method, &received.path),
-            path: &received.path,
-            stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
+            received,
+            endpoint,
+            dialect,
+            stream: match endpoint {
+                Endpoint::GenerateStream => true,
+                Endpoint::OllamaChat => asked.unwrap_or(true),
+                endpoint => endpoint.streams() && endpoint != Endpoint::Generate && asked.unwrap_or(false),
+            },
+            form: match dialect {
+                Dialect::Chat(_) => Form::Done,
+                Dialect::Gemini if !received.query.contains("alt=sse") => Form::Array,
+                Dialect::Ollama => Form::Lines,
+                _ => Form::Events,
+            },
             body,
             without_body: received.method == "HEAD",
             close: received.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
                 || received.head.first_line.ends_with("HTTP/1.0"),
+        }
+    }
+
+    fn call<'a>(&'a self, voice: &'a Voice, shape: &'a Shape) -> Call<'a> {
+        Call {
+            endpoint: self.endpoint,
+            dialect: self.dialect,
+            path: &self.received.path,
+            query: &self.received.query,
+            head: &self.received.head,
+            key: self.received.key(),
+            body: &self.body,
+            voice,
+            shape,
+        }
+    }
+
+    /// The content type of a stream.
+    fn stream_type(&self) -> &'static str {
+        match self.form {
+            Form::Done | Form::Events => "text/event-stream; charset=utf-8",
+            Form::Array => "application/json; charset=UTF-8",
+            Form::Lines => "application/x-ndjson",
         }
     }
 }
@@ -98,7 +150,7 @@ pub(crate) fn plan(script: &Script, ask: &Ask<'_>, voice: &Voice) -> Plan {
 
 /// The answer that the script wants.
 fn content(script: &Script, ask: &Ask<'_>, voice: &Voice) -> Content {
-    let natural = if ask.stream { "text/event-stream" } else { "application/json" };
+    let natural = if ask.stream { ask.stream_type() } else { "application/json" };
     match &script.act {
         Act::Fixed { status, content_type, body } => Content::Body {
             status: *status,
@@ -108,10 +160,11 @@ fn content(script: &Script, ask: &Ask<'_>, voice: &Voice) -> Content {
         Act::Blocks(blocks) => {
             Content::Stream(blocks.iter().map(|text| Block { kind: FrameKind::Content, text: text.clone() }).collect())
         }
-        Act::ErrorWith200(error) if ask.stream => {
-            Content::Stream(vec![block(script, FrameKind::Content, &error.to_string())])
+        Act::Failure(failure) => json_body(failure.status, &failure.body(ask.dialect)),
+        Act::ErrorWith200(failure) if ask.stream => {
+            Content::Stream(assembled(script, ask, &[failed(failure, ask, 0)], false))
         }
-        Act::ErrorWith200(error) => json_body(200, error),
+        Act::ErrorWith200(failure) => json_body(200, &failure.body(ask.dialect)),
         Act::NoChoices => no_choices(script, ask),
         Act::WrongKind => faithful(script, ask, voice, !ask.stream),
         _ => faithful(script, ask, voice, ask.stream),
@@ -120,57 +173,112 @@ fn content(script: &Script, ask: &Ask<'_>, voice: &Voice) -> Content {
 
 /// A faithful answer, or the refusal that the request deserves.
 fn faithful(script: &Script, ask: &Ask<'_>, voice: &Voice, stream: bool) -> Content {
-    let streams = matches!(ask.endpoint, Endpoint::Chat | Endpoint::Completions);
     let refused = |refusal: Refusal| json_body(refusal.status, &refusal.body);
-    if ask.body.is_null() && streams {
-        return refused(Refusal::invalid("invalid_json", None, "We could not parse the JSON body of your request."));
+    let call = ask.call(voice, &script.shape);
+    if ask.body.is_null() && ask.endpoint.streams() {
+        let failure = Failure::new(
+            400,
+            "invalid_request_error",
+            Some("invalid_json"),
+            "We could not parse the JSON body of your request.",
+        );
+        return refused(Refusal::of(ask.dialect, &failure));
     }
-    if stream && streams {
-        let frames = answers::frames(ask.endpoint, ask.path, &ask.body, voice, &script.shape);
-        return frames.map_or_else(refused, |frames| Content::Stream(blocks(script, &frames)));
+    if stream && ask.endpoint.streams() {
+        return answers::frames(&call).map_or_else(refused, |frames| Content::Stream(blocks(script, ask, &frames)));
     }
-    answers::whole(ask.endpoint, ask.path, &ask.body, voice, &script.shape)
-        .map_or_else(refused, |body| json_body(200, &body))
+    answers::whole(&call).map_or_else(refused, |body| Content::Body {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        bytes: body.into(),
+    })
 }
 
 fn no_choices(script: &Script, ask: &Ask<'_>) -> Content {
-    let object = if ask.stream { "chat.completion.chunk" } else { "chat.completion" };
-    let body =
-        json!({"id": "chatcmpl-empty", "object": object, "created": 0, "model": ask.body.get("model"), "choices": []});
+    let body = answers::hollow(ask.dialect, &ask.body, ask.stream);
     if !ask.stream {
         return json_body(200, &body);
     }
-    Content::Stream(blocks(script, &[Frame { kind: FrameKind::Role, data: body.to_string() }]))
+    let data = match ask.dialect {
+        Dialect::Messages => json!({"type": "message_start", "message": body}),
+        Dialect::Responses => json!({"type": "response.completed", "sequence_number": 0, "response": body}),
+        _ => body,
+    };
+    let frame = Frame { kind: FrameKind::Role, name: name_of(&data, ask), data: data.to_string() };
+    Content::Stream(blocks(script, ask, &[frame]))
 }
 
 fn json_body(status: u16, body: &Value) -> Content {
     Content::Body { status, content_type: "application/json".to_owned(), bytes: body.to_string().into() }
 }
 
-/// Frames as SSE blocks, an error event where the script wants one, `[DONE]` at the end unless it was left out.
-fn blocks(script: &Script, frames: &[Frame]) -> Vec<Block> {
-    let mut blocks = Vec::with_capacity(frames.len() + 1);
+/// A failure inside a stream that has `sent` events behind it.
+fn failed(failure: &Failure, ask: &Ask<'_>, sent: usize) -> Frame {
+    let mut data = failure.body(ask.dialect);
+    if ask.dialect == Dialect::Responses {
+        let error = data.get("error").cloned().unwrap_or_default();
+        data = json!({"type": "error", "sequence_number": sent, "code": error.get("code"), "message": error.get("message"), "param": error.get("param")});
+    }
+    Frame { kind: FrameKind::Content, name: name_of(&data, ask), data: data.to_string() }
+}
+
+/// The name on an event's `event:` line: its type, in the dialects that name events.
+fn name_of(data: &Value, ask: &Ask<'_>) -> Option<String> {
+    let named = matches!(ask.dialect, Dialect::Messages | Dialect::Responses);
+    data.get("type").and_then(Value::as_str).filter(|_| named).map(str::to_owned)
+}
+
+/// Frames as blocks, an error event where the script wants one.
+fn blocks(script: &Script, ask: &Ask<'_>, frames: &[Frame]) -> Vec<Block> {
+    let mut chosen = Vec::with_capacity(frames.len());
     let mut seen = 0;
     for frame in frames {
-        if let Some((count, error)) = &script.stream.error_after
+        if let Some((count, failure)) = &script.stream.error_after
             && seen == *count
-            && frame.kind != FrameKind::Role
+            && !matches!(frame.kind, FrameKind::Role | FrameKind::Comment)
         {
-            blocks.push(block(script, FrameKind::Content, &error.to_string()));
-            return blocks;
+            chosen.push(failed(failure, ask, chosen.len()));
+            return assembled(script, ask, &chosen, false);
         }
         seen += usize::from(frame.kind == FrameKind::Content);
-        blocks.push(block(script, frame.kind, &frame.data));
+        chosen.push(frame.clone());
     }
-    if !script.stream.no_done {
-        blocks.push(block(script, FrameKind::Finish, "[DONE]"));
+    assembled(script, ask, &chosen, true)
+}
+
+/// Frames in the form of the stream; `ended` adds the proper end, unless the script leaves it out.
+fn assembled(script: &Script, ask: &Ask<'_>, frames: &[Frame], ended: bool) -> Vec<Block> {
+    let mut blocks: Vec<Block> = frames
+        .iter()
+        .enumerate()
+        .map(|(number, frame)| Block { kind: frame.kind, text: framed(script, ask, number == 0, frame) })
+        .collect();
+    let end = match ask.form {
+        Form::Done => Frame::data(FrameKind::Finish, "[DONE]".to_owned()),
+        // An array is closed even after an error; a cut leaves it open.
+        Form::Array => {
+            blocks.push(Block { kind: FrameKind::Finish, text: "]".to_owned() });
+            return blocks;
+        }
+        Form::Events | Form::Lines => return blocks,
+    };
+    if ended && !script.stream.no_done {
+        blocks.push(Block { kind: FrameKind::Finish, text: framed(script, ask, false, &end) });
     }
     blocks
 }
 
-fn block(script: &Script, kind: FrameKind, data: &str) -> Block {
-    let end = script.stream.line_end.text();
-    Block { kind, text: format!("data: {data}{end}{end}") }
+fn framed(script: &Script, ask: &Ask<'_>, first: bool, frame: &Frame) -> String {
+    let end = line_end(script, ask).text();
+    let data = &frame.data;
+    match (ask.form, &frame.name) {
+        (Form::Lines, _) => format!("{data}\n"),
+        (Form::Array, _) if first => format!("[{data}"),
+        (Form::Array, _) => format!(",\r\n{data}"),
+        (_, _) if frame.kind == FrameKind::Comment => format!(": {data}{end}{end}"),
+        (_, Some(name)) => format!("event: {name}{end}data: {data}{end}{end}"),
+        (_, None) => format!("data: {data}{end}{end}"),
+    }
 }
 
 /// Head and body in one write, unless the script wants them apart.
@@ -202,7 +310,7 @@ fn plan_body(parts: &mut Vec<Part>, script: &Script, ask: &Ask<'_>, body: (u16, 
 
 /// A chunked response: the head, then each block on its own with the script's pauses.
 fn plan_stream(parts: &mut Vec<Part>, script: &Script, ask: &Ask<'_>, blocks: Vec<Block>, cut: End) -> End {
-    let head = head(script, ask, 200, "text/event-stream; charset=utf-8", "transfer-encoding: chunked");
+    let head = head(script, ask, 200, ask.stream_type(), "transfer-encoding: chunked");
     if script.cut == Cut::InHead {
         parts.push(Part::Bytes(half(&head)));
         return cut;
@@ -211,14 +319,14 @@ fn plan_stream(parts: &mut Vec<Part>, script: &Script, ask: &Ask<'_>, blocks: Ve
     if script.stream.bom {
         push_body(parts, script, b"\xef\xbb\xbf", true);
     }
-    let end = script.stream.line_end.text();
+    let end = line_end(script, ask).text();
     for _ in 0..script.stream.comments {
         push_body(parts, script, format!(": SIMULATED PROCESSING{end}{end}").as_bytes(), true);
         pause(parts, script.timing.gap);
     }
     let mut seen = 0;
     for block in blocks {
-        if script.cut == Cut::AfterContent(seen) && block.kind != FrameKind::Role {
+        if script.cut == Cut::AfterContent(seen) && !matches!(block.kind, FrameKind::Role | FrameKind::Comment) {
             return cut;
         }
         if block.kind == FrameKind::Content {
@@ -239,6 +347,12 @@ fn push_body(parts: &mut Vec<Part>, script: &Script, bytes: &[u8], chunked: bool
         pause(parts, script.timing.trickle.unwrap_or_default());
         parts.push(Part::Bytes(if chunked { chunk(piece) } else { Bytes::copy_from_slice(piece) }));
     }
+}
+
+/// Google ends its lines as HTTP does; a script may say otherwise.
+fn line_end(script: &Script, ask: &Ask<'_>) -> LineEnd {
+    let natural = if ask.dialect == Dialect::Gemini { LineEnd::CrLf } else { LineEnd::Lf };
+    script.stream.line_end.unwrap_or(natural)
 }
 
 fn chunk(piece: &[u8]) -> Bytes {

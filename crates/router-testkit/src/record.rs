@@ -1,5 +1,6 @@
 //! What a simulated provider saw: requests, connections, counters, and waiting for events instead of time.
 
+use crate::answers::{Dialect, Endpoint, model_in};
 use crate::http1::Head;
 use bytes::Bytes;
 use serde_json::Value;
@@ -59,10 +60,26 @@ impl Received {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body's `model`, empty if there is none.
+    /// The model that is asked for: in the path where the dialect has it there, else in the body; empty if nowhere.
     #[must_use]
     pub fn model(&self) -> String {
-        self.json().get("model").and_then(Value::as_str).unwrap_or_default().to_owned()
+        let in_body = || self.json().get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
+        model_in(&self.path).unwrap_or_else(in_body)
+    }
+
+    /// The credential, in any of the forms that providers take.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        let header = ["x-api-key", "x-goog-api-key", "api-key"].iter().find_map(|name| self.header(name));
+        let query = || self.query.split('&').find_map(|pair| pair.strip_prefix("key="));
+        self.bearer().or(header).or_else(query)
+    }
+
+    /// The dialect that it is spoken in.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        let anthropic = self.header("anthropic-version").is_some();
+        Dialect::of(Endpoint::of(&self.method, &self.path), &self.path, anthropic)
     }
 }
 

@@ -1,8 +1,8 @@
 //! `POST /completions`, the legacy text endpoint: string, list or token prompts.
 
-use super::text::{choice_count, limited, pieces};
+use super::text::{Stopped, choice_count, limited, pieces, stops, token_limit};
 use super::usage::{Usage, tokens_of};
-use super::{Frame, FrameKind, Refusal, Shape, Voice, id_of, model_of, wants_usage};
+use super::{Call, Frame, FrameKind, Refusal, wants_usage};
 use serde_json::{Value, json};
 
 /// A composed answer.
@@ -17,8 +17,9 @@ pub(super) struct TextAnswer {
 }
 
 /// Composes the answer to a completions request; each prompt of a list gets `n` choices.
-pub(super) fn compose(body: &Value, voice: &Voice, shape: &Shape) -> Result<TextAnswer, Refusal> {
-    let model = model_of(body, voice)?;
+pub(super) fn compose(call: &Call<'_>) -> Result<TextAnswer, Refusal> {
+    let (body, voice, shape) = (call.body, call.voice, call.shape);
+    let model = call.model()?;
     let prompts = prompts(body);
     let prompt = prompts.iter().map(|(_, tokens)| tokens).sum();
     let choices: Vec<(String, String)> = prompts
@@ -26,17 +27,18 @@ pub(super) fn compose(body: &Value, voice: &Voice, shape: &Shape) -> Result<Text
         .flat_map(|prompt| std::iter::repeat_n(prompt, choice_count(body)))
         .map(|(text, _)| {
             let text = shape.text.clone().unwrap_or_else(|| format!("{}{text}", voice.greeting));
-            let (text, finish) = limited(text, body);
+            let (text, stopped) = limited(text, token_limit(body), &stops(body, "stop"));
+            let finish = if stopped == Stopped::Length { "length" } else { "stop" };
             (text, shape.finish.clone().unwrap_or_else(|| finish.to_owned()))
         })
         .collect();
     let completion = choices.iter().map(|(text, _)| tokens_of(text)).sum();
     Ok(TextAnswer {
-        id: id_of("cmpl-", body),
+        id: format!("cmpl-{}", call.id()),
         model,
         created: voice.created,
         choices,
-        usage: shape.usage.of(Usage { prompt, completion }),
+        usage: shape.usage.or(Usage { prompt, completion, ..Usage::default() }.to_json()),
         stream_usage: wants_usage(body),
         pieces: shape.pieces,
     })
@@ -78,13 +80,13 @@ impl TextAnswer {
         for (index, (text, finish)) in self.choices.iter().enumerate() {
             for piece in pieces(text, self.pieces) {
                 let data = self.envelope(&json!([choice(index, &piece, None)]), empty).to_string();
-                frames.push(Frame { kind: FrameKind::Content, data });
+                frames.push(Frame::data(FrameKind::Content, data));
             }
             let data = self.envelope(&json!([choice(index, "", Some(finish))]), empty).to_string();
-            frames.push(Frame { kind: FrameKind::Finish, data });
+            frames.push(Frame::data(FrameKind::Finish, data));
         }
         if asked.is_some() {
-            frames.push(Frame { kind: FrameKind::Usage, data: self.envelope(&json!([]), asked).to_string() });
+            frames.push(Frame::data(FrameKind::Usage, self.envelope(&json!([]), asked).to_string()));
         }
         frames
     }

@@ -1,7 +1,7 @@
 //! `POST /embeddings`: unit vectors made from the input, as floats or base64.
 
 use super::usage::tokens_of;
-use super::{Refusal, Shape, UsageMode, Voice, fingerprint, model_of};
+use super::{Call, Refusal, fingerprint};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -11,15 +11,12 @@ const DEFAULT_DIMENSIONS: u64 = 64;
 const MAX_DIMENSIONS: u64 = 8192;
 
 /// The answer to an embeddings request.
-pub(super) fn answer(body: &Value, voice: &Voice, shape: &Shape) -> Result<Value, Refusal> {
-    let model = model_of(body, voice)?;
+pub(super) fn answer(call: &Call<'_>) -> Result<Value, Refusal> {
+    let body = call.body;
+    let model = call.model()?;
     let inputs = inputs(body);
     if inputs.is_empty() {
-        return Err(Refusal::invalid(
-            "missing_required_parameter",
-            Some("input"),
-            "Missing required parameter: 'input'.",
-        ));
+        return Err(call.invalid("missing_required_parameter", Some("input"), "Missing required parameter: 'input'."));
     }
     let dimensions =
         body.get("dimensions").and_then(Value::as_u64).unwrap_or(DEFAULT_DIMENSIONS).clamp(1, MAX_DIMENSIONS);
@@ -34,11 +31,7 @@ pub(super) fn answer(body: &Value, voice: &Voice, shape: &Shape) -> Result<Value
         .collect();
     let tokens: u64 = inputs.iter().map(|input| input_tokens(input)).sum();
     let mut answer = json!({"object": "list", "data": data, "model": model});
-    let usage = match &shape.usage {
-        UsageMode::Counted => Some(json!({"prompt_tokens": tokens, "total_tokens": tokens})),
-        UsageMode::Missing => None,
-        UsageMode::Exactly(value) => Some(value.clone()),
-    };
+    let usage = call.shape.usage.or(json!({"prompt_tokens": tokens, "total_tokens": tokens}));
     if let (Some(usage), Some(fields)) = (usage, answer.as_object_mut()) {
         fields.insert("usage".to_owned(), usage);
     }
@@ -66,7 +59,7 @@ fn input_tokens(input: &Value) -> u64 {
 }
 
 /// A unit vector that depends on the input only (xorshift from its fingerprint).
-fn vector(input: &str, dimensions: u64) -> Vec<f32> {
+pub(super) fn vector(input: &str, dimensions: u64) -> Vec<f32> {
     let mut state = fingerprint(input.as_bytes()) | 1;
     let raw: Vec<f32> = (0..dimensions)
         .map(|_| {

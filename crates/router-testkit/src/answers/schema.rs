@@ -14,6 +14,34 @@ pub fn example(schema: &Value) -> Value {
     at(schema, schema, "value", 0)
 }
 
+/// Why a schema is not one of OpenAI's strict ones, if it is not: every object closed, every property required.
+pub(super) fn not_strict(schema: &Value) -> Option<String> {
+    strictly(schema, "()", 0)
+}
+
+fn strictly(schema: &Value, context: &str, depth: usize) -> Option<String> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    let properties = schema.get("properties").and_then(Value::as_object);
+    if schema.get("type") == Some(&json!("object")) || properties.is_some() {
+        if schema.get("additionalProperties") != Some(&json!(false)) {
+            return Some(format!(
+                "In context={context}, 'additionalProperties' is required to be supplied and to be false."
+            ));
+        }
+        let required = list(schema, "required");
+        let names = properties.into_iter().flat_map(Map::keys);
+        if let Some(missing) = names.clone().find(|name| !required.iter().any(|wanted| wanted == *name)) {
+            return Some(format!(
+                "In context={context}, 'required' is required to be supplied and to be an array including every key in properties. Missing '{missing}'."
+            ));
+        }
+    }
+    let below = properties.into_iter().flat_map(Map::values).chain(schema.get("items"));
+    below.into_iter().find_map(|part| strictly(part, "('properties', …)", depth + 1))
+}
+
 fn at(schema: &Value, root: &Value, name: &str, depth: usize) -> Value {
     if depth > MAX_DEPTH {
         return Value::Null;

@@ -20,35 +20,42 @@ pub(super) fn role(message: &Value) -> &str {
     message.get("role").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The text of the last user message, empty if there is none.
-pub(super) fn last_user_text(messages: &[Value]) -> String {
-    messages.iter().rfind(|message| role(message) == "user").map(content_text).unwrap_or_default()
+/// Where a text was cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    No,
+    Length,
+    /// By this stop sequence.
+    At(String),
 }
 
-/// Applies `stop` and the token limit; returns the text and the finish reason (`stop` or `length`).
-pub(super) fn limited(text: String, body: &Value) -> (String, &'static str) {
+/// Applies stop sequences and the limit on tokens.
+pub(super) fn limited(text: String, limit: Option<u64>, stops: &[String]) -> (String, Stopped) {
     let mut text = text;
-    for stop in stops(body) {
-        if let Some((before, _)) = text.split_once(&stop) {
+    let mut stopped = Stopped::No;
+    for stop in stops {
+        if let Some((before, _)) = text.split_once(stop.as_str()) {
+            stopped = Stopped::At(stop.clone());
             text = before.to_owned();
         }
     }
-    match token_limit(body) {
+    match limit {
         Some(limit) if tokens_of(&text) > limit => {
             let characters = usize::try_from(limit).unwrap_or(usize::MAX).saturating_mul(4);
-            (text.chars().take(characters).collect(), "length")
+            (text.chars().take(characters).collect(), Stopped::Length)
         }
-        _ => (text, "stop"),
+        _ => (text, stopped),
     }
 }
 
 /// `max_completion_tokens`, else `max_tokens`.
-fn token_limit(body: &Value) -> Option<u64> {
+pub(super) fn token_limit(body: &Value) -> Option<u64> {
     ["max_completion_tokens", "max_tokens"].iter().find_map(|field| body.get(*field).and_then(Value::as_u64))
 }
 
-fn stops(body: &Value) -> Vec<String> {
-    match body.get("stop") {
+/// The stop sequences in a field: one string or a list.
+pub(super) fn stops(body: &Value, field: &str) -> Vec<String> {
+    match body.get(field) {
         Some(Value::String(stop)) if !stop.is_empty() => vec![stop.clone()],
         Some(Value::Array(list)) => {
             list.iter().filter_map(Value::as_str).filter(|stop| !stop.is_empty()).map(str::to_owned).collect()
@@ -88,16 +95,18 @@ mod tests {
 
     #[test]
     fn limits_cut_and_say_so() {
+        let at = |stop: &str| Stopped::At(stop.to_owned());
         let table = [
-            (json!({}), "one two three", "stop"),
-            (json!({"stop": "two"}), "one ", "stop"),
-            (json!({"stop": ["x", " three"]}), "one two", "stop"),
-            (json!({"max_tokens": 2}), "one two ", "length"),
-            (json!({"max_tokens": 1, "max_completion_tokens": 2}), "one two ", "length"),
-            (json!({"max_tokens": 4, "stop": null}), "one two three", "stop"),
+            (json!({}), "one two three", Stopped::No),
+            (json!({"stop": "two"}), "one ", at("two")),
+            (json!({"stop": ["x", " three"]}), "one two", at(" three")),
+            (json!({"max_tokens": 2}), "one two ", Stopped::Length),
+            (json!({"max_tokens": 1, "max_completion_tokens": 2}), "one two ", Stopped::Length),
+            (json!({"max_tokens": 4, "stop": null}), "one two three", Stopped::No),
         ];
-        for (body, text, finish) in table {
-            assert_eq!(limited("one two three".to_owned(), &body), (text.to_owned(), finish), "{body}");
+        for (body, text, stopped) in table {
+            let cut = limited("one two three".to_owned(), token_limit(&body), &stops(&body, "stop"));
+            assert_eq!(cut, (text.to_owned(), stopped), "{body}");
         }
     }
 

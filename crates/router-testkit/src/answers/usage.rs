@@ -7,8 +7,12 @@ use serde_json::{Value, json};
 pub struct Usage {
     /// Prompt tokens.
     pub prompt: u64,
+    /// Of these, read from the cache.
+    pub cached: u64,
     /// Completion tokens.
     pub completion: u64,
+    /// Of these, spent on thinking.
+    pub reasoning: u64,
 }
 
 impl Usage {
@@ -19,8 +23,8 @@ impl Usage {
             "prompt_tokens": self.prompt,
             "completion_tokens": self.completion,
             "total_tokens": self.prompt + self.completion,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+            "prompt_tokens_details": {"cached_tokens": self.cached, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": self.reasoning, "audio_tokens": 0},
         })
     }
 }
@@ -40,7 +44,7 @@ pub(super) fn chat_prompt(body: &Value) -> u64 {
     messages + definitions.map(|value| tokens_of(&value.to_string())).sum::<u64>()
 }
 
-fn message_tokens(message: &Value) -> u64 {
+pub(super) fn message_tokens(message: &Value) -> u64 {
     let content = match message.get("content") {
         Some(Value::String(text)) => tokens_of(text),
         Some(Value::Array(parts)) => parts.iter().map(part_tokens).sum(),

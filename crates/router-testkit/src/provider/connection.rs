@@ -1,7 +1,7 @@
 //! One connection: read a request, record it, choose its script, carry out the plan, again.
 
 use super::Shared;
-use crate::answers::error_body;
+use crate::answers::{Dialect, Failure};
 use crate::http1::{Framing, Head, Link};
 use crate::plan::{Ask, End, Part, Plan, plan};
 use crate::record::Received;
@@ -68,17 +68,22 @@ fn planned(shared: &Shared, received: &Received) -> Plan {
     let script = {
         let mut setup = shared.setup();
         let welcome =
-            setup.keys.is_empty() || received.bearer().is_some_and(|key| setup.keys.iter().any(|known| known == key));
-        if welcome { setup.rules.choose(received).unwrap_or_default() } else { Arc::new(wrong_key()) }
+            setup.keys.is_empty() || received.key().is_some_and(|key| setup.keys.iter().any(|known| known == key));
+        if welcome { setup.rules.choose(received).unwrap_or_default() } else { Arc::new(wrong_key(received)) }
     };
     plan(&script, &Ask::new(received), &shared.voice)
 }
 
-fn wrong_key() -> Script {
-    Script::json(
-        401,
-        &error_body("invalid_request_error", Some("invalid_api_key"), None, "Incorrect API key provided."),
-    )
+/// A wrong key, in the words of the dialect; Gemini calls it a bad request.
+fn wrong_key(received: &Received) -> Script {
+    let dialect = received.dialect();
+    let (status, message) = match dialect {
+        Dialect::Gemini => (400, "API key not valid. Please pass a valid API key."),
+        Dialect::Messages => (401, "invalid x-api-key"),
+        _ => (401, "Incorrect API key provided."),
+    };
+    let failure = Failure::new(status, "invalid_request_error", Some("invalid_api_key"), message);
+    Script::json(status, &failure.body(dialect))
 }
 
 /// Sends the parts with their pauses; an error means that the client went away.

@@ -153,7 +153,7 @@ impl SimProvider {
 
 /// Scripting. Rules look at `POST` requests only, except those for a path; the rule set last is asked first.
 impl SimProvider {
-    /// Accept only these bearer keys; others get 401 `invalid_api_key`.
+    /// Accept only these keys, in whatever form; others are refused as the dialect does it.
     #[must_use]
     pub fn with_keys<T: Into<String>>(self, keys: impl IntoIterator<Item = T>) -> Self {
         self.set_keys(keys);
@@ -172,7 +172,7 @@ impl SimProvider {
         self.rule(Matcher::Model(model.to_owned()), script)
     }
 
-    /// Calls with a bearer key.
+    /// Calls with a key.
     #[must_use]
     pub fn on_key(self, key: &str, script: Script) -> Self {
         self.rule(Matcher::Key(key.to_owned()), script)

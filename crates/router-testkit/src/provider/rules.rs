@@ -20,7 +20,7 @@ impl Matcher {
         match self {
             Self::Any => call,
             Self::Model(wanted) => call && model == wanted,
-            Self::Key(wanted) => call && request.bearer() == Some(wanted),
+            Self::Key(wanted) => call && request.key() == Some(wanted),
             Self::Calls(prefix) => call && request.path.starts_with(prefix),
             Self::Path(prefix) => request.path.starts_with(prefix),
         }

@@ -3,7 +3,7 @@
 
 mod modifiers;
 
-use crate::answers::{Shape, error_body};
+use crate::answers::{Failure, Shape};
 use bytes::Bytes;
 use serde_json::Value;
 use std::time::Duration;
@@ -30,13 +30,15 @@ pub(crate) enum Act {
     Answer,
     /// Status, content type (`None`: what fits the request) and body, whatever was asked.
     Fixed { status: u16, content_type: Option<String>, body: Bytes },
+    /// A failure in the form of the request's dialect.
+    Failure(Failure),
     /// Exactly these bytes on the wire, head included, then close.
     Wire(Bytes),
     /// Status 200 and these SSE blocks, each sent on its own.
     Blocks(Vec<String>),
     /// Status 200 with an error object: as the body, or as the first event of a stream.
-    ErrorWith200(Value),
-    /// Status 200 and `"choices": []`.
+    ErrorWith200(Failure),
+    /// Status 200 and no content, in chat `"choices": []`.
     NoChoices,
     /// The other body kind than the request asked for.
     WrongKind,
@@ -77,12 +79,13 @@ pub(crate) enum AfterCut {
 /// How a stream looks on the wire.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StreamForm {
-    pub(crate) line_end: LineEnd,
+    /// `None`: as the dialect ends its lines.
+    pub(crate) line_end: Option<LineEnd>,
     pub(crate) bom: bool,
     pub(crate) comments: usize,
     pub(crate) byte_by_byte: bool,
     pub(crate) no_done: bool,
-    pub(crate) error_after: Option<(usize, Value)>,
+    pub(crate) error_after: Option<(usize, Failure)>,
 }
 
 /// The line end of server-sent events; the standard knows three.
@@ -119,17 +122,16 @@ impl Script {
         Self { act, ..Self::default() }
     }
 
-    /// A status with an OpenAI-shaped error body that suits it.
+    /// A status with an error body that suits it, in the form of the request's dialect.
     #[must_use]
     pub fn status(status: u16) -> Self {
-        let (kind, code) = usual_error(status);
-        Self::error(status, kind, code, &format!("simulated failure with status {status}"))
+        Self::of(Act::Failure(Failure::with_status(status, &format!("simulated failure with status {status}"))))
     }
 
-    /// A status with an OpenAI-shaped error of the given type, code and message.
+    /// A status with an error of the given type, code and message (in dialects other than OpenAI's the status tells the type).
     #[must_use]
     pub fn error(status: u16, kind: &str, code: Option<&str>, message: &str) -> Self {
-        Self::json(status, &error_body(kind, code, None, message))
+        Self::of(Act::Failure(Failure::new(status, kind, code, message)))
     }
 
     /// 429 `rate_limit_exceeded`; with `Retry-After` in seconds if given.
@@ -151,7 +153,7 @@ impl Script {
     /// 400 with a code, the parameter at fault and a message.
     #[must_use]
     pub fn bad_request(code: &str, param: Option<&str>, message: &str) -> Self {
-        Self::json(400, &error_body("invalid_request_error", Some(code), param, message))
+        Self::of(Act::Failure(Failure::new(400, "invalid_request_error", Some(code), message).about(param)))
     }
 
     /// A status with this JSON body, also for stream requests.
@@ -190,7 +192,7 @@ impl Script {
         Self::of(Act::Fixed { status: 200, content_type: None, body: Bytes::new() })
     }
 
-    /// Status 200 and `"choices": []` (in a stream: one such chunk, then `[DONE]`).
+    /// Status 200 and no content, in chat `"choices": []` (in a stream: one such chunk, then `[DONE]`).
     #[must_use]
     pub fn no_choices() -> Self {
         Self::of(Act::NoChoices)
@@ -202,10 +204,10 @@ impl Script {
         Self::body(200, "text/html; charset=utf-8", "<!doctype html><html><body>Simulated page</body></html>")
     }
 
-    /// Status 200 with an OpenAI error object: the body, or the first event of a stream.
+    /// Status 200 with an error object of the dialect: the body, or the first event of a stream.
     #[must_use]
     pub fn error_with_200(kind: &str, code: Option<&str>, message: &str) -> Self {
-        Self::of(Act::ErrorWith200(error_body(kind, code, None, message)))
+        Self::of(Act::ErrorWith200(Failure::new(500, kind, code, message)))
     }
 
     /// A redirect.
@@ -254,19 +256,7 @@ impl Script {
     #[must_use]
     pub fn error_after(count: usize, message: &str) -> Self {
         let mut script = Self::ok();
-        script.stream.error_after = Some((count, error_body("server_error", None, None, message)));
+        script.stream.error_after = Some((count, Failure::new(500, "server_error", None, message)));
         script
-    }
-}
-
-/// The error type and code that OpenAI uses with a status.
-fn usual_error(status: u16) -> (&'static str, Option<&'static str>) {
-    match status {
-        401 => ("invalid_request_error", Some("invalid_api_key")),
-        404 => ("invalid_request_error", Some("model_not_found")),
-        429 => ("requests", Some("rate_limit_exceeded")),
-        400..=499 => ("invalid_request_error", None),
-        503 => ("service_unavailable_error", None),
-        _ => ("server_error", None),
     }
 }

@@ -83,7 +83,7 @@ impl Script {
     /// End lines so.
     #[must_use]
     pub fn line_end(mut self, line_end: LineEnd) -> Self {
-        self.stream.line_end = line_end;
+        self.stream.line_end = Some(line_end);
         self
     }
 

@@ -54,3 +54,9 @@ pub(crate) fn streamed_text(response: &Response) -> String {
         .filter_map(|chunk| chunk.pointer("/choices/0/delta/content")?.as_str().map(str::to_owned))
         .collect()
 }
+
+/// One POST with more headers (each line ended).
+pub(crate) async fn post_with(provider: &SimProvider, path: &str, body: &Value, headers: &str) -> Response {
+    let mut link = Link::connect(provider.address()).await.unwrap();
+    link.exchange(post_bytes(path, &body.to_string(), headers).as_bytes()).await.unwrap()
+}

@@ -9,8 +9,12 @@ mod client;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod dialects;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod strict;
