@@ -9,7 +9,8 @@ use std::str::FromStr;
 pub const NANO_PER_USD: i64 = 1_000_000_000;
 
 /// An amount in nano-USD. Holds ±9.2 billion USD; arithmetic saturates at the ends rather than wrapping.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Nano(pub i64);
 
 /// Why a text is not an amount.

@@ -1,5 +1,7 @@
 //! What a request consumed, in one shape for every dialect.
 
+use crate::money::Nano;
+
 /// Token counts of one attempt or request. `input` holds all input tokens, the cached and the written ones
 /// included; `output` holds the reasoning tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -22,6 +24,10 @@ pub struct Usage {
     pub audio_output: u64,
     /// Images made.
     pub images: u64,
+    /// What the provider says that it cost, in nano-USD. A claim, not a fact: [`crate::pricing::booked_cost`] takes it
+    /// only from providers that are to be believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_cost: Option<Nano>,
 }
 
 /// Where the numbers of a [`Usage`] come from.
@@ -95,6 +101,7 @@ impl Usage {
             reasoning,
             audio_output,
             images,
+            reported_cost: self.reported_cost.filter(|cost| *cost >= Nano::ZERO),
         };
         (clean, clean != *self)
     }
@@ -113,6 +120,7 @@ impl Usage {
             reasoning: self.reasoning.max(other.reasoning),
             audio_output: self.audio_output.max(other.audio_output),
             images: self.images.max(other.images),
+            reported_cost: self.reported_cost.max(other.reported_cost),
         }
     }
 }

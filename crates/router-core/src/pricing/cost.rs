@@ -56,8 +56,7 @@ impl Price {
     /// the input strictly exceeds counts, in whatever order the tiers stand.
     #[must_use]
     pub fn rates(&self, input_tokens: u64) -> Rates {
-        let tier =
-            self.tiers.iter().filter(|tier| input_tokens > tier.above_tokens).max_by_key(|tier| tier.above_tokens);
+        let tier = self.tiers.iter().filter(|tier| tier.applies(input_tokens)).max_by_key(|tier| tier.above_tokens);
         tier.map_or_else(|| self.base_rates(), |tier| self.tier_rates(tier))
     }
 
@@ -75,8 +74,7 @@ impl Price {
         }
     }
 
-    /// A tier says nothing of hour-long writes, reasoning and audio: for those the dearer of the price's own
-    /// class and the tier's plain rate holds, so that the books are never below the bill.
+    /// The tier's own classes; see [`Tier`] for those that it does not name.
     fn tier_rates(&self, tier: &Tier) -> Rates {
         let dearer = |own: Option<Rate>, plain: Rate| own.map_or(plain, |own| own.max(plain));
         let cache_write = tier.cache_write.unwrap_or(tier.input);
@@ -84,11 +82,11 @@ impl Price {
             input: tier.input,
             cached_input: tier.cached_input.unwrap_or(tier.input),
             cache_write,
-            cache_write_1h: dearer(self.cache_write_1h, cache_write),
-            audio_input: dearer(self.audio_input, tier.input),
+            cache_write_1h: tier.cache_write_1h.unwrap_or_else(|| dearer(self.cache_write_1h, cache_write)),
+            audio_input: tier.audio_input.unwrap_or_else(|| dearer(self.audio_input, tier.input)),
             output: tier.output,
-            reasoning: dearer(self.reasoning, tier.output),
-            audio_output: dearer(self.audio_output, tier.output),
+            reasoning: tier.reasoning.unwrap_or_else(|| dearer(self.reasoning, tier.output)),
+            audio_output: tier.audio_output.unwrap_or_else(|| dearer(self.audio_output, tier.output)),
         }
     }
 }
@@ -97,6 +95,15 @@ impl Price {
 #[must_use]
 pub fn cost(price: &Price, usage: &Usage) -> Nano {
     exact_cost(price, usage).round_up()
+}
+
+/// What goes into the books: the provider's own figure where it is to be believed and named one, else the computed cost.
+#[must_use]
+pub fn booked_cost(price: &Price, usage: &Usage, believes_provider: bool) -> ExactCost {
+    match usage.reported_cost.filter(|cost| believes_provider && *cost >= Nano::ZERO) {
+        Some(cost) => ExactCost(i128::from(cost.0).saturating_mul(TOKENS_PER_RATE)),
+        None => exact_cost(price, usage),
+    }
 }
 
 /// The cost of a usage before rounding, the fee per request included.
@@ -123,8 +130,7 @@ pub fn exact_cost(price: &Price, usage: &Usage) -> ExactCost {
 #[must_use]
 pub fn upper_bound(price: &Price, input_bound: u64, output_bound: u64, answers: u64) -> Nano {
     let answers = answers.max(1);
-    let reachable =
-        price.tiers.iter().filter(|tier| input_bound > tier.above_tokens).map(|tier| price.tier_rates(tier));
+    let reachable = price.tiers.iter().filter(|tier| tier.applies(input_bound)).map(|tier| price.tier_rates(tier));
     let (mut dearest_in, mut dearest_out) = (Rate(0), Rate(0));
     for rates in reachable.chain([price.base_rates()]) {
         for rate in [rates.input, rates.cached_input, rates.cache_write, rates.cache_write_1h, rates.audio_input] {

@@ -48,8 +48,9 @@ pub struct Price {
     pub tiers: Vec<Tier>,
 }
 
-/// Rates above a context length.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Rates above a context length. A class that the tier does not name: for hour-long writes, reasoning and audio the dearer
+/// of the price's own class and the tier's plain rate holds, so that the books are never below the bill.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tier {
     /// Applies when the input has strictly more tokens than this.
     pub above_tokens: u64,
@@ -61,4 +62,22 @@ pub struct Tier {
     pub cached_input: Option<Rate>,
     /// Cache writes; else as this tier's input.
     pub cache_write: Option<Rate>,
+    /// Cache writes for an hour.
+    pub cache_write_1h: Option<Rate>,
+    /// Reasoning tokens.
+    pub reasoning: Option<Rate>,
+    /// Audio in.
+    pub audio_input: Option<Rate>,
+    /// Audio out.
+    pub audio_output: Option<Rate>,
+    /// Applies from `above_tokens` on, not only above it (xAI).
+    pub inclusive: bool,
+}
+
+impl Tier {
+    /// Whether a request with that many input tokens, cached ones included, is priced by it.
+    #[must_use]
+    pub const fn applies(&self, input_tokens: u64) -> bool {
+        input_tokens > self.above_tokens || (self.inclusive && input_tokens == self.above_tokens)
+    }
 }

@@ -41,7 +41,7 @@ fn pro() -> Price {
             input: rate("2.50"),
             output: rate("15"),
             cached_input: Some(rate("0.625")),
-            cache_write: None,
+            ..Tier::default()
         }],
         ..Price::default()
     }
@@ -53,8 +53,8 @@ fn qwen() -> Price {
         above_tokens,
         input: rate(input),
         output: rate(output),
-        cached_input: None,
         cache_write: Some(rate("5")),
+        ..Tier::default()
     };
     Price {
         input: rate("1"),
@@ -179,13 +179,19 @@ fn any_rate() -> impl Strategy<Value = Rate> {
 
 fn any_tier() -> impl Strategy<Value = Tier> {
     let class = || proptest::option::of(any_rate());
-    (0..3_000u64, any_rate(), any_rate(), class(), class()).prop_map(
-        |(above_tokens, input, output, cached_input, cache_write)| Tier {
+    let classes = (class(), class(), class(), class(), class(), class());
+    (0..3_000u64, any_rate(), any_rate(), classes, any::<bool>()).prop_map(
+        |(above_tokens, input, output, classes, inclusive)| Tier {
             above_tokens,
             input,
             output,
-            cached_input,
-            cache_write,
+            cached_input: classes.0,
+            cache_write: classes.1,
+            cache_write_1h: classes.2,
+            reasoning: classes.3,
+            audio_input: classes.4,
+            audio_output: classes.5,
+            inclusive,
         },
     )
 }
@@ -223,6 +229,7 @@ fn any_usage() -> impl Strategy<Value = Usage> {
         reasoning: u.6,
         audio_output: u.7,
         images: u.8,
+        reported_cost: None,
     })
 }
 
@@ -245,7 +252,7 @@ proptest! {
     #[test]
     fn any_numbers_at_all_do_not_panic(price in any_price(), input in any::<u64>(), output in any::<u64>(), parts in any::<[u64; 7]>()) {
         let [cached_input, cache_write, cache_write_1h, audio_input, reasoning, audio_output, images] = parts;
-        let usage = Usage { input, cached_input, cache_write, cache_write_1h, audio_input, output, reasoning, audio_output, images };
+        let usage = Usage { input, cached_input, cache_write, cache_write_1h, audio_input, output, reasoning, audio_output, images, reported_cost: None };
         prop_assert!(cost(&price, &usage) >= Nano::ZERO);
         prop_assert!(upper_bound(&price, input, output, images) >= Nano::ZERO);
     }

@@ -105,6 +105,7 @@ impl Conversion {
                     output: rate(tier.output.unwrap_or(entry.output)),
                     cached_input: tier.cached_input.map(rate),
                     cache_write: tier.cache_write.map(rate),
+                    ..Tier::default()
                 })
                 .collect(),
         }

@@ -423,13 +423,7 @@ fn fallbacks_are_later_tiers_and_need_permission_too() {
 #[test]
 fn the_quick_bound_never_promises_too_much() {
     use router_core::pricing::{Price, Rate, Tier};
-    let tier = Tier {
-        above_tokens: 500,
-        input: Rate(900_000_000),
-        output: Rate(70_000_000),
-        cached_input: None,
-        cache_write: None,
-    };
+    let tier = Tier { above_tokens: 500, input: Rate(900_000_000), output: Rate(70_000_000), ..Tier::default() };
     let prices = [
         Price { input: Rate(150_000_000), output: Rate(600_000_000), ..Price::default() },
         Price { input: Rate(1), reasoning: Some(Rate(9_000_000_001)), image: Some(Nano(777)), ..Price::default() },

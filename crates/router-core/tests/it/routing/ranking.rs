@@ -126,13 +126,7 @@ fn every_factor_ranks_by_what_it_says() {
     check_factor(
         "effective_cost",
         |spec| {
-            let tier = Tier {
-                above_tokens: 999,
-                input: Rate(1 << 40),
-                output: Rate(1),
-                cached_input: None,
-                cache_write: None,
-            };
+            let tier = Tier { above_tokens: 999, input: Rate(1 << 40), output: Rate(1), ..Tier::default() };
             spec.channels[0].models[0].price = Some(Price { tiers: vec![tier], ..Price::default() });
         },
         none,

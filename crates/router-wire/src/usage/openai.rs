@@ -7,15 +7,25 @@
 use router_core::usage::Usage;
 use serde_json::Value;
 
-/// More tokens than any model takes or makes in one request: such a number is a fault, not a count.
-const ABSURD: u64 = 100_000_000;
+use super::{count, reported_cost};
 
 /// Reads a `usage` object. `None` if it is no object, holds negative, fractional or absurd numbers, or counts nothing
 /// at all: then the tokens have to be counted or estimated.
 #[must_use]
 pub fn from_openai(raw: &[u8]) -> Option<Usage> {
-    let usage: Value = serde_json::from_slice(raw).ok()?;
-    let usage = usage.as_object()?;
+    from_openai_value(&serde_json::from_slice(raw).ok()?)
+}
+
+/// The `usage` of Responses: the same counts under other names.
+#[must_use]
+pub fn from_responses(usage: &Value) -> Option<Usage> {
+    from_openai_value(usage)
+}
+
+/// As [`from_openai`], of a parsed object.
+#[must_use]
+pub fn from_openai_value(value: &Value) -> Option<Usage> {
+    let usage = value.as_object()?;
     let number = |path: &[&str]| -> Option<Option<u64>> {
         let (last, parents) = path.split_last()?;
         let Some(object) = parents.iter().try_fold(usage, |object, key| object.get(*key)?.as_object()) else {
@@ -54,32 +64,31 @@ pub fn from_openai(raw: &[u8]) -> Option<Usage> {
         ],
         input,
     )?;
-    let written: &[&[&str]] = &[&["prompt_tokens_details", "cache_write_tokens"], &["cache_creation_input_tokens"]];
+    let written: &[&[&str]] = &[
+        &["prompt_tokens_details", "cache_write_tokens"],
+        &["input_tokens_details", "cache_write_tokens"],
+        &["cache_creation_input_tokens"],
+    ];
+    // Sound that does not fit beside what was cached was cached itself.
+    let sound = |paths: &[&[&str]], rest: u64| first(paths).map(|found| found.min(rest));
+    let cache_write = part(written, input - cached_input)?;
     Some(Usage {
         input,
         cached_input,
-        cache_write: part(written, input - cached_input)?,
-        audio_input: part(&[&["prompt_tokens_details", "audio_tokens"]], input - cached_input)?,
+        cache_write,
+        audio_input: sound(
+            &[&["prompt_tokens_details", "audio_tokens"], &["input_tokens_details", "audio_tokens"]],
+            input - cached_input - cache_write,
+        )?,
         output,
         reasoning,
-        audio_output: part(&[&["completion_tokens_details", "audio_tokens"]], output - reasoning)?,
+        audio_output: sound(
+            &[&["completion_tokens_details", "audio_tokens"], &["output_tokens_details", "audio_tokens"]],
+            output - reasoning,
+        )?,
+        reported_cost: reported_cost(value),
         ..Usage::default()
     })
-}
-
-/// A count: absent and null are `Some(None)`; anything that is not a sane count is `None`. Whole floats count.
-fn count(value: Option<&Value>) -> Option<Option<u64>> {
-    match value {
-        None | Some(Value::Null) => Some(None),
-        Some(Value::Number(number)) => {
-            let whole = number.as_u64().or_else(|| {
-                let text = number.to_string();
-                text.strip_suffix(".0")?.parse().ok()
-            })?;
-            (whole <= ABSURD).then_some(Some(whole))
-        }
-        Some(_) => None,
-    }
 }
 
 #[cfg(test)]
@@ -139,6 +148,6 @@ mod tests {
         let raw = br#"{"prompt_tokens":10,"completion_tokens":10,"prompt_tokens_details":{"cached_tokens":8,"audio_tokens":9},
             "completion_tokens_details":{"reasoning_tokens":8,"audio_tokens":9}}"#;
         let usage = from_openai(raw).unwrap();
-        assert_eq!((usage.audio_input, usage.audio_output), (0, 0));
+        assert_eq!((usage.audio_input, usage.audio_output), (2, 2));
     }
 }
