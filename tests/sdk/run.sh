@@ -45,7 +45,7 @@ start() {
 run_suite() {
   folder=$(mktemp -d "${TMPDIR:-/tmp}/router-sdk.XXXXXX")
   start provider "$provider" --listen 127.0.0.1:0
-  export SIM_URL="${url%/}/v1" DEAD_URL="http://127.0.0.1:1/v1"
+  export SIM_ROOT="${url%/}" SIM_URL="${url%/}/v1" DEAD_URL="http://127.0.0.1:1/v1"
   export SDK_KEY=sk-router-sdk-test-key-0000000000000000 SDK_KEY_POOR=sk-router-sdk-test-poor-000000000000000
   export SDK_KEY_LIMITED=sk-router-sdk-test-limited-000000000000 SDK_KEY_EXPIRED=sk-router-sdk-test-expired-00000000000
   export SDK_KEY_NARROW=sk-router-sdk-test-narrow-0000000000000 SDK_KEY_ELSEWHERE=sk-router-sdk-test-elsewhere-0000000000
@@ -54,11 +54,14 @@ run_suite() {
   start router env -u DATABASE_URL -u REDIS_URL -u OPENAI_API_KEY -u OPENAI_BASE_URL \
     "$router" serve --config "$here/config/router.yaml" --data-dir "$folder/data"
   export ROUTER_URL="${url%/}"
+  # Whom the suites of the other dialects talk to; `router` joins as soon as it serves them.
+  export SDK_DIALECT_TARGETS="${SDK_DIALECT_TARGETS:-provider}"
   # The SDKs must take address and key from the tests, not from somebody's shell.
-  local code=0
+  local code=0 name unset=(-u GEMINI_API_KEY -u GOOGLE_API_KEY -u GOOGLE_GEMINI_BASE_URL -u LANGSMITH_TRACING -u ANTHROPIC_AUTH_TOKEN)
+  for name in OPENAI ANTHROPIC; do unset+=(-u "${name}_API_KEY" -u "${name}_BASE_URL"); done
   case $1 in
-    python) env -u OPENAI_API_KEY -u OPENAI_BASE_URL "$here/python/.venv/bin/python" -m pytest -q -p no:cacheprovider "$here/python" || code=$? ;;
-    js) (cd "$here/js" && env -u OPENAI_API_KEY -u OPENAI_BASE_URL node --test) || code=$? ;;
+    python) env "${unset[@]}" "$here/python/.venv/bin/python" -m pytest -q -p no:cacheprovider "$here/python" || code=$? ;;
+    js) (cd "$here/js" && env "${unset[@]}" node --test) || code=$? ;;
     *) echo "run.sh: unknown suite $1" >&2; code=2 ;;
   esac
   if [ $code != 0 ]; then

@@ -139,6 +139,7 @@ fn contents(body: &Value, model: &str) -> Option<String> {
                 "functionResponse",
                 "executableCode",
                 "codeExecutionResult",
+                "thoughtSignature",
             ];
             if data.iter().all(|name| field(part, name).is_none()) {
                 return Some(format!("* {place}.data: required oneof field 'data' must have one initialized field"));

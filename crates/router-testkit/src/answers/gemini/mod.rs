@@ -239,7 +239,7 @@ impl GeminiAnswer {
                 frames
                     .push(Frame::data(FrameKind::Content, self.envelope(vec![candidate], early.as_ref()).to_string()));
             }
-            let candidate = json!({"index": index, "content": {"role": "model", "parts": [text_part("", reply.thought.is_some())]}, "finishReason": finish});
+            let candidate = json!({"index": index, "content": {"role": "model", "parts": [text_part("", reply.thought.is_some() && reply.calls.is_empty())]}, "finishReason": finish});
             frames
                 .push(Frame::data(FrameKind::Finish, self.envelope(vec![candidate], self.usage.as_ref()).to_string()));
         }

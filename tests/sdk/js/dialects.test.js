@@ -1,0 +1,107 @@
+// The official SDKs of the other dialects and the Vercel AI SDK, unmodified. `SDK_DIALECT_TARGETS` (tests/sdk/run.sh) says
+// whom they talk to: the simulated provider itself, which shows that it is faithful enough, and the router before it.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createAnthropic } from "@ai-sdk/anthropic";
+import { createGoogleGenerativeAI } from "@ai-sdk/google";
+import { createOpenAI } from "@ai-sdk/openai";
+import Anthropic from "@anthropic-ai/sdk";
+import { GoogleGenAI } from "@google/genai";
+import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
+import OpenAI from "openai";
+
+const SCHEMA = { type: "object", properties: { city: { type: "string" } }, required: ["city"], additionalProperties: false };
+const ASK = 'call get_weather with {"city": "Paris"}';
+const URLS = { provider: process.env.SIM_ROOT, router: process.env.ROUTER_URL };
+const KEY = process.env.SDK_KEY;
+
+for (const target of process.env.SDK_DIALECT_TARGETS.split(" ")) {
+  const url = URLS[target];
+  const claude = new Anthropic({ baseURL: url, apiKey: KEY, maxRetries: 0 });
+  const gemini = new GoogleGenAI({ apiKey: KEY, httpOptions: { baseUrl: url, apiVersion: "v1beta" } });
+  const gpt = new OpenAI({ baseURL: `${url}/v1`, apiKey: KEY, maxRetries: 0 });
+
+  test(`${target}: anthropic: messages, stream, count`, async () => {
+    const request = { model: "claude-sim", max_tokens: 64, messages: [{ role: "user", content: "Hello" }] };
+    const answer = await claude.messages.create(request);
+    assert.match(answer.content[0].text, /Hello$/);
+    const streamed = await claude.messages.stream(request).finalMessage();
+    assert.equal(streamed.content[0].text, answer.content[0].text);
+    assert.equal(streamed.stop_reason, "end_turn");
+    const { max_tokens: _, ...counted } = request;
+    assert.ok((await claude.messages.countTokens(counted)).input_tokens > 0);
+  });
+
+  test(`${target}: anthropic: tools and thinking survive a round`, async () => {
+    const request = {
+      model: "claude-sim",
+      max_tokens: 4096,
+      thinking: { type: "enabled", budget_tokens: 1024 },
+      tools: [{ name: "get_weather", input_schema: SCHEMA }],
+      messages: [{ role: "user", content: ASK }],
+    };
+    const first = await claude.messages.stream(request).finalMessage();
+    assert.deepEqual(first.content.map((block) => block.type), ["thinking", "tool_use"]);
+    assert.deepEqual(first.content[1].input, { city: "Paris" });
+    request.messages.push({ role: "assistant", content: first.content });
+    request.messages.push({ role: "user", content: [{ type: "tool_result", tool_use_id: first.content[1].id, content: "sunny" }] });
+    const second = await claude.messages.create(request);
+    assert.match(second.content.at(-1).text, /the tool said: sunny$/);
+  });
+
+  test(`${target}: google-genai: content, stream, count`, async () => {
+    const request = { model: "gemini-3-sim", contents: "Hello" };
+    const answer = await gemini.models.generateContent(request);
+    assert.match(answer.text, /Hello$/);
+    let said = "";
+    for await (const chunk of await gemini.models.generateContentStream(request)) said += chunk.text ?? "";
+    assert.equal(said, answer.text);
+    assert.ok((await gemini.models.countTokens(request)).totalTokens > 0);
+  });
+
+  test(`${target}: google-genai: tools and signatures survive a round`, async () => {
+    const config = { tools: [{ functionDeclarations: [{ name: "get_weather", parametersJsonSchema: SCHEMA }] }] };
+    const contents = [{ role: "user", parts: [{ text: ASK }] }];
+    const first = await gemini.models.generateContent({ model: "gemini-3-sim", contents, config });
+    assert.deepEqual(first.functionCalls.map(({ name, args }) => ({ name, args })), [{ name: "get_weather", args: { city: "Paris" } }]);
+    contents.push(first.candidates[0].content);
+    contents.push({ role: "user", parts: [{ functionResponse: { name: "get_weather", response: { output: "sunny" } } }] });
+    const second = await gemini.models.generateContent({ model: "gemini-3-sim", contents, config });
+    assert.match(second.text, /the tool said: sunny$/);
+  });
+
+  test(`${target}: openai responses: text, stream, tools`, async () => {
+    const answer = await gpt.responses.create({ model: "gpt-sim", input: "Hello" });
+    assert.match(answer.output_text, /Hello$/);
+    const streamed = await gpt.responses.stream({ model: "gpt-sim", input: "Hello" }).finalResponse();
+    assert.equal(streamed.output_text, answer.output_text);
+    const tools = [{ type: "function", name: "get_weather", parameters: SCHEMA, strict: true }];
+    const input = [{ role: "user", content: ASK }];
+    const first = await gpt.responses.create({ model: "gpt-sim", input, tools });
+    assert.deepEqual(JSON.parse(first.output[0].arguments), { city: "Paris" });
+    input.push(...first.output, { type: "function_call_output", call_id: first.output[0].call_id, output: "sunny" });
+    assert.match((await gpt.responses.create({ model: "gpt-sim", input, tools })).output_text, /the tool said: sunny$/);
+  });
+
+  const models = {
+    "responses, its default": createOpenAI({ baseURL: `${url}/v1`, apiKey: KEY })("gpt-sim"),
+    chat: createOpenAI({ baseURL: `${url}/v1`, apiKey: KEY }).chat("gpt-sim"),
+    anthropic: createAnthropic({ baseURL: `${url}/v1`, apiKey: KEY })("claude-sim"),
+    google: createGoogleGenerativeAI({ baseURL: `${url}/v1beta`, apiKey: KEY })("gemini-3-sim"),
+  };
+  for (const [name, model] of Object.entries(models)) {
+    test(`${target}: AI SDK: ${name}`, async () => {
+      const get_weather = tool({ description: "Weather", inputSchema: jsonSchema(SCHEMA), execute: async ({ city }) => `sunny in ${city}` });
+      const options = { model, maxRetries: 0 };
+      assert.match((await generateText({ ...options, prompt: "Hello" })).text, /Hello$/);
+      assert.match(await streamText({ ...options, prompt: "Hello" }).text, /Hello$/);
+      // The SDK calls the tool and goes back with its result by itself.
+      const loop = { ...options, prompt: ASK, tools: { get_weather }, stopWhen: stepCountIs(3) };
+      const answer = await generateText(loop);
+      assert.equal(answer.steps.length, 2);
+      assert.match(answer.text, /the tool said: .*sunny in Paris/s);
+      assert.match(await streamText(loop).text, /the tool said: .*sunny in Paris/s);
+    });
+  }
+}
