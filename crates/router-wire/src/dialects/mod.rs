@@ -1,6 +1,7 @@
 //! What clients speak. One folder a dialect, one line in [`DIALECTS`].
 
 mod codec;
+pub mod gemini;
 pub mod openai_chat;
 
 pub use codec::{Codec, Echo, Framing, StreamDecoder, StreamEncoder, Target, restore_names};
@@ -55,7 +56,7 @@ pub const fn no_dynamic_route(_: &str, _: &str) -> Option<Route> {
 pub static DIALECTS: &[Dialect] = &[openai_chat::DIALECT];
 
 /// What can be translated: every pair of these.
-pub static CODECS: &[&Codec] = &[];
+pub static CODECS: &[&Codec] = &[&gemini::CODEC];
 
 /// The codec of that name.
 #[must_use]

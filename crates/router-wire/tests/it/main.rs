@@ -7,6 +7,8 @@ mod answer;
 #[cfg(test)]
 mod classify;
 #[cfg(test)]
+mod gemini;
+#[cfg(test)]
 mod read;
 #[cfg(test)]
 mod relay;
