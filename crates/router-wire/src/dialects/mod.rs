@@ -56,7 +56,7 @@ pub const fn no_dynamic_route(_: &str, _: &str) -> Option<Route> {
 pub static DIALECTS: &[Dialect] = &[openai_chat::DIALECT];
 
 /// What can be translated: every pair of these.
-pub static CODECS: &[&Codec] = &[&gemini::CODEC];
+pub static CODECS: &[&Codec] = &[&openai_chat::CODEC, &gemini::CODEC];
 
 /// The codec of that name.
 #[must_use]

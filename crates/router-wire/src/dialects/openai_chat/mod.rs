@@ -1,9 +1,26 @@
 //! OpenAI Chat Completions, with its elder sibling Completions and with Embeddings: one shape of request and error.
 
+mod answer_in;
+mod answer_out;
+mod calls_in;
+mod codec;
+mod content_in;
+mod content_out;
+mod fields;
+mod messages_in;
+mod messages_out;
 mod pass;
 mod read;
+mod reasoning;
 mod render;
+mod request_in;
+mod request_out;
+mod stream_in;
+mod stream_out;
+mod tools_in;
+mod words;
 
+pub use codec::CODEC;
 pub use read::read;
 pub use render::{error_body, error_event};
 
@@ -23,7 +40,7 @@ pub const DIALECT: Dialect = Dialect {
     prefixes: &[],
     read,
     splice: pass::splice,
-    codec: None,
+    codec: Some(&CODEC),
     budget_status: 402,
     error_body,
     error_event,
