@@ -1,7 +1,6 @@
 //! The immutable world of a request: the catalogue of the core and, beside each of its entries, what the server needs
 //! to act on it. Built whole, swapped whole.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -95,9 +94,7 @@ pub struct ChannelSide {
     pub name: Label,
     /// For headers and metrics.
     pub provider: Label,
-    chat: Uri,
-    completions: Uri,
-    embeddings: Uri,
+    base_url: Arc<str>,
 }
 
 /// A name as header value and metric label.
@@ -128,14 +125,11 @@ impl ChannelSide {
         self.limits != Limits::default()
     }
 
-    /// Where this kind of work is done.
+    /// Where a call goes; `None` if the provider has no such endpoint.
     #[must_use]
-    pub const fn uri(&self, endpoint: Endpoint) -> &Uri {
-        match endpoint {
-            Endpoint::Completions => &self.completions,
-            Endpoint::Embeddings => &self.embeddings,
-            _ => &self.chat,
-        }
+    pub fn address(&self, call: &Call<'_>) -> Option<Uri> {
+        let path = (self.adapter.path)(&self.preset, call)?;
+        adapters::join(&self.base_url, &path).parse().ok()
     }
 }
 
@@ -146,6 +140,18 @@ pub struct ModelSide {
     pub state: Arc<ModelState>,
     /// Upstream name for the answer's header.
     pub upstream: HeaderValue,
+    /// Where its conversations go in the dialect that the provider speaks first: whole, streamed.
+    whole: Option<Uri>,
+    streamed: Option<Uri>,
+}
+
+impl ModelSide {
+    /// The address of a call that most requests make, ready made; `None`: ask [`ChannelSide::address`].
+    #[must_use]
+    pub fn uri(&self, call: &Call<'_>, preset: &UpstreamPreset) -> Option<&Uri> {
+        let usual = call.endpoint.is_generation() && call.dialect == preset.dialect;
+        if call.stream { self.streamed.as_ref() } else { self.whole.as_ref() }.filter(|_| usual)
+    }
 }
 
 /// One group.
@@ -241,7 +247,8 @@ impl ServerSnapshot {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let models = core.models().iter().map(|model| model_side(&core, model, around)).collect();
+        let models = core.models().iter();
+        let models = models.map(|model| model_side(&core, model, channels.get(model.channel.slot()), around)).collect();
         let groups = core.groups().iter().map(|group| GroupSide {
             name: Label::new(&group.name),
             budget: budgets.capped(ScopeKind::Group, &group.name, Period::Day, group.daily_budget),
@@ -264,7 +271,8 @@ impl ServerSnapshot {
             budgets.capped(ScopeKind::Router, "router", Period::Day, daily),
             budgets.capped(ScopeKind::Router, "router", Period::Month, monthly),
         ];
-        let origins = channels.iter().filter_map(|channel: &ChannelSide| Origin::of(&channel.chat)).collect();
+        let origins =
+            channels.iter().filter_map(|channel: &ChannelSide| Origin::of(&channel.base_url.parse().ok()?)).collect();
         Ok(Self {
             version,
             hash,
@@ -350,13 +358,11 @@ fn channel_side(
 ) -> Result<ChannelSide, String> {
     let adapter = adapters::by_name(&channel.kind);
     let preset = &wired.preset;
-    let uri = |endpoint: Endpoint| -> Result<Uri, String> {
-        let call = Call { dialect: &preset.dialect, endpoint, model: "", stream: false, method: None };
-        let path = adapter.head(preset, &call).path.unwrap_or(Cow::Borrowed("/"));
-        adapters::join(&channel.base_url, &path)
-            .parse()
-            .map_err(|_| format!("base_url `{}` is not a URL", channel.base_url))
-    };
+    // An address that depends on the model is made of parts of which only this one can be wrong.
+    let base: Result<Uri, _> = channel.base_url.parse();
+    if base.map_or(true, |base| Origin::of(&base).is_none()) {
+        return Err(format!("base_url `{}` is not a URL", channel.base_url));
+    }
     let mut keys = Vec::with_capacity(channel.keys.len().max(1));
     for (key, (id, secret)) in channel.keys.iter().zip(&wired.secrets) {
         debug_assert_eq!(&key.id, id, "keys and secrets go side by side");
@@ -388,18 +394,28 @@ fn channel_side(
         budget: budgets.capped(ScopeKind::Channel, &channel.name, Period::Day, channel.limits.daily_budget),
         name: Label::new(&channel.name),
         provider: Label::new(&channel.provider),
-        chat: uri(Endpoint::ChatCompletions)?,
-        completions: uri(Endpoint::Completions)?,
-        embeddings: uri(Endpoint::Embeddings)?,
+        base_url: Arc::from(&*channel.base_url),
     })
 }
 
-fn model_side(core: &Snapshot, model: &router_core::catalog::ChannelModel, around: &Surroundings<'_>) -> ModelSide {
+fn model_side(
+    core: &Snapshot,
+    model: &router_core::catalog::ChannelModel,
+    side: Option<&ChannelSide>,
+    around: &Surroundings<'_>,
+) -> ModelSide {
+    let uri = |stream| {
+        let (side, model) = (side?, &*model.upstream_name);
+        let dialect = &side.preset.dialect;
+        side.address(&Call { dialect, endpoint: Endpoint::ChatCompletions, model, stream, method: None })
+    };
     let nobody: Arc<str> = "".into();
     let (channel, provider) =
         core.channel(model.channel).map_or((&nobody, &nobody), |channel| (&channel.name, &channel.provider));
     ModelSide {
         state: around.live.model(around.metrics, provider, channel, &model.name),
         upstream: header_value(&model.upstream_name),
+        whole: uri(false),
+        streamed: uri(true),
     }
 }

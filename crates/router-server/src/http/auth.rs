@@ -1,7 +1,8 @@
 //! Finds the credential of a request: one extractor for every header form, one principal, one check.
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, Uri};
+use router_wire::dialects::of_errors;
 
 /// What a request brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +20,16 @@ pub enum Presented<'a> {
 /// Header names that carry a bare key.
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
-/// Reads every form of credential that clients use.
+/// The `key` of a query, on the paths where Google's clients send theirs so. Keys of ours need no escapes.
 #[must_use]
-pub fn presented(headers: &HeaderMap) -> Presented<'_> {
+pub fn query_key(uri: &Uri) -> Option<&str> {
+    let gemini = of_errors(uri.path()).name == "gemini" || uri.path().contains(':');
+    uri.query().filter(|_| gemini)?.split('&').find_map(|pair| pair.strip_prefix("key="))
+}
+
+/// Reads every form of credential that clients use. `query_key` is that of a Gemini path.
+#[must_use]
+pub fn presented<'a>(headers: &'a HeaderMap, query_key: Option<&'a str>) -> Presented<'a> {
     let bearer = headers.get_all(AUTHORIZATION).iter().map(|value| {
         let text = value.to_str().ok()?;
         let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
@@ -30,7 +38,7 @@ pub fn presented(headers: &HeaderMap) -> Presented<'_> {
     let bare =
         KEY_HEADERS.iter().flat_map(|name| headers.get_all(*name)).map(|value| value.to_str().ok().map(str::trim));
     let mut found = Presented::Nothing;
-    for value in bearer.chain(bare) {
+    for value in bearer.chain(bare).chain(query_key.map(Some)) {
         let this = match value {
             Some(text) if router_store::is_plausible_client_key(text) => Presented::Key(text),
             _ => Presented::Malformed,
@@ -62,19 +70,29 @@ mod tests {
             vec![("x-goog-api-key", "sk-router-abc")],
             vec![("authorization", "Bearer sk-router-abc"), ("x-api-key", "sk-router-abc")],
         ] {
-            assert_eq!(presented(&headers(&pairs)), Presented::Key("sk-router-abc"), "{pairs:?}");
+            assert_eq!(presented(&headers(&pairs), None), Presented::Key("sk-router-abc"), "{pairs:?}");
         }
     }
 
     #[test]
     fn two_values_are_ambiguous_and_odd_ones_are_malformed() {
         let two = [("authorization", "Bearer sk-router-abc"), ("x-api-key", "sk-router-abd")];
-        assert_eq!(presented(&headers(&two)), Presented::Ambiguous);
-        assert_eq!(presented(&headers(&[("content-type", "x")])), Presented::Nothing);
+        assert_eq!(presented(&headers(&two), None), Presented::Ambiguous);
+        assert_eq!(presented(&headers(&[("content-type", "x")]), None), Presented::Nothing);
         for value in ["Basic YTpi", "Bearer", "Bearer ", "Bearer Bearer sk-router-abc", "sk-router-abc", "Bearer a b"] {
-            assert_eq!(presented(&headers(&[("authorization", value)])), Presented::Malformed, "{value}");
+            assert_eq!(presented(&headers(&[("authorization", value)]), None), Presented::Malformed, "{value}");
         }
-        assert_eq!(presented(&headers(&[("x-api-key", "")])), Presented::Malformed);
-        assert_eq!(presented(&headers(&[("x-api-key", &"k".repeat(300))])), Presented::Malformed);
+        assert_eq!(presented(&headers(&[("x-api-key", "")]), None), Presented::Malformed);
+        assert_eq!(presented(&headers(&[("x-api-key", &"k".repeat(300))]), None), Presented::Malformed);
+    }
+
+    #[test]
+    fn a_key_in_the_query_counts_on_gemini_paths_only() {
+        let key = |uri: &'static str| query_key(&Uri::from_static(uri)).map(str::to_owned);
+        assert_eq!(key("/v1beta/models/m:generateContent?alt=sse&key=sk-router-a").as_deref(), Some("sk-router-a"));
+        assert_eq!(key("/v1/chat/completions?key=sk-router-a"), None);
+        let both = headers(&[("x-goog-api-key", "sk-router-a")]);
+        assert_eq!(presented(&both, Some("sk-router-a")), Presented::Key("sk-router-a"));
+        assert_eq!(presented(&both, Some("sk-router-b")), Presented::Ambiguous);
     }
 }

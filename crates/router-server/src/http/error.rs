@@ -7,8 +7,7 @@ use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use router_core::fault::{ClientError, ErrorCode};
 use router_core::limits::Rates;
-use router_wire::dialects::ErrorView;
-use router_wire::dialects::openai_chat::error_body;
+use router_wire::dialects::{Dialect, ErrorView, of_errors};
 
 use super::body::Body;
 
@@ -80,27 +79,34 @@ impl ApiError {
         self
     }
 
-    /// The error as the dialects render it.
+    /// The error as that dialect renders it, for the request of that id.
     #[must_use]
-    pub fn view(&self) -> ErrorView<'_> {
+    pub fn view<'a>(&'a self, dialect: &Dialect, request_id: Option<&'a str>) -> ErrorView<'a> {
         let rule = self.code.rule();
         ErrorView {
             message: &self.message,
             kind: rule.openai_type,
             param: self.param.as_deref(),
             code: Some(self.provider_code.as_deref().unwrap_or(rule.openai_code)),
-            status: rule.status,
+            status: if self.code == ErrorCode::BudgetExceeded { dialect.budget_status } else { rule.status },
             error: self.code,
-            request_id: None,
+            request_id,
         }
     }
 
-    /// The whole answer in the OpenAI dialect.
+    /// The whole answer where no dialect is spoken: in OpenAI's shape.
     #[must_use]
     pub fn into_response(self) -> Response<Body> {
+        self.in_dialect(of_errors(""), None)
+    }
+
+    /// The whole answer in a dialect.
+    #[must_use]
+    pub fn in_dialect(self, dialect: &Dialect, request_id: Option<&str>) -> Response<Body> {
         let rule = self.code.rule();
-        let mut response = Response::new(Body::from(Bytes::from(error_body(&self.view()))));
-        *response.status_mut() = StatusCode::from_u16(rule.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let view = self.view(dialect, request_id);
+        let mut response = Response::new(Body::from(Bytes::from((dialect.error_body)(&view))));
+        *response.status_mut() = StatusCode::from_u16(view.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(X_ROUTER_ERROR, HeaderValue::from_static(rule.name));
@@ -138,7 +144,7 @@ pub fn not_found(path: &str) -> ApiError {
     ApiError::new(
         ErrorCode::NotFound,
         format!(
-            "Nothing is served at `{shown}`. The client API is at /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models."
+            "Nothing is served at `{shown}`. The client API is at /v1/chat/completions, /v1/responses, /v1/messages, /v1beta/models/…, /v1/embeddings, /v1/models and their kin."
         ),
     )
 }

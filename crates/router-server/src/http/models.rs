@@ -3,6 +3,8 @@
 use router_core::catalog::{KeyIx, Listed, Snapshot};
 use serde::Serialize;
 
+use super::GROUP_PREFIX;
+
 /// The time that every entry names: the catalogue has none, and clients only want a number.
 const CREATED: i64 = 1_735_689_600;
 const CREATED_AT: &str = "2025-01-01T00:00:00Z";
@@ -50,11 +52,14 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Everything that the key may call.
+/// Everything that the key may call. `prefixed`: groups also under [`GROUP_PREFIX`].
 #[must_use]
-pub fn list(snapshot: &Snapshot, key: Option<KeyIx>) -> String {
+pub fn list(snapshot: &Snapshot, key: Option<KeyIx>, prefixed: bool) -> String {
     let listed: Vec<Listed<'_>> = snapshot.listing(key).collect();
-    let data: Vec<Entry<'_>> = listed.iter().map(Entry::of).collect();
+    let groups = listed.iter().filter(|listed| prefixed && listed.name.starts_with("auto:"));
+    let names: Vec<String> = groups.clone().map(|listed| format!("{GROUP_PREFIX}{}", listed.name)).collect();
+    let groups = groups.zip(&names).map(|(listed, name)| Entry { id: name, ..Entry::of(listed) });
+    let data: Vec<Entry<'_>> = listed.iter().map(Entry::of).chain(groups).collect();
     let list = List {
         object: "list",
         has_more: false,
@@ -68,8 +73,52 @@ pub fn list(snapshot: &Snapshot, key: Option<KeyIx>) -> String {
 /// One of them; `None` if it does not exist or the key may not use it.
 #[must_use]
 pub fn one(snapshot: &Snapshot, key: Option<KeyIx>, id: &str) -> Option<String> {
+    let plain = id.strip_prefix(GROUP_PREFIX).filter(|rest| rest.starts_with("auto:")).unwrap_or(id);
+    let listed = snapshot.listing(key).find(|listed| &**listed.name == plain)?;
+    serde_json::to_string(&Entry { id, ..Entry::of(&listed) }).ok()
+}
+
+/// An entry in Gemini's shape.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GeminiEntry<'a> {
+    name: String,
+    display_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_token_limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_token_limit: Option<u64>,
+    supported_generation_methods: &'static [&'static str],
+}
+
+impl<'a> GeminiEntry<'a> {
+    fn of(listed: &Listed<'a>) -> Self {
+        Self {
+            name: format!("models/{}", listed.name),
+            display_name: listed.display_name,
+            input_token_limit: listed.context_length,
+            output_token_limit: listed.max_output_tokens,
+            supported_generation_methods: &["generateContent", "streamGenerateContent", "countTokens", "embedContent"],
+        }
+    }
+}
+
+/// `GET /v1beta/models`
+#[must_use]
+pub fn gemini_list(snapshot: &Snapshot, key: Option<KeyIx>) -> String {
+    #[derive(Serialize)]
+    struct Models<'a> {
+        models: Vec<GeminiEntry<'a>>,
+    }
+    let models = snapshot.listing(key).map(|listed| GeminiEntry::of(&listed)).collect();
+    serde_json::to_string(&Models { models }).unwrap_or_default()
+}
+
+/// `GET /v1beta/models/{id}`
+#[must_use]
+pub fn gemini_one(snapshot: &Snapshot, key: Option<KeyIx>, id: &str) -> Option<String> {
     let listed = snapshot.listing(key).find(|listed| &**listed.name == id)?;
-    serde_json::to_string(&Entry::of(&listed)).ok()
+    serde_json::to_string(&GeminiEntry::of(&listed)).ok()
 }
 
 /// Decodes `%3A` and kin in a path; an id that is not UTF-8 after that stays as it was.

@@ -2,17 +2,36 @@
 //! the admin router.
 
 use http::Method;
-use router_core::ask::Endpoint;
+use router_wire::dialects::{self, Dialect};
+
+/// A call to a model: whose dialect, what work.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The client's dialect.
+    pub dialect: &'static Dialect,
+    /// What the path says.
+    pub route: dialects::Route,
+}
+
+impl PartialEq for Call {
+    fn eq(&self, other: &Self) -> bool {
+        self.dialect.name == other.dialect.name && self.route == other.route
+    }
+}
 
 /// Where a request goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Route<'a> {
     /// A call to a model.
-    Call(Endpoint),
+    Call(Call),
     /// `GET /v1/models`.
     Models,
     /// `GET /v1/models/{id}`; the id may hold `/` and `:`, and is as the client sent it (percent-encoded or not).
     Model(&'a str),
+    /// `GET /v1beta/models`: the list in Gemini's shape.
+    GeminiModels,
+    /// `GET /v1beta/models/{id}`
+    GeminiModel(&'a str),
     /// `GET /`, `HEAD /`: agents look whether somebody is there.
     Root,
     /// `GET /health`.
@@ -35,7 +54,7 @@ pub enum Route<'a> {
 
 /// Finds the route of a path. Only the matched route decides what a request may do, never the `Host`.
 #[must_use]
-pub fn find<'a>(method: &Method, path: &'a str) -> Route<'a> {
+pub fn find<'a>(method: &Method, path: &'a str, query: &str) -> Route<'a> {
     let path = match path.len() {
         0 | 1 => "/",
         _ => path.trim_end_matches('/'),
@@ -58,40 +77,55 @@ pub fn find<'a>(method: &Method, path: &'a str) -> Route<'a> {
     if path.starts_with("/v1/v1/") {
         return Route::DoubledBase;
     }
-    let path = path.strip_prefix("/v1").unwrap_or(path);
-    let endpoint = match path {
-        "/chat/completions" => Endpoint::ChatCompletions,
-        "/completions" => Endpoint::Completions,
-        "/embeddings" => Endpoint::Embeddings,
-        "/models" => return on_get(Route::Models),
-        _ => match path.strip_prefix("/models/") {
-            Some(id) if !id.is_empty() => return on_get(Route::Model(id)),
-            _ => return Route::NotFound,
+    if let Some((dialect, route)) = dialects::by_path(path, query) {
+        let call = Route::Call(Call { dialect, route });
+        return if *method == Method::POST { call } else { Route::MethodNotAllowed };
+    }
+    if let Some(path) = path.strip_prefix("/v1beta/models") {
+        return match path.strip_prefix('/') {
+            None if path.is_empty() => on_get(Route::GeminiModels),
+            Some(id) if !id.is_empty() => on_get(Route::GeminiModel(id)),
+            _ => Route::NotFound,
+        };
+    }
+    match path.strip_prefix("/v1").unwrap_or(path).strip_prefix("/models") {
+        Some("") => on_get(Route::Models),
+        Some(rest) => match rest.strip_prefix('/') {
+            Some(id) if !id.is_empty() => on_get(Route::Model(id)),
+            _ => Route::NotFound,
         },
-    };
-    if *method == Method::POST { Route::Call(endpoint) } else { Route::MethodNotAllowed }
+        None => Route::NotFound,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use router_core::ask::Endpoint;
+    use router_wire::dialects::DIALECTS;
 
     #[test]
     fn paths_find_their_routes() {
-        let chat = Route::Call(Endpoint::ChatCompletions);
+        let call = |endpoint| {
+            let (dialect, route) = (&DIALECTS[0], dialects::Route::fixed(endpoint));
+            Route::Call(Call { dialect, route })
+        };
+        let chat = || call(Endpoint::ChatCompletions);
         for (method, path, route) in [
-            (Method::POST, "/v1/chat/completions", chat),
-            (Method::POST, "/v1/chat/completions/", chat),
-            (Method::POST, "/chat/completions", chat),
-            (Method::POST, "/openai/v1/chat/completions", chat),
+            (Method::POST, "/v1/chat/completions", chat()),
+            (Method::POST, "/v1/chat/completions/", chat()),
+            (Method::POST, "/chat/completions", chat()),
+            (Method::POST, "/openai/v1/chat/completions", chat()),
             (Method::GET, "/v1/chat/completions", Route::MethodNotAllowed),
             (Method::POST, "/v1/v1/chat/completions", Route::DoubledBase),
-            (Method::POST, "/v1/completions", Route::Call(Endpoint::Completions)),
-            (Method::POST, "/v1/embeddings", Route::Call(Endpoint::Embeddings)),
+            (Method::POST, "/v1/completions", call(Endpoint::Completions)),
+            (Method::POST, "/v1/embeddings", call(Endpoint::Embeddings)),
             (Method::GET, "/v1/models", Route::Models),
             (Method::GET, "/v1/models/auto:fast", Route::Model("auto:fast")),
             (Method::GET, "/v1/models/a/b:c", Route::Model("a/b:c")),
             (Method::POST, "/v1/models", Route::MethodNotAllowed),
+            (Method::GET, "/v1beta/models", Route::GeminiModels),
+            (Method::GET, "/v1beta/models/auto:fast", Route::GeminiModel("auto:fast")),
             (Method::HEAD, "/", Route::Root),
             (Method::GET, "", Route::Root),
             (Method::GET, "/health", Route::Health),
@@ -103,7 +137,7 @@ mod tests {
             (Method::GET, "/administrator", Route::NotFound),
             (Method::POST, "/v1/nothing", Route::NotFound),
         ] {
-            assert_eq!(find(&method, path), route, "{method} {path}");
+            assert_eq!(find(&method, path, ""), route, "{method} {path}");
         }
     }
 }

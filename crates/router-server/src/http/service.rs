@@ -4,18 +4,19 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue, UPGRADE};
 use http::request::Parts;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use router_core::fault::ErrorCode;
+use router_wire::dialects::{self, Dialect};
 use tokio::runtime::Handle;
 use tower::ServiceExt;
 
 use super::body::{Body, json};
 use super::error::{ApiError, doubled_base, not_found};
 use super::listener::Handler;
-use super::route::{Route, find};
+use super::route::{Call, Route, find};
 use super::{health, models};
 use crate::clock::Now;
 use crate::relay::{self, Ids, Worker, authenticate};
@@ -45,45 +46,76 @@ impl Service {
         let method = request.method().clone();
         let head_only = method == Method::HEAD;
         let ids = Ids::new(request.headers());
-        let mut response = match find(&method, request.uri().path()) {
-            Route::Call(endpoint) => return relay::call(&self.worker, peer, endpoint, request).await,
+        let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+        // Clients of Anthropic's read its shape also at paths that belong to nobody.
+        let versioned = request.headers().contains_key("anthropic-version");
+        let dialect = dialects::dialect("anthropic").filter(|_| versioned).unwrap_or_else(|| dialects::of_errors(path));
+        let refuse = |error: ApiError| error.in_dialect(dialect, Some(ids.shown()));
+        let mut response = match find(&method, path, query) {
+            Route::Call(Call { dialect, route }) => {
+                return relay::call(&self.worker, peer, dialect, route, request).await;
+            }
             Route::Admin => return self.admin(peer, request).await,
-            Route::Models => self.models(peer, &request.into_parts().0, None),
+            Route::Models => self.models(peer, request, Shape::List, dialect, &ids),
             Route::Model(id) => {
                 let id = models::decode_id(id);
-                self.models(peer, &request.into_parts().0, Some(&id))
+                self.models(peer, request, Shape::One(id), dialect, &ids)
+            }
+            Route::GeminiModels => self.models(peer, request, Shape::GeminiList, dialect, &ids),
+            Route::GeminiModel(id) => {
+                let id = models::decode_id(id);
+                self.models(peer, request, Shape::GeminiOne(id), dialect, &ids)
             }
             Route::Root => text("Smart AI Router\n"),
             Route::Health => health::page(&self.worker.app),
             Route::Live => text("ok\n"),
             Route::Ready => health::ready(&self.worker.app),
             Route::Metrics => self.metrics(peer, &request.into_parts().0),
+            Route::MethodNotAllowed if is_websocket(&request) => refuse(ApiError::new(
+                ErrorCode::UpgradeRequired,
+                "WebSockets are not spoken here. Send the request as POST; answers stream as server-sent events.",
+            )),
             Route::MethodNotAllowed => {
-                ApiError::new(ErrorCode::MethodNotAllowed, format!("{method} is not allowed here.")).into_response()
+                refuse(ApiError::new(ErrorCode::MethodNotAllowed, format!("{method} is not allowed here.")))
             }
-            Route::DoubledBase => doubled_base().into_response(),
-            Route::NotFound => not_found(request.uri().path()).into_response(),
+            Route::DoubledBase => refuse(doubled_base()),
+            Route::NotFound => refuse(not_found(path)),
         };
         ids.stamp(response.headers_mut());
         if head_only { response.map(|_| Body::empty()) } else { response }
     }
 
-    fn models(&self, peer: SocketAddr, parts: &Parts, id: Option<&str>) -> Response<Body> {
+    fn models(
+        &self,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+        shape: Shape,
+        dialect: &'static Dialect,
+        ids: &Ids,
+    ) -> Response<Body> {
+        let parts = request.into_parts().0;
         let snapshot = self.worker.app.snapshot.load();
-        let key = match authenticate(&snapshot, parts, peer, Now::read()) {
+        let key = match authenticate(&snapshot, &parts, peer, Now::read()) {
             Ok(identity) => identity.key(),
-            Err(refused) => return refused.into_response(),
+            Err(refused) => return refused.in_dialect(dialect, Some(ids.shown())),
         };
-        match id {
-            None => json(models::list(&snapshot.core, key)),
-            Some(id) => models::one(&snapshot.core, key, id).map_or_else(
-                || {
-                    let shown: String = id.chars().filter(|c| !c.is_control()).take(100).collect();
-                    let message = format!("The model `{shown}` does not exist or is not available to this key.");
-                    ApiError::new(ErrorCode::ModelNotFound, message).param("model").into_response()
-                },
-                json,
-            ),
+        // Claude Code lists only names of that prefix.
+        let prefixed = parts.headers.contains_key("anthropic-version");
+        let found = match &shape {
+            Shape::List => Some(models::list(&snapshot.core, key, prefixed)),
+            Shape::One(id) => models::one(&snapshot.core, key, id),
+            Shape::GeminiList => Some(models::gemini_list(&snapshot.core, key)),
+            Shape::GeminiOne(id) => models::gemini_one(&snapshot.core, key, id),
+        };
+        match (found, shape) {
+            (Some(found), _) => json(found),
+            (None, Shape::One(id) | Shape::GeminiOne(id)) => {
+                let shown: String = id.chars().filter(|c| !c.is_control()).take(100).collect();
+                let message = format!("The model `{shown}` does not exist or is not available to this key.");
+                let error = ApiError::new(ErrorCode::ModelNotFound, message).param("model");
+                error.in_dialect(dialect, Some(ids.shown()))
+            }
+            (None, Shape::List | Shape::GeminiList) => self.broken(),
         }
     }
 
@@ -124,6 +156,18 @@ impl Handler for Service {
         // Boxed: the future is large, and hyper moves it several times.
         AssertUnwindSafe(Box::pin(self.dispatch(peer, request))).catch_unwind().await.unwrap_or_else(|_| self.broken())
     }
+}
+
+/// Which page of models.
+enum Shape {
+    List,
+    One(String),
+    GeminiList,
+    GeminiOne(String),
+}
+
+fn is_websocket(request: &Request<Incoming>) -> bool {
+    request.headers().get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 fn text(words: &'static str) -> Response<Body> {

@@ -1,9 +1,10 @@
 //! From bytes to a permitted, decided request: who asks, what for, may it run, who should serve it.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
 use hyper::body::Incoming;
@@ -15,7 +16,8 @@ use router_core::ids::hash64;
 use router_core::limits::{Rates, Refusal, Ticket};
 use router_core::money::Nano;
 use router_core::routing::{Decision, Moment, NoCandidate, NoneKind, NotFound, decide, resolve, strategy};
-use router_wire::dialects::{DIALECTS, Dialect, Intake, RequestError, Route};
+use router_wire::dialects::{Dialect, Intake, RequestError, Route};
+use router_wire::message as neutral;
 
 use super::Worker;
 use super::book::{Book, Opening};
@@ -23,7 +25,8 @@ use super::headers::Ids;
 use super::view::LiveView;
 use crate::clock::Now;
 use crate::gate::GatePermit;
-use crate::http::auth::{Presented, presented};
+use crate::http::GROUP_PREFIX;
+use crate::http::auth::{Presented, presented, query_key};
 use crate::http::error::{ApiError, invalid_api_key, missing_api_key};
 use crate::http::intake::{self, BodyError, BodyLimits, BodyPermit};
 use crate::snapshot::ServerSnapshot;
@@ -36,7 +39,8 @@ const BODY_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 /// A request as it arrived.
 pub(super) struct Arrival<'a> {
     pub(super) peer: SocketAddr,
-    pub(super) endpoint: Endpoint,
+    pub(super) dialect: &'static Dialect,
+    pub(super) route: &'a Route,
     pub(super) now: Now,
     pub(super) parts: &'a Parts,
     pub(super) ids: &'a Ids,
@@ -68,6 +72,12 @@ pub(super) struct Job {
     pub(super) now: Now,
     pub(super) endpoint: Endpoint,
     pub(super) dialect: &'static Dialect,
+    /// Of the client's headers, what a provider of the same dialect gets.
+    pub(super) forwarded: HeaderMap,
+    /// The request's id as the client sees it.
+    pub(super) shown_id: String,
+    /// The request in the neutral form: made when the first provider of another dialect needs it.
+    pub(super) neutral: OnceLock<Result<neutral::Request, RequestError>>,
     pub(super) body: Bytes,
     pub(super) intake: Box<Intake>,
     pub(super) decision: Decision,
@@ -109,8 +119,12 @@ pub(super) async fn admit(
     let limits =
         BodyLimits { max_bytes: snapshot.settings.max_request_bytes, total: BODY_TOTAL, patience: BODY_PATIENCE };
     let (bytes, memory) = intake::read(body, limits, &app.bodies).await.map_err(|error| body_error(error, &limits))?;
-    let dialect = DIALECTS.first().ok_or_else(|| ApiError::new(ErrorCode::InternalError, "no dialect"))?;
-    let mut intake = Box::new((dialect.read)(&Route::fixed(arrival.endpoint), &bytes).map_err(request_error)?);
+    let (dialect, route) = (arrival.dialect, arrival.route);
+    let endpoint = route.endpoint;
+    let mut intake = Box::new((dialect.read)(route, &bytes).map_err(request_error)?);
+    if let Some(group) = intake.ask.model.strip_prefix(GROUP_PREFIX).filter(|name| name.starts_with("auto:")) {
+        intake.ask.model = group.to_owned();
+    }
     let total_ms = read_headers(&mut intake, arrival.parts, snapshot)?;
     let mut book = Book::open(Opening {
         app: Arc::clone(app),
@@ -119,7 +133,7 @@ pub(super) async fn admit(
         id: arrival.ids.ours,
         client_request_id: arrival.ids.clients.clone(),
         key: identity.key(),
-        endpoint: arrival.endpoint,
+        endpoint,
         dialect: dialect.name,
         model: intake.ask.model.clone(),
         stream: intake.ask.stream,
@@ -140,8 +154,11 @@ pub(super) async fn admit(
         worker: worker.clone(),
         snapshot: Arc::clone(snapshot),
         now: arrival.now,
-        endpoint: arrival.endpoint,
+        endpoint,
         dialect,
+        forwarded: router_wire::headers::only(dialect.forwarded, &arrival.parts.headers),
+        shown_id: arrival.ids.shown().to_owned(),
+        neutral: OnceLock::new(),
         body: bytes,
         intake,
         decision,
@@ -166,7 +183,7 @@ pub(crate) fn authenticate(
     if !allowed(&snapshot.settings.ip_allow) {
         return Err(denied());
     }
-    let text = match presented(&parts.headers) {
+    let text = match presented(&parts.headers, query_key(&parts.uri)) {
         Presented::Key(text) => text,
         Presented::Nothing if !snapshot.settings.auth_required => return Ok(Identity::Anonymous),
         Presented::Nothing => return Err(missing_api_key()),
@@ -239,7 +256,7 @@ fn body_error(error: BodyError, limits: &BodyLimits) -> ApiError {
     }
 }
 
-fn request_error(error: RequestError) -> ApiError {
+pub(super) fn request_error(error: RequestError) -> ApiError {
     let known = ERROR_CODES.iter().find(|rule| rule.name == error.code);
     let code = known.map_or(ErrorCode::InvalidValue, |rule| rule.code);
     ApiError { param: error.param, ..ApiError::new(code, error.message) }

@@ -9,12 +9,15 @@ use hyper::body::Incoming;
 use router_core::fault::{Fault, FaultKind};
 use router_core::request::{Event, Metered};
 use router_core::usage::{Usage, UsageSource};
-use router_wire::answer::{Answer, NotAnAnswer, examine};
-use router_wire::relay::{StreamEnd, aggregate};
+use router_wire::answer::{NotAnAnswer, examine};
+use router_wire::dialects::Codec;
+use router_wire::message::Names;
+use router_wire::relay::{Neutral, StreamEnd, aggregate};
 use router_wire::tokens::TextCount;
 
 use super::attempt::collect;
 use super::run::{Run, WholeAnswer};
+use super::tongue::Tongue;
 use crate::snapshot::ChannelSide;
 
 /// Largest whole answer.
@@ -39,9 +42,12 @@ impl Run {
         headers: &HeaderMap,
         bytes: Bytes,
     ) -> Event {
+        if let Some((provider, client, names)) = self.tongue.codecs(&self.job) {
+            return self.judge_neutral(channel, status, headers, bytes, provider, client, &names);
+        }
         let not = match examine(self.job.endpoint, &bytes) {
             Ok(answer) => {
-                let metered = self.metered(&answer);
+                let metered = self.metered(answer.usage, &answer.text);
                 let content_type = headers.get(CONTENT_TYPE).cloned();
                 let json = HeaderValue::from_static("application/json");
                 self.whole = Some(WholeAnswer { body: bytes, content_type: content_type.unwrap_or(json) });
@@ -52,10 +58,52 @@ impl Run {
         if not == NotAnAnswer::Stream {
             return self.rescue_stream(channel, status, headers, &bytes);
         }
+        self.not_an_answer(channel, status, headers, &bytes, not)
+    }
+
+    /// An answer that has to be read in its dialect: it passes as it came, or is written in the client's.
+    #[expect(clippy::too_many_arguments, reason = "an answer, and the two dialects that it goes between")]
+    fn judge_neutral(
+        &mut self,
+        channel: &ChannelSide,
+        status: u16,
+        headers: &HeaderMap,
+        bytes: Bytes,
+        provider: &'static Codec,
+        client: &'static Codec,
+        names: &Names,
+    ) -> Event {
+        let neutral = match Neutral::read(provider, names, &bytes) {
+            Ok(neutral) => neutral,
+            Err(not) => return self.not_an_answer(channel, status, headers, &bytes, not),
+        };
+        let metered = self.metered(neutral.answer.usage, &neutral.text);
+        let json = || HeaderValue::from_static("application/json");
+        let same = matches!(self.tongue, Tongue::Same) && !bytes.trim_ascii_start().starts_with(b"data:");
+        let same = same && !bytes.trim_ascii_start().starts_with(b"event:");
+        self.whole = Some(if same {
+            WholeAnswer { content_type: headers.get(CONTENT_TYPE).cloned().unwrap_or_else(json), body: bytes }
+        } else {
+            let word = self.job.word();
+            let body = neutral.write(client, &self.job.echo(&word), &metered.usage);
+            WholeAnswer { body, content_type: json() }
+        });
+        Event::Ended(Some(metered))
+    }
+
+    /// The fault of a body with status 200 that is no answer.
+    pub(super) fn not_an_answer(
+        &self,
+        channel: &ChannelSide,
+        status: u16,
+        headers: &HeaderMap,
+        bytes: &[u8],
+        not: NotAnAnswer,
+    ) -> Event {
         let fault = match not {
             NotAnAnswer::Error => {
                 let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
-                channel.adapter.classify(status, headers, &bytes, now_ms)
+                channel.adapter.classify(status, headers, bytes, now_ms)
             }
             NotAnAnswer::Bad(what) => Fault { status: Some(status), ..Fault::new(not.kind(), what) },
             _ => Fault { status: Some(status), ..Fault::new(not.kind(), "the answer is empty") },
@@ -78,10 +126,11 @@ impl Run {
         }
     }
 
-    fn metered(&self, answer: &Answer) -> Metered {
-        match answer.usage {
+    /// What an answer consumed.
+    pub(super) fn metered(&self, usage: Option<Usage>, text: &TextCount) -> Metered {
+        match usage {
             Some(usage) => Metered { usage, source: UsageSource::Reported },
-            None => self.counted(&answer.text),
+            None => self.counted(text),
         }
     }
 

@@ -14,10 +14,10 @@ use router_core::limits::Ticket;
 use router_core::money::Nano;
 use router_core::pricing::upper_bound;
 use router_core::request::{Event, Metered};
-use router_wire::dialects::Passing;
 
 use super::book::{NotHeld, Target};
 use super::run::{Run, Step};
+use super::tongue::Tongue;
 use crate::http::error::ApiError;
 use crate::snapshot::{ChannelSide, ServerSnapshot};
 use crate::telemetry::metrics::AttemptLabels;
@@ -176,17 +176,20 @@ impl Run {
         // The cap goes upstream only where money is limited: elsewhere a request passes as it came.
         let named = self.job.intake.ask.max_output_tokens.is_some();
         let cap = (!named && self.job.book.is_capped(target)).then(|| self.output_bound(target));
-        let passing = Passing {
-            body: &self.job.body,
-            intake: &self.job.intake,
-            model: &model.upstream_name,
-            output_cap: cap,
-            preset: &channel.preset,
+        let Some(side) = snapshot.model(target.model) else {
+            return Event::Failed(Fault::new(FaultKind::Internal, "no such model"), None);
         };
-        let body = channel.adapter.body(self.job.dialect, &passing);
+        let prepared = match self.job.prepare(channel, model, side, cap) {
+            Ok(prepared) => prepared,
+            Err(fault) => return Event::Failed(fault, None),
+        };
         let mut headers = key.headers.to_map(self.job.intake.ask.stream);
+        if matches!(prepared.tongue, Tongue::Same) {
+            headers.extend(self.job.forwarded.clone());
+        }
         headers.insert(crate::http::HOP_HEADER, snapshot.settings.instance.clone());
-        let request = UpstreamRequest { uri: channel.uri(self.job.endpoint).clone(), headers, body: Bytes::from(body) };
+        (self.tongue, self.dropped) = (prepared.tongue, prepared.dropped);
+        let request = UpstreamRequest { uri: prepared.uri, headers, body: prepared.body };
         let upstream = self.job.worker.upstream.clone();
         let response = match self.until(pin!(upstream.send(&request))).await {
             Ok(Ok(response)) => response,

@@ -17,6 +17,8 @@ use router_store::{
     BudgetScope, LedgerEntry, RequestRecord, RequestStatus, StoreError, Ticket, TokenCounts, TokensSource,
 };
 
+use router_wire::message::Unsupported;
+
 use crate::app::App;
 use crate::clock::Now;
 use crate::http::error::ApiError;
@@ -153,6 +155,20 @@ impl Book {
     /// Notes an attempt that was never sent: the channel had no room for it.
     pub(super) fn pass_over(&mut self, target: Target) {
         self.attempts.push(Held { target, amount: Nano::ZERO, scopes: Vec::new(), reservation: None });
+    }
+
+    /// Notes a candidate whose dialect cannot hold the request.
+    pub(super) fn passed_over(&mut self, model: ModelIx, why: &Unsupported) {
+        let named = self.opening.snapshot.core.model_and_channel(model);
+        let channel = named.map_or("", |(_, channel)| &channel.name);
+        let param: String = why.param.chars().take(100).collect();
+        self.record.flags.push(format!("passed_over:{channel}:{param}"));
+    }
+
+    /// Notes the parameters that the provider did not get.
+    pub(super) fn dropped(&mut self, dropped: &[String]) {
+        let short = |param: &String| format!("dropped:{}", param.chars().take(100).collect::<String>());
+        self.record.flags.extend(dropped.iter().take(32).map(short));
     }
 
     /// What the attempts hold together.

@@ -12,6 +12,8 @@ use crate::clock::Now;
 use crate::snapshot::{ChannelSide, GroupSide, ModelSide};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const DROPPED: HeaderName = HeaderName::from_static("x-router-dropped");
 const CHANNEL: HeaderName = HeaderName::from_static("x-router-channel");
 const PROVIDER: HeaderName = HeaderName::from_static("x-router-provider");
 const MODEL: HeaderName = HeaderName::from_static("x-router-model");
@@ -43,8 +45,14 @@ impl Ids {
         }
     }
 
-    /// Writes the id that the client sees.
+    /// The id that the client sees.
+    pub(crate) fn shown(&self) -> &str {
+        self.shown.to_str().unwrap_or_default()
+    }
+
+    /// Writes the id that the client sees, under OpenAI's name and Anthropic's.
     pub(crate) fn stamp(&self, headers: &mut HeaderMap) {
+        headers.insert(REQUEST_ID, self.shown.clone());
         headers.insert(X_REQUEST_ID, self.shown.clone());
     }
 }
@@ -73,6 +81,19 @@ impl Way<'_> {
         if let Some(cost) = self.cost.and_then(|cost| HeaderValue::from_str(&cost.to_string()).ok()) {
             headers.insert(COST, cost);
         }
+    }
+}
+
+/// Names the parameters that the provider did not get.
+pub(crate) fn stamp_dropped(headers: &mut HeaderMap, dropped: &[String]) {
+    if dropped.is_empty() {
+        return;
+    }
+    // A client's own words: what cannot stand in a header becomes `?`, and a list without end is cut.
+    let listed: String = dropped.join(", ").chars().take(1_000).collect();
+    let safe: String = listed.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
+    if let Ok(value) = HeaderValue::from_str(&safe) {
+        headers.insert(DROPPED, value);
     }
 }
 

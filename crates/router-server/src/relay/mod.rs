@@ -10,6 +10,7 @@ mod book;
 mod headers;
 mod run;
 mod stream;
+mod tongue;
 mod view;
 
 use std::net::SocketAddr;
@@ -18,8 +19,8 @@ use std::sync::Arc;
 use http::Request;
 use http::Response;
 use hyper::body::Incoming;
-use router_core::ask::Endpoint;
 use router_core::fault::ErrorCode;
+use router_wire::dialects::{Dialect, Route};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
@@ -45,17 +46,23 @@ pub struct Worker {
 }
 
 /// Answers a call to a model.
-pub async fn call(worker: &Worker, peer: SocketAddr, endpoint: Endpoint, request: Request<Incoming>) -> Response<Body> {
+pub async fn call(
+    worker: &Worker,
+    peer: SocketAddr,
+    dialect: &'static Dialect,
+    route: Route,
+    request: Request<Incoming>,
+) -> Response<Body> {
     let now = Now::read();
     let snapshot = worker.app.snapshot.load_full();
     let (parts, body) = request.into_parts();
     let ids = headers::Ids::new(&parts.headers);
-    let admitted =
-        admit::admit(worker, &snapshot, admit::Arrival { peer, endpoint, now, parts: &parts, ids: &ids }, body);
+    let arrival = admit::Arrival { peer, dialect, route: &route, now, parts: &parts, ids: &ids };
+    let admitted = admit::admit(worker, &snapshot, arrival, body);
     let mut response = match admitted.await {
         Err(mut refused) => {
             let rates = refused.rates.take();
-            let mut response = refused.into_response();
+            let mut response = refused.in_dialect(dialect, Some(ids.shown()));
             headers::stamp_rates(response.headers_mut(), &rates.unwrap_or_default());
             response
         }
@@ -65,7 +72,8 @@ pub async fn call(worker: &Worker, peer: SocketAddr, endpoint: Endpoint, request
             worker.tasks.spawn(Box::pin(run::run(job, head)));
             // A task that ends without an answer has panicked; its guards have booked what there was.
             answer.await.unwrap_or_else(|_| {
-                ApiError::new(ErrorCode::InternalError, "The router failed at this request.").into_response()
+                let error = ApiError::new(ErrorCode::InternalError, "The router failed at this request.");
+                error.in_dialect(dialect, Some(ids.shown()))
             })
         }
     };

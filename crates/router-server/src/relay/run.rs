@@ -13,11 +13,14 @@ use router_core::fault::ErrorCode;
 use router_core::request::{Candidate, Command, Event, FinalError, Metered, Plan, RequestMachine, Terminal};
 use router_core::settle::Settlement;
 use router_core::usage::{Usage, UsageSource};
+use router_wire::message::Unsupported;
+use router_wire::relay::Passage;
 use tokio::sync::{mpsc, oneshot};
 
 use super::admit::Job;
 use super::book::{Closing, Target};
-use super::headers::{Way, overhead_us, stamp_attempts, stamp_rates};
+use super::headers::{Way, overhead_us, stamp_attempts, stamp_dropped, stamp_rates};
+use super::tongue::{Tongue, unsupported_words};
 use crate::http::body::Body;
 use crate::http::error::ApiError;
 use crate::telemetry::metrics::ReasonLabel;
@@ -27,7 +30,10 @@ const MOST_CANDIDATES: usize = 32;
 
 /// Runs a request to its end.
 pub(super) async fn run(job: Box<Job>, head: oneshot::Sender<Response<Body>>) {
-    let mut run = Run::new(job, head);
+    let (mut run, unfit) = Run::new(job, head);
+    if let Some(unfit) = unfit.filter(|_| run.targets.is_empty()) {
+        return run.refuse(unsupported(&unfit)).await;
+    }
     let mut event = Event::Start;
     loop {
         let now_ms = run.ms();
@@ -106,18 +112,33 @@ pub(super) struct Run {
     /// Microseconds spent waiting for providers and for the client's reading.
     pub(super) upstream_us: u64,
     pub(super) bytes_out: usize,
+    /// How the running attempt speaks with its provider.
+    pub(super) tongue: Tongue,
+    /// What its provider did not get.
+    pub(super) dropped: Vec<String>,
+    /// What ends the client's stream once the books are written.
+    pub(super) ending: Option<Bytes>,
+    /// The stream on its way, for the form of an error event.
+    pub(super) passage: Option<Passage>,
     /// While a stream is relayed: since when the time counts as the provider's.
     pub(super) waiting_since: Option<Instant>,
 }
 
 impl Run {
-    fn new(job: Box<Job>, head: oneshot::Sender<Response<Body>>) -> Self {
+    /// The run of a job, and why its best candidate cannot take the request, if it cannot.
+    fn new(mut job: Box<Job>, head: oneshot::Sender<Response<Body>>) -> (Self, Option<Unsupported>) {
         job.worker.app.retries.request();
         let ranked: Vec<_> = job.decision.ranked().take(MOST_CANDIDATES).copied().collect();
         let mut candidates = Vec::with_capacity(ranked.len());
         let mut targets = Vec::with_capacity(ranked.len());
         let mut keys = Vec::with_capacity(ranked.len());
+        let mut unfit = None;
         for candidate in &ranked {
+            if let Some(why) = job.unfit_at(candidate.model) {
+                job.book.passed_over(candidate.model, &why);
+                unfit.get_or_insert(why);
+                continue;
+            }
             let order = job.key_order(candidate.model);
             candidates.push(job.plan_candidate(candidate.model, order.len()));
             keys.push(order);
@@ -125,7 +146,7 @@ impl Run {
         }
         let max_attempts = job.snapshot.settings.max_attempts.max(1);
         let machine = RequestMachine::new(Plan { candidates, max_attempts, total_ms: job.total_ms }, 0);
-        Self {
+        let run = Self {
             job,
             machine,
             client: Client::Waiting(head),
@@ -134,8 +155,13 @@ impl Run {
             whole: None,
             upstream_us: 0,
             bytes_out: 0,
+            tongue: Tongue::Same,
+            dropped: Vec::new(),
+            ending: None,
+            passage: None,
             waiting_since: None,
-        }
+        };
+        (run, unfit)
     }
 
     /// Milliseconds since the request arrived: the machine's clock.
@@ -222,6 +248,7 @@ impl Run {
             cost: settlement.map(|settlement| settlement.cost),
         };
         way.stamp(response.headers_mut());
+        stamp_dropped(response.headers_mut(), &self.dropped);
     }
 
     fn current_model(&self) -> Option<ModelIx> {
@@ -230,6 +257,7 @@ impl Run {
     }
 
     fn close(&mut self, terminal: &Terminal) -> Settlement {
+        self.job.book.dropped(&self.dropped);
         let settlement = self.job.book.close(&Closing {
             status: terminal.status,
             error: terminal.error.as_ref().map(|error| (error.code, error.class)),
@@ -261,8 +289,13 @@ impl Run {
                 self.send_head(response, Client::Done);
             }
             None => {
-                let end = Bytes::from_static(self.job.dialect.stream_end);
-                let _ = self.forward(end).await;
+                let usage = settlement.answer.usage;
+                let ending = match (self.ending.take(), self.passage.take()) {
+                    (Some(ending), _) => ending,
+                    (None, Some(mut passage)) => passage.ending(Some(&usage)),
+                    (None, None) => Bytes::new(),
+                };
+                let _ = self.forward(ending).await;
             }
         }
     }
@@ -274,7 +307,7 @@ impl Run {
             || ApiError::new(ErrorCode::InternalError, "The router failed at this request."),
             |error| self.client_words(error),
         );
-        let mut response = error.into_response();
+        let mut response = error.in_dialect(self.job.dialect, Some(&self.job.shown_id));
         stamp_attempts(response.headers_mut(), self.machine.attempts().len());
         self.send_head(response, Client::Done);
     }
@@ -283,8 +316,13 @@ impl Run {
     async fn fail_stream(&mut self, terminal: &Terminal) {
         self.close(terminal);
         if let Some(error) = &terminal.error {
-            let event = (self.job.dialect.error_event)(&self.client_words(error).view());
-            let _ = self.forward(Bytes::from(event)).await;
+            let error = self.client_words(error);
+            let event = (self.job.dialect.error_event)(&error.view(self.job.dialect, Some(&self.job.shown_id)));
+            let event = match &mut self.passage {
+                Some(passage) => passage.error_event(event),
+                None => Bytes::from(event),
+            };
+            let _ = self.forward(event).await;
         }
     }
 
@@ -303,7 +341,7 @@ impl Run {
             bytes_out: 0,
             upstream_us: self.upstream_us,
         });
-        let mut response = error.into_response();
+        let mut response = error.in_dialect(self.job.dialect, Some(&self.job.shown_id));
         stamp_attempts(response.headers_mut(), made);
         self.send_head(response, Client::Done);
     }
@@ -393,7 +431,18 @@ impl Run {
     }
 }
 
+/// No candidate's dialect can hold the request.
+fn unsupported(why: &Unsupported) -> ApiError {
+    ApiError::new(ErrorCode::UnsupportedParameter, unsupported_words(why)).param(why.param.clone())
+}
+
 impl Job {
+    /// Why that candidate cannot take the request; `None` if it can.
+    fn unfit_at(&self, model: ModelIx) -> Option<Unsupported> {
+        let model = self.snapshot.core.model(model)?;
+        self.unfit(self.snapshot.channel(model.channel)?, model)
+    }
+
     /// The candidate as the machine needs it.
     fn plan_candidate(&self, model: ModelIx, keys: usize) -> Candidate {
         let found = self.snapshot.core.model_and_channel(model);

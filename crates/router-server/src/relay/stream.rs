@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use router_core::fault::{Fault, FaultKind};
 use router_core::request::{Event, Metered};
 use router_core::usage::UsageSource;
-use router_wire::relay::{MeterOptions, StreamEnd, StreamMeter, synthesize_stream};
+use router_wire::relay::{Neutral, Passage, StreamEnd, synthesize_stream};
 use tokio::sync::mpsc;
 
 use super::run::{Client, Interrupt, Run};
@@ -29,20 +29,25 @@ impl Run {
     /// Relays a stream. From here to its end the time counts as the provider's, but for what precedes the head.
     pub(super) async fn read_stream(&mut self, channel: &ChannelSide, response: Response<Incoming>) -> Event {
         self.waiting_since = Some(Instant::now());
-        let event = self.relay_stream(channel, response).await;
+        let mut passage = self.job.passage(&self.tongue);
+        let event = self.relay_stream(channel, response, &mut passage).await;
+        self.passage = Some(passage);
         self.count_waiting();
         self.waiting_since = None;
         event
     }
 
-    async fn relay_stream(&mut self, channel: &ChannelSide, response: Response<Incoming>) -> Event {
+    async fn relay_stream(
+        &mut self,
+        channel: &ChannelSide,
+        response: Response<Incoming>,
+        passage: &mut Passage,
+    ) -> Event {
         let (head, mut body) = response.into_parts();
         // Made once for the stream: to watch anew for each of its events would cost more than to relay it.
         let app = Arc::clone(&self.job.worker.app);
         let mut shutdown = pin!(app.status.abort.cancelled());
         let mut alarm = pin!(tokio::time::sleep_until(self.alarm_at()));
-        let hide_usage = !self.job.intake.usage_wanted;
-        let mut meter = StreamMeter::new(MeterOptions { hide_usage, ..MeterOptions::default() });
         let mut out: Vec<Bytes> = Vec::with_capacity(4);
         let end = loop {
             let frame = tokio::select! {
@@ -59,9 +64,9 @@ impl Run {
                     alarm.as_mut().reset(self.alarm_at());
                     continue;
                 }
-                Err(interrupt) => return self.stream_interrupted(interrupt, &meter),
+                Err(interrupt) => return self.stream_interrupted(interrupt, passage),
             };
-            let mut end = match self.take_in(frame, &mut meter, &mut out) {
+            let mut end = match self.take_in(frame, passage, &mut out) {
                 Ok(end) => end,
                 Err(event) => return *event,
             };
@@ -69,55 +74,55 @@ impl Run {
             tokio::task::yield_now().await;
             for _ in 1..BUFFERED_FRAMES {
                 let Some(frame) = body.frame().now_or_never().filter(|_| end.is_none()) else { break };
-                match self.take_in(frame, &mut meter, &mut out) {
+                match self.take_in(frame, passage, &mut out) {
                     Ok(now) => end = now,
                     Err(event) => {
                         // What came before the fault is the client's.
-                        return match self.pass(&meter, &mut out).await {
+                        return match self.pass(passage, &mut out).await {
                             Ok(()) => *event,
-                            Err(interrupt) => self.stream_interrupted(interrupt, &meter),
+                            Err(interrupt) => self.stream_interrupted(interrupt, passage),
                         };
                     }
                 }
             }
-            if let Err(interrupt) = self.pass(&meter, &mut out).await {
-                return self.stream_interrupted(interrupt, &meter);
+            if let Err(interrupt) = self.pass(passage, &mut out).await {
+                return self.stream_interrupted(interrupt, passage);
             }
             if let Some(end) = end {
                 break end;
             }
         };
-        self.judge_stream(channel, head.status.as_u16(), &head.headers, end, &meter).await
+        self.judge_stream(channel, head.status.as_u16(), &head.headers, end, passage).await
     }
 
-    /// Feeds a frame to the meter. The end of the stream, if this was it.
+    /// Feeds a frame to the passage. The end of the stream, if this was it.
     fn take_in(
         &self,
         frame: Option<Result<http_body::Frame<Bytes>, hyper::Error>>,
-        meter: &mut StreamMeter,
+        passage: &mut Passage,
         out: &mut Vec<Bytes>,
     ) -> Result<Option<StreamEnd>, Box<Event>> {
         match frame {
-            None => Ok(Some(meter.finish(out))),
+            None => Ok(Some(passage.finish(out))),
             Some(Err(error)) => {
-                Err(Box::new(Event::Failed(body_fault(&error, FaultKind::Cut), self.stream_metered(meter))))
+                Err(Box::new(Event::Failed(body_fault(&error, FaultKind::Cut), self.stream_metered(passage))))
             }
             Some(Ok(frame)) => {
                 let Ok(data) = frame.into_data() else { return Ok(None) };
-                match meter.feed(data, out) {
-                    Ok(()) => Ok((meter.done() || meter.error().is_some()).then(|| meter.finish(out))),
+                match passage.feed(data, out) {
+                    Ok(()) => Ok((passage.done() || passage.error().is_some()).then(|| passage.finish(out))),
                     Err(fault) => {
-                        Err(Box::new(Event::Failed(Fault::new(fault.kind, fault.what), self.stream_metered(meter))))
+                        Err(Box::new(Event::Failed(Fault::new(fault.kind, fault.what), self.stream_metered(passage))))
                     }
                 }
             }
         }
     }
 
-    /// Forwards what the meter let through; sends the head first.
-    async fn pass(&mut self, meter: &StreamMeter, out: &mut Vec<Bytes>) -> Result<(), Interrupt> {
+    /// Forwards what the passage let through; sends the head first.
+    async fn pass(&mut self, passage: &Passage, out: &mut Vec<Bytes>) -> Result<(), Interrupt> {
         let now_ms = self.ms();
-        if !meter.content_started() {
+        if !passage.content_started() {
             return Ok(());
         }
         if !self.machine.has_relayed() {
@@ -136,7 +141,8 @@ impl Run {
         let (sender, receiver) = mpsc::channel(BUFFERED_FRAMES);
         let mut response = Response::new(Body::stream(receiver));
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.job.dialect.stream_content_type));
+        let kind = if self.job.intake.array { "application/json" } else { self.job.dialect.stream_content_type };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         // Tells a proxy in front of us (nginx) not to collect the stream.
         headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -150,57 +156,80 @@ impl Run {
         status: u16,
         headers: &HeaderMap,
         end: StreamEnd,
-        meter: &StreamMeter,
+        passage: &mut Passage,
     ) -> Event {
         match end {
-            StreamEnd::Complete => Event::Ended(self.stream_metered(meter)),
+            StreamEnd::Complete => Event::Ended(self.stream_metered(passage)),
             StreamEnd::Empty => Event::Failed(
                 Fault::new(FaultKind::EmptyAnswer, "the stream held no content"),
-                self.stream_metered(meter),
+                self.stream_metered(passage),
             ),
             StreamEnd::Cut => {
                 let fault = Fault::new(FaultKind::Cut, "the stream ended before its proper end");
-                Event::Failed(fault, self.stream_metered(meter))
+                Event::Failed(fault, self.stream_metered(passage))
             }
             StreamEnd::Failed => {
                 let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
-                let said = meter.error().cloned().unwrap_or_default();
-                Event::Failed(channel.adapter.classify(status, headers, &said, now_ms), self.stream_metered(meter))
+                let said = passage.error().cloned().unwrap_or_default();
+                Event::Failed(channel.adapter.classify(status, headers, &said, now_ms), self.stream_metered(passage))
             }
-            StreamEnd::Json(answer) => self.synthesize(channel, status, headers, answer).await,
+            StreamEnd::Json(answer) => self.synthesize(channel, status, headers, answer, passage).await,
         }
     }
 
     /// The provider answered whole though a stream was asked for: make one of it.
-    async fn synthesize(&mut self, channel: &ChannelSide, status: u16, headers: &HeaderMap, answer: Bytes) -> Event {
-        let event = self.judge_whole(channel, status, headers, answer);
-        let Some(whole) = self.whole.take() else { return event };
-        let Some(stream) = synthesize_stream(&whole.body, self.job.intake.usage_wanted) else {
-            return Event::Failed(Fault::new(FaultKind::BadAnswer, "a whole answer that cannot be streamed"), None);
+    async fn synthesize(
+        &mut self,
+        channel: &ChannelSide,
+        status: u16,
+        headers: &HeaderMap,
+        answer: Bytes,
+        passage: &mut Passage,
+    ) -> Event {
+        let (event, body, ending) = match self.tongue.codecs(&self.job) {
+            None => {
+                let event = self.judge_whole(channel, status, headers, answer);
+                let Some(whole) = self.whole.take() else { return event };
+                let Some(stream) = synthesize_stream(&whole.body, self.job.intake.usage_wanted) else {
+                    let fault = Fault::new(FaultKind::BadAnswer, "a whole answer that cannot be streamed");
+                    return Event::Failed(fault, None);
+                };
+                let end = self.job.dialect.stream_end;
+                let body = Bytes::from(stream);
+                let body = if body.ends_with(end) { body.slice(..body.len() - end.len()) } else { body };
+                (event, body, Bytes::from_static(end))
+            }
+            Some((provider, client, names)) => match Neutral::read(provider, &names, &answer) {
+                Err(not) => return self.not_an_answer(channel, status, headers, &answer, not),
+                Ok(neutral) => {
+                    let metered = self.metered(neutral.answer.usage, &neutral.text);
+                    let word = self.job.word();
+                    let (body, end) = neutral.stream(client, &self.job.echo(&word), &metered.usage);
+                    (Event::Ended(Some(metered)), passage.framed(body), passage.framed_end(end))
+                }
+            },
         };
         let now_ms = self.ms();
         self.begin_stream(now_ms);
-        let end = self.job.dialect.stream_end;
-        let body = Bytes::from(stream);
-        let body = if body.ends_with(end) { body.slice(..body.len() - end.len()) } else { body };
+        self.ending = Some(ending);
         match self.forward(body).await {
             Ok(()) => event,
             Err(interrupt) => self.cut_short(interrupt),
         }
     }
 
-    fn stream_interrupted(&self, interrupt: Interrupt, meter: &StreamMeter) -> Event {
-        match self.stream_metered(meter) {
+    fn stream_interrupted(&self, interrupt: Interrupt, passage: &Passage) -> Event {
+        match self.stream_metered(passage) {
             None => self.cut_short(interrupt),
             metered => Self::interrupted(interrupt, metered),
         }
     }
 
     /// What a stream consumed: the larger of what was reported and what passed; `None` before any content.
-    fn stream_metered(&self, meter: &StreamMeter) -> Option<Metered> {
-        match meter.usage() {
+    fn stream_metered(&self, passage: &Passage) -> Option<Metered> {
+        match passage.usage() {
             Some(usage) => Some(Metered { usage, source: UsageSource::Reported }),
-            None => meter.content_started().then(|| self.counted(&meter.text())),
+            None => passage.content_started().then(|| self.counted(&passage.text())),
         }
     }
 }

@@ -69,8 +69,8 @@ pub struct Echo<'a> {
     pub request: Option<&'a Request>,
 }
 
-/// Reads a provider's stream. `Send` because a request's task may not stay on its thread.
-pub trait StreamDecoder: Send + std::fmt::Debug {
+/// Reads a provider's stream. `Send` and `Sync` because the task of a request, which may move between threads, borrows it across waits.
+pub trait StreamDecoder: Send + Sync + std::fmt::Debug {
     /// Takes the data of one event and appends what it says. What cannot be understood says nothing.
     fn event(&mut self, data: &[u8], out: &mut Vec<Event>);
 
@@ -82,7 +82,7 @@ pub trait StreamDecoder: Send + std::fmt::Debug {
 }
 
 /// Writes a client's stream.
-pub trait StreamEncoder: Send + std::fmt::Debug {
+pub trait StreamEncoder: Send + Sync + std::fmt::Debug {
     /// Takes the next event and appends whole frames of the dialect, or nothing yet.
     fn event(&mut self, event: &Event, out: &mut Vec<u8>);
 

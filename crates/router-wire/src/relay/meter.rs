@@ -30,9 +30,20 @@ pub struct MeterOptions {
     pub max_body: usize,
 }
 
+impl MeterOptions {
+    /// What bounds every stream.
+    pub(super) const USUAL: Self = Self {
+        hide_usage: false,
+        max_event: 16 << 20,
+        max_stream: 64 << 20,
+        max_prelude: 16 << 20,
+        max_body: 32 << 20,
+    };
+}
+
 impl Default for MeterOptions {
     fn default() -> Self {
-        Self { hide_usage: false, max_event: 16 << 20, max_stream: 64 << 20, max_prelude: 16 << 20, max_body: 32 << 20 }
+        Self::USUAL
     }
 }
 
@@ -344,7 +355,7 @@ impl StreamMeter {
     }
 }
 
-const fn bad(what: &'static str) -> StreamFault {
+pub(super) const fn bad(what: &'static str) -> StreamFault {
     StreamFault { kind: FaultKind::BadAnswer, what }
 }
 

@@ -1,0 +1,234 @@
+//! In which dialect an attempt speaks with its provider: the client's own, byte for byte, or another through the neutral form.
+
+use bytes::Bytes;
+use http::Uri;
+use router_core::catalog::ChannelModel;
+use router_core::fault::{ClientError, Fault, FaultKind};
+use router_wire::adapters::Call;
+use router_wire::dialects::{Codec, Echo, Passing, RequestError, Target, codec};
+use router_wire::message::{Names, Request, Unsupported};
+use router_wire::relay::Passage;
+
+use super::admit::Job;
+use crate::snapshot::{ChannelSide, ModelSide};
+
+/// How the running attempt speaks.
+#[derive(Debug, Default)]
+pub(super) enum Tongue {
+    /// The client's dialect.
+    #[default]
+    Same,
+    /// Another one.
+    Other {
+        /// The provider's.
+        provider: &'static Codec,
+        /// The client's.
+        client: &'static Codec,
+        /// How names of tools were changed.
+        names: Names,
+    },
+}
+
+impl Tongue {
+    /// The codecs of provider and client, where an answer has to be read to be judged: everything but OpenAI's own shapes.
+    pub(super) fn codecs(&self, job: &Job) -> Option<(&'static Codec, &'static Codec, Names)> {
+        match self {
+            Self::Other { provider, client, names } => Some((provider, client, names.clone())),
+            Self::Same => {
+                let codec =
+                    job.dialect.codec.filter(|_| job.endpoint.is_generation() && job.dialect.name != "openai_chat")?;
+                Some((codec, codec, Names::default()))
+            }
+        }
+    }
+}
+
+/// What an attempt sends.
+pub(super) struct Prepared {
+    pub(super) uri: Uri,
+    pub(super) body: Bytes,
+    pub(super) tongue: Tongue,
+    /// Hints that the provider does not get.
+    pub(super) dropped: Vec<String>,
+}
+
+/// What the two sides speak, before anything is translated.
+enum Between {
+    Same,
+    Codecs(&'static Codec, &'static Codec),
+}
+
+impl Job {
+    /// The request in the neutral form, read once.
+    pub(super) fn neutral(&self, client: &Codec) -> Result<&Request, Unsupported> {
+        let read = || (client.read_request)(&self.body).map(|request| self.completed(request));
+        self.neutral.get_or_init(read).as_ref().map_err(|error: &RequestError| {
+            Unsupported::new(error.param.clone().unwrap_or_default(), error.message.clone())
+        })
+    }
+
+    /// Model and stream stand in the path of some dialects.
+    fn completed(&self, mut request: Request) -> Request {
+        request.model.clone_from(&self.intake.ask.model);
+        request.stream = self.intake.ask.stream;
+        request
+    }
+
+    /// The client's dialect, as presets of providers name it: what is no conversation is part of OpenAI's.
+    fn own(&self) -> &'static str {
+        if self.dialect.name == "openai" { "openai_chat" } else { self.dialect.name }
+    }
+
+    fn between(&self, channel: &ChannelSide) -> Result<Between, Unsupported> {
+        let (own, spoken) = (self.own(), channel.preset.spoken(self.own()));
+        if spoken == own {
+            return Ok(Between::Same);
+        }
+        let nothing = || Unsupported::new("model", "the provider has no such endpoint");
+        if !self.endpoint.is_generation() {
+            return Err(nothing());
+        }
+        let client = self.dialect.codec.ok_or_else(nothing)?;
+        let provider = codec(spoken).ok_or_else(nothing)?;
+        Ok(Between::Codecs(client, provider))
+    }
+
+    /// The dialect of a call to that channel, as its adapter knows it.
+    fn call<'a>(&self, channel: &'a ChannelSide, model: &'a str) -> Call<'a> {
+        Call {
+            dialect: channel.preset.spoken(self.own()),
+            endpoint: self.endpoint,
+            model,
+            stream: self.intake.ask.stream,
+            method: self.intake.method,
+        }
+    }
+
+    /// Why that channel model cannot get this request at all; `None` if it can. Cheap where both speak one dialect.
+    pub(super) fn unfit(&self, channel: &ChannelSide, model: &ChannelModel) -> Option<Unsupported> {
+        let tried = match self.between(channel) {
+            Ok(Between::Same) if self.endpoint.is_generation() => return None,
+            Ok(Between::Same) => channel
+                .address(&self.call(channel, &model.upstream_name))
+                .map(|_| ())
+                .ok_or_else(|| Unsupported::new("model", "the provider has no such endpoint")),
+            Ok(Between::Codecs(client, provider)) => self.written(client, provider, channel, model, None).map(|_| ()),
+            Err(unsupported) => Err(unsupported),
+        };
+        tried.err()
+    }
+
+    fn written(
+        &self,
+        client: &'static Codec,
+        provider: &'static Codec,
+        channel: &ChannelSide,
+        model: &ChannelModel,
+        output_cap: Option<u64>,
+    ) -> Result<(router_wire::message::Encoded, Vec<String>), Unsupported> {
+        let request = self.neutral(client)?;
+        if let Some(unsupported) = request.unsupported.first() {
+            return Err(unsupported.clone());
+        }
+        let target = Target {
+            model: &model.upstream_name,
+            model_max_output: model.max_output_tokens,
+            output_cap,
+            quirks: &channel.preset.quirks,
+        };
+        let mut encoded = (provider.write_request)(request, &target)?;
+        let mut dropped = request.dropped.clone();
+        dropped.append(&mut encoded.dropped);
+        dropped.dedup();
+        Ok((encoded, dropped))
+    }
+
+    /// The bytes and the address of an attempt, always from the original request.
+    pub(super) fn prepare(
+        &self,
+        channel: &ChannelSide,
+        model: &ChannelModel,
+        side: &ModelSide,
+        output_cap: Option<u64>,
+    ) -> Result<Prepared, Fault> {
+        let call = self.call(channel, &model.upstream_name);
+        let uri = match side.uri(&call, &channel.preset) {
+            Some(uri) => uri.clone(),
+            None => channel
+                .address(&call)
+                .ok_or_else(|| refused(&Unsupported::new("model", "the provider has no such endpoint")))?,
+        };
+        match self.between(channel).map_err(|unsupported| refused(&unsupported))? {
+            Between::Same => {
+                let passing = Passing {
+                    body: &self.body,
+                    intake: &self.intake,
+                    model: &model.upstream_name,
+                    output_cap,
+                    preset: &channel.preset,
+                };
+                let body = Bytes::from(channel.adapter.body(self.dialect, &passing));
+                Ok(Prepared { uri, body, tongue: Tongue::Same, dropped: Vec::new() })
+            }
+            Between::Codecs(client, provider) => {
+                let written = self.written(client, provider, channel, model, output_cap);
+                let (encoded, dropped) = written.map_err(|unsupported| refused(&unsupported))?;
+                let tongue = Tongue::Other { provider, client, names: encoded.names };
+                Ok(Prepared { uri, body: encoded.body.into(), tongue, dropped })
+            }
+        }
+    }
+
+    /// What an answer repeats of its request.
+    pub(super) fn echo<'a>(&'a self, id: &'a str) -> Echo<'a> {
+        Echo {
+            model: &self.intake.ask.model,
+            id,
+            created: self.now.unix_ms / 1_000,
+            usage_wanted: self.intake.usage_wanted,
+            input_tokens: self.intake.ask.input_tokens,
+            request: self.neutral.get().and_then(|read| read.as_ref().ok()),
+        }
+    }
+
+    /// A word for the ids of a translated answer.
+    pub(super) fn word(&self) -> String {
+        format!("{:016x}{:016x}", self.seed, router_core::ids::mix(self.seed))
+    }
+
+    /// The way of a stream in that tongue.
+    pub(super) fn passage(&self, tongue: &Tongue) -> Passage {
+        let passage = match tongue {
+            Tongue::Same => match self.dialect.codec {
+                Some(codec) if self.dialect.name != "openai_chat" => Passage::same(codec),
+                _ => Passage::chat(self.dialect, !self.intake.usage_wanted),
+            },
+            Tongue::Other { provider, client, names } => {
+                let encoder = (client.encoder)(&self.echo(&self.word()));
+                Passage::translated(provider, encoder, names.clone())
+            }
+        };
+        if self.intake.array { passage.as_array() } else { passage }
+    }
+}
+
+/// The fault of an attempt that was never sent, because the provider's dialect cannot hold the request.
+fn refused(unsupported: &Unsupported) -> Fault {
+    Fault {
+        client_error: Some(Box::new(ClientError {
+            message: unsupported_words(unsupported),
+            param: Some(unsupported.param.clone()).filter(|param| !param.is_empty()),
+            code: None,
+        })),
+        ..Fault::new(FaultKind::Unsupported, unsupported.to_string())
+    }
+}
+
+/// In words for the client.
+pub(super) fn unsupported_words(unsupported: &Unsupported) -> String {
+    format!(
+        "No channel for this model can take `{}`: {}.",
+        unsupported.param,
+        unsupported.message.trim_end_matches('.')
+    )
+}
