@@ -2,6 +2,7 @@
 //! of the preset file and use `openai_compatible`.
 
 mod demo;
+mod gemini;
 mod groq;
 mod openai;
 mod openai_compatible;
@@ -36,7 +37,8 @@ pub struct Adapter {
 }
 
 /// The adapters.
-pub static ADAPTERS: &[Adapter] = &[openai::ADAPTER, groq::ADAPTER, openai_compatible::ADAPTER, demo::ADAPTER];
+pub static ADAPTERS: &[Adapter] =
+    &[gemini::ADAPTER, openai::ADAPTER, groq::ADAPTER, openai_compatible::ADAPTER, demo::ADAPTER];
 
 /// The adapter of that name; vendors that have none of their own get `openai_compatible`.
 #[must_use]

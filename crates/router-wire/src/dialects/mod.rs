@@ -53,7 +53,7 @@ pub const fn no_dynamic_route(_: &str, _: &str) -> Option<Route> {
 }
 
 /// The client dialects. The first one is that of paths which belong to nobody.
-pub static DIALECTS: &[Dialect] = &[openai_chat::DIALECT];
+pub static DIALECTS: &[Dialect] = &[openai_chat::DIALECT, gemini::DIALECT];
 
 /// What can be translated: every pair of these.
 pub static CODECS: &[&Codec] = &[&openai_chat::CODEC, &gemini::CODEC];

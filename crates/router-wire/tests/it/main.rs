@@ -9,6 +9,8 @@ mod classify;
 #[cfg(test)]
 mod gemini;
 #[cfg(test)]
+mod gemini_edges;
+#[cfg(test)]
 mod read;
 #[cfg(test)]
 mod relay;

@@ -3,19 +3,24 @@
 
 mod answer;
 pub mod array;
+mod intake;
 mod model;
 mod names;
+mod pass;
+mod path;
 mod read;
 mod read_parts;
+mod render;
 mod schema;
 mod stream;
 mod usage;
 mod write;
 mod write_parts;
 
+pub use render::count_tokens_body;
 pub use usage::from_gemini;
 
-use super::{Codec, Framing};
+use super::{Codec, Dialect, Framing};
 use crate::message::SignatureFormat;
 
 /// The dialect's entry in the registry of codecs.
@@ -29,4 +34,24 @@ pub static CODEC: Codec = Codec {
     write_answer: answer::write_answer,
     decoder: || Box::new(stream::Decoder::default()),
     encoder: |echo| Box::new(stream::Encoder::new(echo)),
+};
+
+/// The dialect's entry in the registry. Streams end with their last event, and nothing keeps a waiting one alive: Google's SDK
+/// takes every line for an answer.
+pub const DIALECT: Dialect = Dialect {
+    name: "gemini",
+    routes: &[],
+    route: path::route,
+    prefixes: &["/v1beta/", "/v1alpha/"],
+    read: intake::read,
+    splice: pass::splice,
+    codec: Some(&CODEC),
+    budget_status: 402,
+    error_body: render::error_body,
+    error_event: render::error_event,
+    stream_end: b"",
+    keep_alive: b"",
+    stream_content_type: "text/event-stream; charset=utf-8",
+    forwarded: &["x-goog-api-client"],
+    returned: &[],
 };
