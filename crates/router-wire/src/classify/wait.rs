@@ -4,6 +4,7 @@
 //! header of the dimension that is used up, the message (`try again in 1m2.5s`).
 
 use http::HeaderMap;
+use router_core::budget::{Period, Window, Zone};
 use router_core::fault::{parse_retry_after, parse_retry_after_ms, parse_span, wait_in_message};
 use serde_json::Value;
 
@@ -35,11 +36,22 @@ pub(super) fn wait(headers: &HeaderMap, error: &ErrorBody, now_ms: u64) -> Wait 
         .and_then(parse_retry_after_ms)
         .or_else(|| header("retry-after").and_then(|value| parse_retry_after(value, now_ms)))
         .map(Wait::span)
+        .or_else(|| until_midnight_pacific(error, now_ms))
         .or_else(|| in_body(error, now_ms))
         .or_else(|| in_reset_header(&header, now_ms))
         .or_else(|| wait_in_message(&error.message).map(Wait::span))
         .or_else(|| in_siliconflow(&error.message).map(Wait::span))
         .unwrap_or_default()
+}
+
+/// Google's quotas per day begin anew at midnight in California, whatever `retryDelay` beside them says.
+fn until_midnight_pacific(error: &ErrorBody, now_ms: u64) -> Option<Wait> {
+    let list = |value: Option<&'_ Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let violations = list(error.object.get("details")).into_iter().flat_map(|detail| list(detail.get("violations")));
+    let per_day = |quota: &Value| quota.get("quotaId").and_then(Value::as_str).is_some_and(|id| id.contains("PerDay"));
+    violations.into_iter().find(per_day)?;
+    let zone = Zone::named("America/Los_Angeles").ok()?;
+    Some(Wait::until(Window::at(Period::Day, &zone, now_ms).end_ms))
 }
 
 fn in_body(error: &ErrorBody, now_ms: u64) -> Option<Wait> {

@@ -134,3 +134,14 @@ fn errors_are_classified_by_their_details() {
         }
     }
 }
+
+#[test]
+fn a_quota_of_the_day_lasts_until_midnight_in_california() {
+    let body = br#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"You exceeded your current quota.","details":[
+        {"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]},
+        {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"31s"}]}}"#;
+    // 2026-11-24T01:00Z is 17:00 of the 23rd there; midnight is at 08:00Z.
+    let now = 1_795_482_000_000;
+    let fault = adapters::by_name("gemini").classify(429, &HeaderMap::new(), body, now);
+    assert_eq!((fault.kind, fault.until_ms, fault.retry_after_ms), (F::RateLimited, Some(now + 7 * 3_600_000), None));
+}

@@ -3,6 +3,7 @@
 
 mod answer;
 pub mod array;
+pub mod embed;
 mod intake;
 mod model;
 mod names;
