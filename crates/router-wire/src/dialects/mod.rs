@@ -1,5 +1,6 @@
 //! What clients speak. One folder a dialect, one line in [`DIALECTS`].
 
+pub mod anthropic;
 mod codec;
 pub mod gemini;
 pub mod openai_chat;
@@ -56,7 +57,7 @@ pub const fn no_dynamic_route(_: &str, _: &str) -> Option<Route> {
 pub static DIALECTS: &[Dialect] = &[openai_chat::DIALECT, gemini::DIALECT];
 
 /// What can be translated: every pair of these.
-pub static CODECS: &[&Codec] = &[&openai_chat::CODEC, &gemini::CODEC];
+pub static CODECS: &[&Codec] = &[&openai_chat::CODEC, &anthropic::CODEC, &gemini::CODEC];
 
 /// The codec of that name.
 #[must_use]
