@@ -5,6 +5,8 @@ mod adapters;
 #[cfg(test)]
 mod answer;
 #[cfg(test)]
+mod anthropic;
+#[cfg(test)]
 mod classify;
 #[cfg(test)]
 mod gemini;

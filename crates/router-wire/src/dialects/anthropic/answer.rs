@@ -8,6 +8,7 @@ use super::{call_id, signed, tier_in, tier_out, usage};
 use crate::answer::NotAnAnswer;
 use crate::dialects::Echo;
 use crate::message::{Answer, Content, Part, Reasoning, Stop, ToolCall};
+use crate::usage::from_anthropic;
 
 /// Reads an answer.
 ///
@@ -48,7 +49,7 @@ pub(super) fn read_answer(body: &[u8]) -> Result<Answer, NotAnAnswer> {
         id: text(&body, "id").map(str::to_owned),
         model: text(&body, "model").map(str::to_owned),
         parts,
-        usage: usage::read(used),
+        usage: used.and_then(from_anthropic),
         service_tier: used.and_then(|used| used.get("service_tier")?.as_str()).map(|tier| tier_in(tier).to_owned()),
         stop,
     };

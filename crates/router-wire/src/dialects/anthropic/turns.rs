@@ -86,8 +86,8 @@ impl<'a> Writer<'a> {
         }
         if self.messages.last().is_some_and(|last| !last.open.is_empty()) {
             self.begin(false);
-            self.close_calls();
         }
+        self.close_calls();
         self.messages.retain(|message| !message.assistant || !message.blocks.is_empty());
         self.finish(family)
     }
