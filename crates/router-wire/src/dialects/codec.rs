@@ -3,7 +3,7 @@
 use router_core::usage::Usage;
 
 use crate::answer::NotAnAnswer;
-use crate::dialects::RequestError;
+use crate::dialects::{ErrorView, RequestError};
 use crate::message::{Answer, Encoded, Event, Names, Request, SignatureFormat, Unsupported};
 
 /// The pure functions of a dialect. Decoders and encoders of streams are right for any chunking of their input, because
@@ -89,6 +89,12 @@ pub trait StreamEncoder: Send + Sync + std::fmt::Debug {
     /// The stream ended well: appends what is left, the dialect's terminator included. Called at most once, and not after an
     /// error. `usage` is what will be booked, also where the provider reported none.
     fn end(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>);
+
+    /// The stream ends with this error: appends the dialect's event, where it needs ids or numbers that only the encoder knows.
+    /// False where it does not: [`crate::dialects::Dialect::error_event`] has all that is needed.
+    fn error(&mut self, _error: &ErrorView<'_>, _out: &mut Vec<u8>) -> bool {
+        false
+    }
 }
 
 /// Restores names of tools in events on their way to the client.

@@ -4,6 +4,7 @@ pub mod anthropic;
 mod codec;
 pub mod gemini;
 pub mod openai_chat;
+pub mod openai_responses;
 
 pub use codec::{Codec, Echo, Framing, StreamDecoder, StreamEncoder, Target, restore_names};
 
@@ -57,7 +58,7 @@ pub const fn no_dynamic_route(_: &str, _: &str) -> Option<Route> {
 pub static DIALECTS: &[Dialect] = &[openai_chat::DIALECT, gemini::DIALECT];
 
 /// What can be translated: every pair of these.
-pub static CODECS: &[&Codec] = &[&openai_chat::CODEC, &anthropic::CODEC, &gemini::CODEC];
+pub static CODECS: &[&Codec] = &[&openai_chat::CODEC, &openai_responses::CODEC, &anthropic::CODEC, &gemini::CODEC];
 
 /// The codec of that name.
 #[must_use]

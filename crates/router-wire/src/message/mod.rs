@@ -21,4 +21,4 @@ pub use names::{NameRule, Names};
 pub use part::{CacheLife, Content, Part, Reasoning};
 pub use request::{Effort, Encoded, Format, ReasoningWish, Request, Role, Sampling, Turn, Unsupported};
 pub use signature::{Signature, SignatureFormat};
-pub use tool::{Tool, ToolCall, ToolChoice, ToolResult};
+pub use tool::{Namespaced, Tool, ToolCall, ToolChoice, ToolResult};

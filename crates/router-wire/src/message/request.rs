@@ -4,7 +4,7 @@ use serde_json::{Number, Value};
 
 use super::names::Names;
 use super::part::Part;
-use super::tool::{Tool, ToolChoice};
+use super::tool::{Namespaced, Tool, ToolChoice};
 
 /// Who speaks in a turn. Results of tools are parts of the user's turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +115,8 @@ pub struct Request {
     pub turns: Vec<Turn>,
     /// Tools.
     pub tools: Vec<Tool>,
+    /// Which of them stand in a namespace at the client (Responses), where their names get shorter again.
+    pub namespaces: Vec<Namespaced>,
     /// Whether they must be called. `None`: the client did not say.
     pub tool_choice: Option<ToolChoice>,
     /// Several calls in one answer are allowed. `None`: the client did not say.

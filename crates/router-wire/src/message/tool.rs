@@ -22,6 +22,17 @@ pub struct Tool {
     pub cache: Option<CacheLife>,
 }
 
+/// A tool that its client keeps in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespaced {
+    /// Its name among [`Tool`]s and calls.
+    pub flat: String,
+    /// The namespace.
+    pub namespace: String,
+    /// Its name there.
+    pub name: String,
+}
+
 /// Whether and what the model must call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolChoice {
