@@ -17,6 +17,8 @@ mod read;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod responses;
+#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod splice;

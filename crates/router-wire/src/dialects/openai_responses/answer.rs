@@ -1,6 +1,5 @@
 //! A provider's whole answer → neutral; what a stream's last event says too.
 
-use router_core::usage::Usage;
 use serde_json::Value;
 
 use super::{item, word};
@@ -35,7 +34,7 @@ pub(super) fn read_answer(body: &[u8]) -> Result<Answer, NotAnAnswer> {
         id: word(&response, "id").map(str::to_owned),
         model: word(&response, "model").map(str::to_owned),
         stop: stop(&response, calls),
-        usage: response.get("usage").and_then(read_usage),
+        usage: response.get("usage").and_then(usage::from_responses),
         service_tier: word(&response, "service_tier").map(str::to_owned),
         parts,
     };
@@ -54,14 +53,4 @@ pub(super) fn stop(response: &Value, calls: bool) -> Stop {
         _ if calls => Stop::ToolUse,
         _ => Stop::End,
     }
-}
-
-/// `usage`, with the written part of the cache that only this dialect names here.
-pub(super) fn read_usage(value: &Value) -> Option<Usage> {
-    let mut usage = usage::from_openai(&serde_json::to_vec(value).ok()?)?;
-    let written = value.pointer("/input_tokens_details/cache_write_tokens").and_then(Value::as_u64).unwrap_or(0);
-    if usage.cache_write == 0 && written <= usage.input.saturating_sub(usage.cached_input) {
-        usage.cache_write = written;
-    }
-    Some(usage)
 }

@@ -11,6 +11,7 @@ use super::{answer, item, reasoning, word};
 use crate::dialects::StreamDecoder;
 use crate::message::{Content, Event, Part, Reasoning, Signature, Stop, ToolCall};
 use crate::scan::{last_member, members, string_inside, unescape};
+use crate::usage;
 
 /// A decoder for one stream.
 pub(super) fn decoder() -> Box<dyn StreamDecoder> {
@@ -227,7 +228,7 @@ impl Decoder {
     /// Usage and tier, which a failed response has too.
     fn closing(&self, response: &Value, out: &mut Vec<Event>) {
         out.extend(word(response, "service_tier").map(|tier| Event::ServiceTier(tier.to_owned())));
-        out.extend(response.get("usage").and_then(answer::read_usage).map(Event::Usage));
+        out.extend(response.get("usage").and_then(usage::from_responses).map(Event::Usage));
     }
 
     /// Only the error object is kept: the response around it repeats the request.
