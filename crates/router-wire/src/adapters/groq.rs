@@ -1,14 +1,18 @@
-//! Groq: OpenAI's shapes; 413 means a request beyond the minute limit or the context; `n` is always 1.
+//! Groq: OpenAI's shapes; 413 means a request beyond the minute limit or the context; `n` is always 1; nulls in messages are refused.
 
 use router_core::fault::FaultKind;
 
-use super::{Adapter, MaxOutputParam, UpstreamPreset, path_of};
+use super::{Adapter, MaxOutputParam, Quirks, UpstreamPreset, path_of};
 use crate::classify::ErrorBody;
 
 pub(super) const ADAPTER: Adapter = Adapter { name: "groq", preset, path: path_of, refine };
 
 fn preset() -> UpstreamPreset {
-    UpstreamPreset { max_output_param: MaxOutputParam::MaxCompletionTokens, ..UpstreamPreset::default() }
+    UpstreamPreset {
+        max_output_param: MaxOutputParam::MaxCompletionTokens,
+        quirks: Quirks { no_nulls: true, ..Quirks::default() },
+        ..UpstreamPreset::default()
+    }
 }
 
 fn refine(status: u16, error: &ErrorBody) -> Option<FaultKind> {

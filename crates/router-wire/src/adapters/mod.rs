@@ -1,14 +1,21 @@
 //! What providers speak. One file a vendor with habits of its own, one line in [`ADAPTERS`]; vendors without are entries
 //! of the preset file and use `openai_compatible`.
 
+mod azure_openai;
+mod deepseek;
 mod demo;
 mod gemini;
 mod groq;
+mod ollama;
 mod openai;
 mod openai_compatible;
+mod openrouter;
+mod patch;
 mod path;
 mod preset;
 mod quirks;
+mod siliconflow;
+mod tuzi;
 
 pub use path::path_of;
 pub use preset::{Auth, MaxOutputParam, UpstreamPreset};
@@ -37,8 +44,19 @@ pub struct Adapter {
 }
 
 /// The adapters.
-pub static ADAPTERS: &[Adapter] =
-    &[gemini::ADAPTER, openai::ADAPTER, groq::ADAPTER, openai_compatible::ADAPTER, demo::ADAPTER];
+pub static ADAPTERS: &[Adapter] = &[
+    openai::ADAPTER,
+    gemini::ADAPTER,
+    groq::ADAPTER,
+    openrouter::ADAPTER,
+    siliconflow::ADAPTER,
+    tuzi::ADAPTER,
+    deepseek::ADAPTER,
+    azure_openai::ADAPTER,
+    ollama::ADAPTER,
+    openai_compatible::ADAPTER,
+    demo::ADAPTER,
+];
 
 /// The adapter of that name; vendors that have none of their own get `openai_compatible`.
 #[must_use]
@@ -91,12 +109,17 @@ impl Adapter {
         UpstreamHead { method: Method::POST, path: (self.path)(preset, call), headers, auth: preset.auth }
     }
 
-    /// The body for a provider that speaks the client's dialect: see [`Dialect::splice`].
+    /// The body for a provider that speaks the client's dialect: see [`Dialect::splice`]. Habits of the vendor are heeded
+    /// there too: roles and parameters that it refuses are renamed or left out, the rest keeps its bytes.
     ///
     /// `passing.body` must be the body of which `passing.intake` was read.
     #[must_use]
     pub fn body(&self, dialect: &Dialect, passing: &Passing<'_>) -> Vec<u8> {
-        (dialect.splice)(passing)
+        let body = (dialect.splice)(passing);
+        if !passing.intake.ask.endpoint.makes_text() || dialect.name != "openai_chat" {
+            return body;
+        }
+        patch::patch(&passing.preset.quirks, passing.model, &body).unwrap_or(body)
     }
 
     /// Classifies an error: a status that is not 2xx, or an error object inside a 2xx or a stream event.
@@ -134,7 +157,7 @@ mod tests {
                 assert!(!head.headers.contains_key("authorization"));
             }
         }
-        assert_eq!(by_name("deepseek").name, "openai_compatible");
+        assert_eq!(by_name("together").name, "openai_compatible");
     }
 
     #[test]

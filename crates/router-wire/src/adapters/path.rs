@@ -57,7 +57,7 @@ fn gemini(call: &Call<'_>) -> Option<Cow<'static, str>> {
 }
 
 /// A model's name as a piece of a path; slashes and colons of names are legal there and stay.
-fn encoded(name: &str) -> String {
+pub(super) fn encoded(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {

@@ -108,6 +108,8 @@ pub struct UpstreamPreset {
     pub keeps_routing_fields: bool,
     /// Sent with every request.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The dated version of the API, for vendors whose addresses name it (Azure's older style).
+    pub api_version: Option<String>,
     /// Habits that translation must know.
     pub quirks: Quirks,
 }
@@ -130,6 +132,7 @@ impl Default for UpstreamPreset {
             stream_usage: true,
             keeps_routing_fields: false,
             headers: Vec::new(),
+            api_version: None,
             quirks: Quirks::default(),
         }
     }

@@ -49,6 +49,14 @@ impl ErrorBody {
         self.code.as_deref()?.parse().ok().filter(|status| (400..600).contains(status))
     }
 
+    /// The finest code there is: Anthropic's `details.error_code`, the `reason` of Google's `ErrorInfo`.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        let details = self.object.get("details")?;
+        let inner = || details.as_array().into_iter().flatten().find_map(|detail| detail.get("reason")?.as_str());
+        details.get("error_code").and_then(Value::as_str).or_else(inner)
+    }
+
     fn value(&mut self, value: Value, depth: usize) {
         match value {
             Value::String(text) => self.message = text,

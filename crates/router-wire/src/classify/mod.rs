@@ -55,7 +55,8 @@ fn kind(status: u16, error: &ErrorBody) -> FaultKind {
         return FaultKind::Redirect;
     }
     let message: String = error.message.chars().take(1_000).collect::<String>().to_lowercase();
-    let words = [&error.code, &error.kind].map(|word| word.as_deref().unwrap_or_default().to_ascii_lowercase());
+    let words = [error.reason(), error.code.as_deref(), error.kind.as_deref()];
+    let words = words.map(|word| word.unwrap_or_default().to_ascii_lowercase());
     let listed = |list: &[(&str, FaultKind)]| {
         words.iter().find_map(|word| list.iter().find(|(name, _)| name == word).map(|(_, kind)| *kind))
     };
@@ -67,6 +68,8 @@ fn kind(status: u16, error: &ErrorBody) -> FaultKind {
     match listed(table::CODES) {
         // A limit per minute that this request alone exceeds: waiting does not help.
         Some(FaultKind::RateLimited) if is_too_large(&message) => FaultKind::TooLargeForLimit,
+        // A general code for a limit that is none of a minute: none at all, or one of money.
+        Some(FaultKind::RateLimited) => limit_phrase(&message).unwrap_or(FaultKind::RateLimited),
         // A general code for something that the message names better.
         Some(FaultKind::InvalidRequest | FaultKind::ModelUnavailable) if status != 401 => {
             phrase().or_else(|| listed(table::CODES)).unwrap_or(FaultKind::InvalidRequest)
@@ -87,6 +90,10 @@ fn kind(status: u16, error: &ErrorBody) -> FaultKind {
             _ => table::by_status(status),
         }),
     }
+}
+
+fn limit_phrase(message: &str) -> Option<FaultKind> {
+    table::LIMITS.iter().find(|(phrase, _)| phrase.fits(message)).map(|(_, kind)| *kind)
 }
 
 /// `Request too large … Limit 6000, Requested 9000`: more asked than the limit ever gives.

@@ -1,6 +1,6 @@
 //! How long a provider asks to be left alone, from the best source that says so.
 //!
-//! In this order: `retry-after-ms`, `retry-after`, the body (`retryDelay`, `resets_in_seconds`, `resets_at` …), the reset
+//! A limit per day or month ends with that: it goes before any time in seconds. Else in this order: `retry-after-ms`, `retry-after`, the body (`retryDelay`, `resets_in_seconds`, `resets_at` …), the reset
 //! header of the dimension that is used up, the message (`try again in 1m2.5s`).
 
 use http::HeaderMap;
@@ -31,12 +31,14 @@ impl Wait {
 
 pub(super) fn wait(headers: &HeaderMap, error: &ErrorBody, now_ms: u64) -> Wait {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(at) = end_of_period(error, now_ms) {
+        return Wait::until(at);
+    }
     header("retry-after-ms")
         .or_else(|| header("x-ms-retry-after-ms"))
         .and_then(parse_retry_after_ms)
         .or_else(|| header("retry-after").and_then(|value| parse_retry_after(value, now_ms)))
         .map(Wait::span)
-        .or_else(|| until_midnight_pacific(error, now_ms))
         .or_else(|| in_body(error, now_ms))
         .or_else(|| in_reset_header(&header, now_ms))
         .or_else(|| wait_in_message(&error.message).map(Wait::span))
@@ -44,14 +46,35 @@ pub(super) fn wait(headers: &HeaderMap, error: &ErrorBody, now_ms: u64) -> Wait 
         .unwrap_or_default()
 }
 
-/// Google's quotas per day begin anew at midnight in California, whatever `retryDelay` beside them says.
-fn until_midnight_pacific(error: &ErrorBody, now_ms: u64) -> Option<Wait> {
-    let list = |value: Option<&'_ Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    let violations = list(error.object.get("details")).into_iter().flat_map(|detail| list(detail.get("violations")));
-    let per_day = |quota: &Value| quota.get("quotaId").and_then(Value::as_str).is_some_and(|id| id.contains("PerDay"));
-    violations.into_iter().find(per_day)?;
-    let zone = Zone::named("America/Los_Angeles").ok()?;
-    Some(Wait::until(Window::at(Period::Day, &zone, now_ms).end_ms))
+fn end_of(period: Period, zone: &str, now_ms: u64) -> Option<u64> {
+    Some(Window::at(period, &Zone::named(zone).ok()?, now_ms).end_ms)
+}
+
+/// The end of a day or a month, where the limit is one of those.
+fn end_of_period(error: &ErrorBody, now_ms: u64) -> Option<u64> {
+    // Google's days end at midnight Pacific, SiliconFlow's in China; Anthropic's enforced spend limit ends with the month.
+    let mut google = error.object.get("details").and_then(Value::as_array).into_iter().flatten();
+    let per_day = |detail: &Value| {
+        let violations = detail.get("violations").and_then(Value::as_array);
+        let mut ids = violations.into_iter().flatten().filter_map(|violation| violation.get("quotaId")?.as_str());
+        ids.any(|id| id.contains("PerDay"))
+    };
+    if google.any(per_day) {
+        return end_of(Period::Day, "America/Los_Angeles", now_ms);
+    }
+    if error.reason() == Some("enforced_spend_limit_reached") {
+        return end_of(Period::Month, "UTC", now_ms);
+    }
+    if let Some((_, limit)) = error.message.split_once("due to rate limiting. Details: ")
+        && ["RPD", "TPD", "IPD"].iter().any(|day| limit.starts_with(day))
+    {
+        return end_of(Period::Day, "Asia/Shanghai", now_ms);
+    }
+    // Anthropic: "You will regain access on 2026-12-01 at 00:00 UTC."
+    let (_, date) = error.message.split_once("regain access on ")?;
+    let (day, after) = date.split_at_checked(10)?;
+    let hour = after.strip_prefix(" at ").and_then(|after| after.get(..5)).unwrap_or("00:00");
+    parse_retry_after(&format!("{day}T{hour}:00Z"), now_ms).map(|ms| now_ms.saturating_add(ms))
 }
 
 fn in_body(error: &ErrorBody, now_ms: u64) -> Option<Wait> {
@@ -88,11 +111,17 @@ fn moment(text: &str, now_ms: u64) -> Option<Wait> {
 /// The reset of a dimension of which nothing remains; the latest if there are several.
 fn in_reset_header<'a>(header: &impl Fn(&str) -> Option<&'a str>, now_ms: u64) -> Option<Wait> {
     let spent = |remaining: &str| header(remaining).is_some_and(|left| left.trim() == "0");
-    ["-requests", "-tokens", ""]
+    let openai = ["-requests", "-tokens", ""]
+        .map(|kind| (format!("x-ratelimit-remaining{kind}"), format!("x-ratelimit-reset{kind}")));
+    let anthropic = ["requests", "tokens", "input-tokens", "output-tokens"]
+        .map(|kind| (format!("anthropic-ratelimit-{kind}-remaining"), format!("anthropic-ratelimit-{kind}-reset")));
+    openai
         .into_iter()
-        .filter(|dimension| spent(&format!("x-ratelimit-remaining{dimension}")))
-        .filter_map(|dimension| moment(header(&format!("x-ratelimit-reset{dimension}"))?, now_ms))
+        .chain(anthropic)
+        .filter(|(remaining, _)| spent(remaining))
+        .filter_map(|(_, reset)| moment(header(&reset)?, now_ms))
         .max_by_key(|wait| wait.until_ms.or(wait.retry_after_ms.map(|ms| now_ms.saturating_add(ms))))
+        .or_else(|| moment(header("anthropic-ratelimit-unified-reset")?, now_ms))
 }
 
 /// SiliconFlow names the limit and no time.

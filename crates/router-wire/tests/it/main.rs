@@ -9,6 +9,8 @@ mod anthropic;
 #[cfg(test)]
 mod classify;
 #[cfg(test)]
+mod costs;
+#[cfg(test)]
 mod gemini;
 #[cfg(test)]
 mod gemini_edges;
