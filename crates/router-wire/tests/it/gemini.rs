@@ -400,7 +400,8 @@ fn odd_answers_are_told_apart() {
 fn a_stream_is_written_in_whole_parts_and_read_back_the_same() {
     let usage = Usage { input: 9, output: 5, reasoning: 2, ..Usage::default() };
     let written = [
-        Event::Reasoning("hm".into()),
+        Event::Reasoning("h".into()),
+        Event::Reasoning("m".into()),
         Event::ReasoningSignature { signature: Signature::new(SignatureFormat::Anthropic, "s"), redacted: false },
         Event::Text("hel".into()),
         Event::Text("lo".into()),
@@ -425,6 +426,13 @@ fn a_stream_is_written_in_whole_parts_and_read_back_the_same() {
     let parts: Vec<&Value> = objects.iter().map(|object| &object["candidates"][0]["content"]["parts"][0]).collect();
     assert_eq!(parts[4], &json!({"functionCall": {"id": "t0", "name": "f", "args": {"a": 1}}}));
     assert_eq!(parts[5], &json!({"functionCall": {"id": "t1", "name": "g", "args": {}}}));
+    // A client that keeps every event as a content brings the whole thought back with its signature.
+    let contents: Vec<&Value> = objects.iter().map(|object| &object["candidates"][0]["content"]).collect();
+    let request = read(&json!({"contents": contents}));
+    assert_eq!(request.turns.len(), 1);
+    let signature = Some(Signature::new(SignatureFormat::Anthropic, "s"));
+    let whole = router_wire::message::Reasoning { text: "hm".into(), signature, redacted: false };
+    assert_eq!(request.turns[0].parts[0], Part::new(Content::Reasoning(whole)));
     let last = objects.last().unwrap();
     assert_eq!(last["candidates"][0]["finishReason"], "STOP");
     assert_eq!(

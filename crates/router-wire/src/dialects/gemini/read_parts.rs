@@ -69,6 +69,9 @@ impl<'a> Reader<'a> {
                 _ => {}
             }
         }
+        for turn in &mut self.request.turns {
+            turn.parts = joined(std::mem::take(&mut turn.parts));
+        }
     }
 
     fn content(&mut self, content: &Object, place: usize) {
@@ -82,8 +85,11 @@ impl<'a> Reader<'a> {
             let Value::Object(part) = part else { continue };
             self.part(part, &format!("contents[{place}].parts[{number}]"), &mut parts);
         }
-        if !parts.is_empty() {
-            self.request.turns.push(Turn { role, parts });
+        match self.request.turns.last_mut() {
+            _ if parts.is_empty() => {}
+            // SDKs keep a streamed answer as one content an event.
+            Some(last) if role == Role::Assistant && last.role == role => last.parts.append(&mut parts),
+            _ => self.request.turns.push(Turn { role, parts }),
         }
     }
 
@@ -148,6 +154,24 @@ impl<'a> Reader<'a> {
         }
         ToolResult { call_id, name, parts, is_error, custom: false }
     }
+}
+
+/// Pieces of one thought as one: a streamed thought comes in pieces, of which the last has the signature.
+fn joined(parts: Vec<Part>) -> Vec<Part> {
+    let mut out: Vec<Part> = Vec::with_capacity(parts.len());
+    for part in parts {
+        if let Content::Reasoning(next) = &part.content
+            && !next.text.is_empty()
+            && let Some(Content::Reasoning(open)) = out.last_mut().map(|last| &mut last.content)
+            && open.signature.is_none()
+        {
+            open.text.push_str(&next.text);
+            open.signature.clone_from(&next.signature);
+            continue;
+        }
+        out.push(part);
+    }
+    out
 }
 
 /// `{"output":…}` and `{"error":…}` are Google's own wrapping of what is no object; other objects are the result themselves.

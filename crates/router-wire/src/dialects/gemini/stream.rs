@@ -8,7 +8,7 @@ use super::answer::{End, Frame, grounding, push_part, redacted, stop, thought};
 use super::names::{Object, get, list, object, text};
 use super::read_parts::{arguments, media, of_kind, plain, signature};
 use super::usage::from_gemini;
-use super::write_parts::{function_call, word};
+use super::write_parts::{function_call, push_thought, word};
 use crate::dialects::{Echo, StreamDecoder, StreamEncoder};
 use crate::message::{Content, Event, Part, Stop, ToolCall};
 
@@ -163,6 +163,8 @@ pub(super) struct Encoder {
     id: String,
     /// Calls whose arguments are still coming, by index.
     calls: Vec<(usize, ToolCall)>,
+    /// The last piece of thought, held back so that a signature behind it can stand on it.
+    held: Option<String>,
     stop: Stop,
     usage: Option<Usage>,
     citations: Vec<Value>,
@@ -175,6 +177,7 @@ impl Encoder {
             model: echo.model.to_owned(),
             id: echo.id.to_owned(),
             calls: Vec::new(),
+            held: None,
             stop: Stop::End,
             usage: None,
             citations: Vec::new(),
@@ -199,13 +202,33 @@ fn write(object: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n\r\n");
 }
 
+impl Encoder {
+    /// Writes the thought that was held back, with the signature that came behind it.
+    fn release(&mut self, signature: Option<&str>, out: &mut Vec<u8>) {
+        let Some(text) = self.held.take() else { return };
+        let mut parts = Vec::new();
+        match signature {
+            Some(signature) => push_thought(&text, signature, &mut parts),
+            None => parts.push(thought(&text)),
+        }
+        parts.into_iter().for_each(|part| self.part(part, out));
+    }
+}
+
 impl StreamEncoder for Encoder {
     fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        match event {
+            Event::Ping => return,
+            Event::ReasoningSignature { signature, redacted: false } if self.held.is_some() => {
+                return self.release(Some(&word(signature)), out);
+            }
+            _ => self.release(None, out),
+        }
         match event {
             Event::Text(text) | Event::Refusal(text) if !text.is_empty() => {
                 self.part(super::names::obj([("text", text.as_str().into())]), out);
             }
-            Event::Reasoning(text) if !text.is_empty() => self.part(thought(text), out),
+            Event::Reasoning(text) if !text.is_empty() => self.held = Some(text.clone()),
             // Always a part of thought, since Google puts a signature of text on an empty text.
             Event::ReasoningSignature { signature, .. } => self.part(redacted(&word(signature)), out),
             Event::ToolStart { index, id, name, custom, signature } => {
@@ -238,6 +261,7 @@ impl StreamEncoder for Encoder {
     }
 
     fn end(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        self.release(None, out);
         for (_, call) in std::mem::take(&mut self.calls) {
             self.call(&call, out);
         }
