@@ -10,7 +10,7 @@ PROVIDER_ENV := -u OPENAI_API_KEY -u ANTHROPIC_API_KEY -u GROQ_API_KEY -u OPENRO
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: ## build and run the router with a simulated provider: no account needed
@@ -25,6 +25,11 @@ test: ## every test: units, properties, SQLite and a real PostgreSQL, documentat
 .PHONY: quick
 quick: ## the Rust tests alone, on SQLite only
 	cargo test --workspace --locked
+
+.PHONY: test-agents
+test-agents: ## Claude Code, Codex and Gemini CLI from npm (700 MB), each a turn with a tool, for every provider's dialect
+	cargo build --locked --workspace --bins
+	env $(PROVIDER_ENV) tests/agents/run.sh
 
 .PHONY: lint
 lint: ## formatter, clippy, our own rules (tidy), dependency policy
