@@ -2,6 +2,7 @@
 //!
 //! * [`SimProvider`] answers every dialect ([`answers`]) on `127.0.0.1`, faithfully or as a [`Script`] says, and remembers
 //!   what it received. It speaks HTTP/1.1 itself ([`http1`]), so that it can also cut, reset, trickle and lie.
+//! * [`clients`] are its counterpart: they ask and read in every dialect.
 //! * [`demo`] is the preset behind `serve --demo`.
 //! * [`bench`] is the benchmark's counterpart: a cheap upstream, a minimal proxy, a load generator, the driver.
 //!
@@ -19,6 +20,7 @@
 
 pub mod answers;
 pub mod bench;
+pub mod clients;
 pub mod demo;
 pub mod http1;
 mod plan;
