@@ -6,7 +6,6 @@ mod gemini;
 mod messages;
 mod responses;
 
-use crate::http1::Response;
 use serde_json::{Value, json};
 
 /// A dialect from the client's side.
@@ -92,11 +91,11 @@ pub(crate) fn schema() -> Value {
     json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": false})
 }
 
-/// The events of a stream in any form: server-sent events, a JSON array, lines. `[DONE]`, comments and what is no JSON are left
+/// The events of a stream's body in any form: server-sent events, a JSON array, lines. `[DONE]`, comments and what is no JSON are left
 /// out.
 #[must_use]
-pub fn events(response: &Response) -> Vec<Value> {
-    let text = response.text().replace("\r\n", "\n");
+pub fn events(body: &str) -> Vec<Value> {
+    let text = body.replace("\r\n", "\n");
     if let Ok(Value::Array(list)) = serde_json::from_str(&text) {
         return list;
     }

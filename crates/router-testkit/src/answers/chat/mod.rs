@@ -188,6 +188,10 @@ impl Choice {
                 detail.insert("signature".to_owned(), signature.clone());
             }
         }
+        if flavor == Flavor::Groq {
+            // It refuses null fields in turns that come back, and sends none.
+            message.retain(|_, value| !value.is_null());
+        }
         Value::Object(message)
     }
 

@@ -1,0 +1,88 @@
+//! The adapters and what each is able to do.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+/// Something that a provider can do, and that must come through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ability {
+    /// A text, whole and as a stream, with its usage.
+    Text,
+    /// A call of a tool, its result, and the answer to it.
+    Tools,
+    /// Several calls in one answer.
+    ParallelTools,
+    /// A picture in the request.
+    Images,
+    /// An answer that follows a JSON schema.
+    Documents,
+    /// Stopping at a limit on output tokens, and saying so.
+    Limit,
+    /// Showing what the model thought.
+    Thoughts,
+    /// Demanding the proof of a thought back after a round of tools.
+    Proofs,
+}
+
+use Ability::{Documents, Images, Limit, ParallelTools, Proofs, Text, Thoughts, Tools};
+
+/// A kind of provider and its simulated counterpart.
+#[derive(Debug)]
+pub(crate) struct Adapter {
+    /// The kind, as in `providers.yaml`.
+    pub(crate) kind: &'static str,
+    /// Where the simulated counterpart speaks as this vendor does.
+    pub(crate) path: &'static str,
+    /// The model's name there; some habits depend on it.
+    pub(crate) model: &'static str,
+    pub(crate) abilities: &'static [Ability],
+}
+
+/// What every provider can do that is worth routing to.
+const COMMON: &[Ability] = &[Text, Tools, ParallelTools, Images, Documents, Limit];
+const THINKING: &[Ability] = &[Text, Tools, ParallelTools, Images, Documents, Limit, Thoughts];
+const PROVING: &[Ability] = &[Text, Tools, ParallelTools, Images, Documents, Limit, Thoughts, Proofs];
+
+/// The adapters.
+pub(crate) const ADAPTERS: &[Adapter] = &[
+    Adapter { kind: "openai", path: "/v1", model: "gpt-sim", abilities: COMMON },
+    Adapter { kind: "openai_compatible", path: "/vllm/v1", model: "llama-sim", abilities: THINKING },
+    Adapter { kind: "groq", path: "/groq/openai/v1", model: "groq-sim", abilities: THINKING },
+    Adapter { kind: "openrouter", path: "/openrouter/api/v1", model: "maker/sim", abilities: PROVING },
+    Adapter { kind: "siliconflow", path: "/siliconflow/v1", model: "maker/flow-sim", abilities: THINKING },
+    // No pictures: contents are strings there.
+    Adapter {
+        kind: "deepseek",
+        path: "/deepseek/v1",
+        model: "deepseek-sim",
+        abilities: &[Text, Tools, ParallelTools, Documents, Limit, Thoughts],
+    },
+    Adapter { kind: "tuzi", path: "/newapi/v1", model: "tuzi-sim", abilities: THINKING },
+    Adapter { kind: "ollama", path: "/ollama/v1", model: "ollama-sim", abilities: THINKING },
+    Adapter { kind: "azure_openai", path: "/azure/openai/v1", model: "deployment-sim", abilities: COMMON },
+    Adapter { kind: "anthropic", path: "/v1", model: "claude-sim", abilities: PROVING },
+    Adapter { kind: "gemini", path: "/v1beta", model: "gemini-3-sim", abilities: PROVING },
+];
+
+/// Whether the presets support each kind.
+pub(crate) fn kinds() -> HashMap<String, bool> {
+    let presets = include_str!("../../../../config/presets/providers.yaml");
+    let presets: Value = serde_saphyr::from_str(presets).expect("the presets are YAML");
+    let providers = presets["providers"].as_object().expect("providers").values();
+    providers.map(|preset| (preset["kind"].as_str().expect("a kind").to_owned(), preset["supported"] == true)).collect()
+}
+
+/// The adapters that are supported.
+pub(crate) fn supported() -> impl Iterator<Item = &'static Adapter> {
+    let kinds = kinds();
+    ADAPTERS.iter().filter(move |adapter| kinds.get(adapter.kind) == Some(&true))
+}
+
+#[test]
+fn every_supported_kind_has_its_abilities() {
+    for (kind, supported) in kinds() {
+        let listed = ADAPTERS.iter().any(|adapter| adapter.kind == kind);
+        assert!(listed || kind == "demo" || !supported, "{kind} is supported but has no list of abilities");
+    }
+}
