@@ -45,7 +45,7 @@ fn ask(want: &Want<'_>) -> Value {
         put(&mut config, "responseJsonSchema", schema());
     }
     if want.thinking {
-        put(&mut config, "thinkingConfig", json!({"includeThoughts": true}));
+        put(&mut config, "thinkingConfig", json!({"includeThoughts": true, "thinkingLevel": "LOW"}));
     }
     if let Some(limit) = want.limit {
         put(&mut config, "maxOutputTokens", json!(limit));
