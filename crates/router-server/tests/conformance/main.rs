@@ -11,7 +11,7 @@
 mod adapters;
 mod answers;
 mod refusals;
-#[expect(dead_code, reason = "shared with the tests of the whole router, which use all of it")]
+#[expect(dead_code, unused_imports, reason = "shared with the tests of the whole router, which use all of it")]
 #[path = "../it/support/mod.rs"]
 mod support;
 mod world;
