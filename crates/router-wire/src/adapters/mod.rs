@@ -1,6 +1,7 @@
 //! What providers speak. One file a vendor with habits of its own, one line in [`ADAPTERS`]; vendors without are entries
 //! of the preset file and use `openai_compatible`.
 
+mod anthropic;
 mod azure_openai;
 mod deepseek;
 mod demo;
@@ -46,6 +47,7 @@ pub struct Adapter {
 /// The adapters.
 pub static ADAPTERS: &[Adapter] = &[
     openai::ADAPTER,
+    anthropic::ADAPTER,
     gemini::ADAPTER,
     groq::ADAPTER,
     openrouter::ADAPTER,

@@ -43,6 +43,7 @@ pub(super) fn wait(headers: &HeaderMap, error: &ErrorBody, now_ms: u64) -> Wait 
         .or_else(|| in_reset_header(&header, now_ms))
         .or_else(|| wait_in_message(&error.message).map(Wait::span))
         .or_else(|| in_siliconflow(&error.message).map(Wait::span))
+        .or_else(|| in_anthropic(error, now_ms))
         .unwrap_or_default()
 }
 
@@ -132,4 +133,14 @@ fn in_siliconflow(message: &str) -> Option<u64> {
         "RPH" => Some(3_600_000),
         _ => None,
     }
+}
+
+/// Anthropic names the day on which a key works again, or a limit on spending, which ends with the month.
+fn in_anthropic(error: &ErrorBody, now_ms: u64) -> Option<Wait> {
+    let code = error.object.get("details").and_then(|details| details.get("error_code")?.as_str());
+    if code == Some("enforced_spend_limit_reached") {
+        return Some(Wait::until(Window::at(Period::Month, &Zone::named("UTC").ok()?, now_ms).end_ms));
+    }
+    let (_, date) = error.message.split_once("regain access on ")?;
+    moment(&format!("{}T00:00:00Z", date.get(..10)?), now_ms)
 }

@@ -126,6 +126,10 @@ fields! {
     ServiceTier "service_tier",
     EncodingFormat "encoding_format",
     Suffix "suffix",
+    System "system",
+    Thinking "thinking",
+    OutputConfig "output_config",
+    Metadata "metadata",
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ mod answer;
 #[cfg(test)]
 mod anthropic;
 #[cfg(test)]
+mod anthropic_errors;
+#[cfg(test)]
 mod classify;
 #[cfg(test)]
 mod costs;

@@ -5,8 +5,11 @@ mod blocks;
 mod decoder;
 mod encoder;
 mod family;
+mod intake;
 mod media;
+mod pass;
 mod read_request;
+mod render;
 mod schema;
 mod signed;
 mod thinking;
@@ -16,8 +19,12 @@ mod write_request;
 
 use std::borrow::Cow;
 
-use super::{Codec, Framing};
+use router_core::ask::Endpoint;
+
+use super::{Codec, Dialect, Framing, no_dynamic_route};
 use crate::message::SignatureFormat;
+
+pub use render::count_tokens_body;
 
 /// Translation.
 pub static CODEC: Codec = Codec {
@@ -30,6 +37,26 @@ pub static CODEC: Codec = Codec {
     write_answer: answer::write_answer,
     decoder: decoder::decoder,
     encoder: encoder::encoder,
+};
+
+/// The dialect's entry in the registry. Streams end with their last event.
+pub const DIALECT: Dialect = Dialect {
+    name: "anthropic",
+    routes: &[("/v1/messages", Endpoint::Messages), ("/v1/messages/count_tokens", Endpoint::CountTokens)],
+    route: no_dynamic_route,
+    prefixes: &["/v1/messages", "/messages"],
+    read: intake::read,
+    splice: pass::splice,
+    codec: Some(&CODEC),
+    budget_status: 402,
+    error_body: render::error_body,
+    error_event: render::error_event,
+    stream_end: b"",
+    keep_alive: b"event: ping\ndata: {\"type\": \"ping\"}\n\n",
+    stream_content_type: "text/event-stream; charset=utf-8",
+    // The version and the betas belong to the body that they came with.
+    forwarded: &["anthropic-version", "anthropic-beta"],
+    returned: &[],
 };
 
 /// The service tier that was used, in neutral words.

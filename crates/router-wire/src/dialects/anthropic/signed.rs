@@ -7,7 +7,6 @@ use crate::message::{Signature, SignatureFormat};
 
 const UNSIGNED: &str = "unsigned";
 /// How every packed word begins: base64 of the first 21 bytes of what is packed.
-#[cfg(test)]
 pub(super) const PACKED: &str = "c21hcnQtcm91dGVyLXNpZ25hdHVy";
 
 /// The word for a proof.
