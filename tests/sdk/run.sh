@@ -54,8 +54,9 @@ run_suite() {
   start router env -u DATABASE_URL -u REDIS_URL -u OPENAI_API_KEY -u OPENAI_BASE_URL \
     "$router" serve --config "$here/config/router.yaml" --data-dir "$folder/data"
   export ROUTER_URL="${url%/}"
-  # Whom the suites of the other dialects talk to; `router` joins as soon as it serves them.
-  export SDK_DIALECT_TARGETS="${SDK_DIALECT_TARGETS:-provider}"
+  # The other dialects are spoken to the simulated provider itself, and to the router: those that it serves
+  # (of: anthropic, gemini, responses; with -count, the counting of tokens; with -embed, embeddings).
+  export SDK_ROUTER_SERVES="${SDK_ROUTER_SERVES-gemini}"
   # The SDKs must take address and key from the tests, not from somebody's shell.
   local code=0 name unset=(-u GEMINI_API_KEY -u GOOGLE_API_KEY -u GOOGLE_GEMINI_BASE_URL -u LANGSMITH_TRACING -u ANTHROPIC_AUTH_TOKEN)
   for name in OPENAI ANTHROPIC; do unset+=(-u "${name}_API_KEY" -u "${name}_BASE_URL"); done

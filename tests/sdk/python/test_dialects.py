@@ -1,7 +1,7 @@
 """The official SDKs of the other dialects, unmodified: text, streams, tools, thinking with its signature, counts.
 
-`SDK_DIALECT_TARGETS` (tests/sdk/run.sh) says whom they talk to: the simulated provider itself, which shows that it is
-faithful enough for them, and the router in front of it.
+They talk to the simulated provider itself, which shows that it is faithful enough for them, and to the router in front of
+it: `SDK_ROUTER_SERVES` (tests/sdk/run.sh) lists the dialects.
 """
 
 import os
@@ -20,28 +20,27 @@ ASK = 'call get_weather with {"city": "Paris"}'
 URLS = {"provider": os.environ["SIM_ROOT"], "router": os.environ["ROUTER_URL"]}
 
 
-@pytest.fixture(params=os.environ["SDK_DIALECT_TARGETS"].split())
-def target(request):
-    """Root URL of the one who is asked, and a good key for it."""
-    return URLS[request.param], os.environ["SDK_KEY"]
+def targets(dialect):
+    """Names of those who are asked in a dialect."""
+    return ["provider", "router"] if dialect in os.environ["SDK_ROUTER_SERVES"].split() else ["provider"]
 
 
-@pytest.fixture
-def claude(target):
-    url, key = target
+@pytest.fixture(params=targets("anthropic"))
+def claude(request):
+    url, key = URLS[request.param], os.environ["SDK_KEY"]
     with anthropic.Anthropic(base_url=url, api_key=key, max_retries=0) as client:
         yield client
 
 
-@pytest.fixture
-def gemini(target):
-    url, key = target
+@pytest.fixture(params=targets("gemini"))
+def gemini(request):
+    url, key = URLS[request.param], os.environ["SDK_KEY"]
     return genai.Client(api_key=key, http_options=types.HttpOptions(base_url=url, api_version="v1beta"))
 
 
-@pytest.fixture
-def gpt(target):
-    url, key = target
+@pytest.fixture(params=targets("responses"))
+def gpt(request):
+    url, key = URLS[request.param], os.environ["SDK_KEY"]
     with openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
         yield client
 
@@ -89,6 +88,7 @@ def test_anthropic_tools_and_thinking_survive_a_round(claude, streamed):
     assert second.content[-1].text.endswith("the tool said: sunny")
 
 
+@pytest.mark.parametrize("claude", targets("anthropic-count"), indirect=True)
 def test_anthropic_counts_tokens(claude):
     counted = claude.messages.count_tokens(model="claude-sim", messages=[{"role": "user", "content": "Hello, how are you?"}])
     assert counted.input_tokens > 0
@@ -133,10 +133,15 @@ def test_gemini_json(gemini):
     assert isinstance(answer.parsed, dict) and set(answer.parsed) == {"city"}
 
 
-def test_gemini_counts_and_embeds(gemini):
-    assert gemini.models.count_tokens(model="gemini-3-sim", contents="Hello, how are you?").total_tokens > 0
+@pytest.mark.parametrize("gemini", targets("gemini-embed"), indirect=True)
+def test_gemini_embeds(gemini):
     embedded = gemini.models.embed_content(model="gemini-embedding-sim", contents=["one"], config=types.EmbedContentConfig(output_dimensionality=8))
     assert len(embedded.embeddings[0].values) == 8
+
+
+@pytest.mark.parametrize("gemini", targets("gemini-count"), indirect=True)
+def test_gemini_counts_tokens(gemini):
+    assert gemini.models.count_tokens(model="gemini-3-sim", contents="Hello, how are you?").total_tokens > 0
 
 
 # OpenAI Responses
@@ -189,7 +194,7 @@ def test_responses_json_schema(gpt):
 
 
 def langchain_models(target):
-    url, key = target
+    url, key = URLS[target], os.environ["SDK_KEY"]
     chat = {"model": "gpt-sim", "base_url": f"{url}/v1", "api_key": key, "max_retries": 0}
     return {
         "chat": ChatOpenAI(**chat),
@@ -198,7 +203,10 @@ def langchain_models(target):
     }
 
 
-@pytest.mark.parametrize("name", ["chat", "responses", "anthropic"])
+LANGCHAIN = [(target, "chat") for target in URLS] + [(target, name) for name in ("responses", "anthropic") for target in targets(name)]
+
+
+@pytest.mark.parametrize(("target", "name"), LANGCHAIN)
 def test_langchain(target, name):
     model = langchain_models(target)[name]
     assert model.invoke("Hello").text.endswith("Hello")
