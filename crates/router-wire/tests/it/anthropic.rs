@@ -1,5 +1,6 @@
 //! Anthropic's codec from the outside: requests that the API takes, answers and streams both ways, whatever comes.
 
+use bytes::Bytes;
 use router_core::usage::Usage;
 use router_wire::adapters::Quirks;
 use router_wire::answer::NotAnAnswer;
@@ -8,6 +9,7 @@ use router_wire::message::{
     Answer, CacheLife, Collector, Content, Effort, Event, Format, Media, Part, Reasoning, ReasoningWish, Request, Role,
     Signature, SignatureFormat, Stop, Tool, ToolCall, ToolChoice, ToolResult, Turn,
 };
+use router_wire::sse;
 use serde_json::{Value, json};
 
 const NEW: &str = "claude-opus-4-6";
@@ -582,4 +584,72 @@ fn reasons_to_stop_go_both_ways() {
 fn an_empty_stream_is_still_one_that_clients_read() {
     let frames = encode(&[], Some(&Usage { input: 1, output: 0, ..Usage::default() }));
     assert_eq!(frames.len(), 3);
+}
+
+#[expect(clippy::disallowed_methods, reason = "fixtures are files")]
+fn fixture(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/translate/anthropic");
+    std::fs::read(format!("{folder}/{name}")).unwrap()
+}
+
+/// The events of a stream that comes in two chunks.
+fn decode_cut(stream: &[u8], cut: usize) -> (Vec<Event>, bool) {
+    let mut splitter = sse::Splitter::new(1 << 20);
+    let mut decoder = (anthropic().decoder)();
+    let mut events = Vec::new();
+    let mut take = |block: Bytes, events: &mut Vec<Event>| {
+        for frame in sse::frames(&block) {
+            if let Some(data) = sse::read(&frame).data {
+                decoder.event(&data, events);
+            }
+        }
+    };
+    for chunk in [&stream[..cut], &stream[cut..]] {
+        let frames = splitter.push(Bytes::copy_from_slice(chunk)).unwrap();
+        take(frames.joined, &mut events);
+        take(frames.whole, &mut events);
+    }
+    take(splitter.finish(), &mut events);
+    let proper = decoder.end(&mut events);
+    (events, proper)
+}
+
+#[test]
+fn streams_of_fixtures_say_what_their_answers_say_however_they_are_cut() {
+    let words = |answer: &Answer| {
+        let text: String = answer.parts.iter().filter_map(Part::as_text).collect();
+        let rest: Vec<Part> = answer.parts.iter().filter(|part| part.as_text().is_none()).cloned().collect();
+        (text, rest, answer.stop.clone(), answer.usage, answer.service_tier.clone())
+    };
+    for name in ["text", "tools", "reasoning", "length", "refusal"] {
+        let stream = fixture(&format!("stream-{name}.sse"));
+        let whole = (anthropic().read_answer)(&fixture(&format!("answer-{name}.json"))).unwrap();
+        let (first, _) = decode_cut(&stream, 0);
+        for cut in 0..=stream.len() {
+            let (events, proper) = decode_cut(&stream, cut);
+            assert!(proper && events == first, "{name} cut at {cut}");
+        }
+        assert_eq!(words(&collect(first.clone())), words(&whole), "{name}");
+        // Out to a client and in again it still says that.
+        let usage = whole.usage;
+        assert_eq!(words(&collect(decode(&encode(&first, usage.as_ref())).0)), words(&whole), "{name}");
+    }
+    let (events, proper) = decode_cut(&fixture("stream-error.sse"), 0);
+    assert!(!proper && matches!(events.last(), Some(Event::Error(_))));
+}
+
+#[test]
+fn requests_of_fixtures_are_read_whole_and_come_back_legal() {
+    for name in ["text", "tools", "media", "schema", "reasoning"] {
+        let body: Value = serde_json::from_slice(&fixture(&format!("request-{name}.json"))).unwrap();
+        let request = read(&body);
+        assert_eq!((request.dropped.as_slice(), request.unsupported.as_slice()), (&[][..], &[][..]), "{name}");
+        let (written, dropped) = write(&request, OLD);
+        assert_legal(&written);
+        assert_eq!(dropped, [""; 0], "{name}");
+        let again = read(&written);
+        if name == "reasoning" || name == "media" {
+            assert_eq!(again.turns, request.turns, "{name}");
+        }
+    }
 }
