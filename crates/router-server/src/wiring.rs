@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use router_core::health::{BreakerConfig, CooldownConfig};
 use router_store::SecretString;
-use router_wire::adapters::{Auth, MaxOutputParam, UpstreamPreset};
+use router_wire::adapters::{Auth, MaxOutputParam, UpstreamPreset, by_name};
 
 use crate::config::objects::{AuthStyle, MaxOutputParam as ConfiguredMaxOutput};
 use crate::config::{Channel, Loaded, System};
@@ -77,7 +77,7 @@ fn one(channel: &Channel) -> Result<ChannelWiring, String> {
         stream_usage: provider.stream_usage,
         keeps_routing_fields: provider.quirks.iter().any(|quirk| quirk == "keeps_routing_fields"),
         headers: channel.spec.headers.iter().map(header).collect::<Result<_, _>>()?,
-        ..UpstreamPreset::default()
+        ..(by_name(&provider.kind).preset)()
     };
     let secrets = channel.secrets.iter();
     let secrets = secrets.map(|(id, secret)| (Arc::clone(id), SecretString::new(secret.expose().to_owned())));

@@ -11,7 +11,7 @@ use router_core::fault::FaultKind;
 use router_core::usage::Usage;
 
 use crate::relay::{Chunk, is_filled, is_something};
-use crate::scan::{members, string_inside, unescape};
+use crate::scan::{elements, members, string_inside, unescape};
 use crate::tokens::TextCount;
 use crate::usage;
 
@@ -59,6 +59,8 @@ pub fn examine(endpoint: Endpoint, body: &[u8]) -> Result<Answer, NotAnAnswer> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
     match body.first() {
         None => return Err(NotAnAnswer::Empty),
+        // Text, subtitles, sounds: whatever the client asked for.
+        Some(first) if is_free(endpoint) && !matches!(first, b'{' | b'<') => return Ok(Answer::default()),
         Some(b'<') => return Err(NotAnAnswer::Bad("the answer is a web page")),
         Some(b'{') => {}
         Some(b'd' | b':' | b'e' | b'i' | b'r') if looks_like_events(body) => return Err(NotAnAnswer::Stream),
@@ -71,8 +73,45 @@ pub fn examine(endpoint: Endpoint, body: &[u8]) -> Result<Answer, NotAnAnswer> {
     }
     match endpoint {
         Endpoint::Embeddings => embeddings(body),
+        _ if !endpoint.makes_text() => other(endpoint, body),
         _ => chat(body),
     }
+}
+
+/// Whether an answer may be something else than JSON.
+const fn is_free(endpoint: Endpoint) -> bool {
+    matches!(endpoint, Endpoint::Transcriptions | Endpoint::Translations | Endpoint::Speech)
+}
+
+/// What is no conversation: any object that is no error. Counting tokens costs nothing; images are counted.
+fn other(endpoint: Endpoint, body: &[u8]) -> Result<Answer, NotAnAnswer> {
+    let mut answer = Answer::default();
+    let (mut error, mut images) = (false, 0);
+    let whole = members(body, |key, value| {
+        match key {
+            b"usage" => answer.usage = usage::from_openai(value),
+            b"data" if matches!(endpoint, Endpoint::ImageGenerations | Endpoint::ImageEdits) => {
+                elements(value, |_| images += 1);
+            }
+            b"model" => answer.model = string_inside(value).map(|name| unescape(name).into_owned()),
+            b"error" => error |= is_something(value),
+            _ => {}
+        }
+        true
+    });
+    if !whole {
+        return Err(NotAnAnswer::Bad("the answer is broken JSON"));
+    }
+    if error {
+        return Err(NotAnAnswer::Error);
+    }
+    if images > 0 {
+        answer.usage.get_or_insert_default().images = images;
+    }
+    if endpoint == Endpoint::CountTokens {
+        answer.usage = Some(Usage::default());
+    }
+    Ok(answer)
 }
 
 fn looks_like_events(body: &[u8]) -> bool {

@@ -115,7 +115,7 @@ pub(super) async fn admit(
         return Err(ApiError::new(ErrorCode::LoopDetected, "A channel of this router points back at this router."));
     }
     let identity = authenticate(snapshot, arrival.parts, arrival.peer, arrival.now)?;
-    check_media_type(arrival.parts)?;
+    check_media_type(arrival.parts, arrival.route.endpoint)?;
     let limits =
         BodyLimits { max_bytes: snapshot.settings.max_request_bytes, total: BODY_TOTAL, patience: BODY_PATIENCE };
     let (bytes, memory) = intake::read(body, limits, &app.bodies).await.map_err(|error| body_error(error, &limits))?;
@@ -230,7 +230,7 @@ fn client_address(snapshot: &ServerSnapshot, parts: &Parts, peer: SocketAddr) ->
     client
 }
 
-fn check_media_type(parts: &Parts) -> Result<(), ApiError> {
+fn check_media_type(parts: &Parts, endpoint: Endpoint) -> Result<(), ApiError> {
     let unsupported = |message: &'static str| Err(ApiError::new(ErrorCode::UnsupportedMediaType, message));
     if parts.headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity") {
         return unsupported("Compressed request bodies are not read. Send the body without Content-Encoding.");
@@ -238,7 +238,9 @@ fn check_media_type(parts: &Parts) -> Result<(), ApiError> {
     let media = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = media.split(';').next().unwrap_or_default().trim();
     let json = media.eq_ignore_ascii_case("application/json") || media.to_ascii_lowercase().ends_with("+json");
-    if json { Ok(()) } else { unsupported("The body must be JSON: send `Content-Type: application/json`.") }
+    let form = matches!(endpoint, Endpoint::ImageEdits | Endpoint::Transcriptions | Endpoint::Translations)
+        && media.eq_ignore_ascii_case("multipart/form-data");
+    if json || form { Ok(()) } else { unsupported("The body must be JSON: send `Content-Type: application/json`.") }
 }
 
 fn body_error(error: BodyError, limits: &BodyLimits) -> ApiError {

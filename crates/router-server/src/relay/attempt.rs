@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::Response;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use router_core::ask::Endpoint;
 use router_core::budget::{Exceeded, Period, ScopeKind, Window};
 use router_core::fault::{Cell, ErrorCode, Fault, FaultKind};
 use router_core::health::{Health, InFlight, Pass};
@@ -151,6 +152,9 @@ impl Run {
 
     fn most(&self, snapshot: &ServerSnapshot, target: &Target) -> Nano {
         let ask = &self.job.intake.ask;
+        if self.job.endpoint == Endpoint::CountTokens {
+            return Nano::ZERO;
+        }
         let price = snapshot.core.price(target.model);
         price.map_or(Nano::ZERO, |price| {
             upper_bound(price, ask.input_tokens_bound, self.output_bound(target), ask.answers)
@@ -207,7 +211,7 @@ impl Run {
         if !status.is_success() {
             return self.read_error(channel, response).await;
         }
-        if self.job.intake.ask.stream {
+        if self.job.intake.ask.stream || self.job.endpoint == Endpoint::Speech {
             self.read_stream(channel, response).await
         } else {
             self.read_whole(channel, response).await

@@ -157,6 +157,11 @@ impl Book {
         self.attempts.push(Held { target, amount: Nano::ZERO, scopes: Vec::new(), reservation: None });
     }
 
+    /// Nothing was asked of anybody: no row.
+    pub(super) fn discard(&mut self) {
+        self.open = false;
+    }
+
     /// Notes a candidate whose dialect cannot hold the request.
     pub(super) fn passed_over(&mut self, model: ModelIx, why: &Unsupported) {
         let named = self.opening.snapshot.core.model_and_channel(model);

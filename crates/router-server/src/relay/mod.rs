@@ -7,6 +7,7 @@ mod admit;
 mod answer;
 mod attempt;
 mod book;
+mod estimate;
 mod headers;
 mod run;
 mod stream;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use http::Request;
 use http::Response;
 use hyper::body::Incoming;
+use router_core::ask::Endpoint;
 use router_core::fault::ErrorCode;
 use router_wire::dialects::{Dialect, Route};
 use tokio::sync::oneshot;
@@ -66,6 +68,7 @@ pub async fn call(
             headers::stamp_rates(response.headers_mut(), &rates.unwrap_or_default());
             response
         }
+        Ok(job) if job.endpoint == Endpoint::Estimate => estimate::page(job),
         Ok(job) => {
             let (head, answer) = oneshot::channel();
             // Boxed: a request's future is large, and is moved several times on its way into the task.

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
+use router_core::ask::Endpoint;
 use router_core::catalog::ModelIx;
 use router_core::fault::ErrorCode;
-use router_core::request::{Candidate, Command, Event, FinalError, Metered, Plan, RequestMachine, Terminal};
+use router_core::request::{Candidate, Command, Event, FinalError, Metered, Plan, RequestMachine, Status, Terminal};
 use router_core::settle::Settlement;
 use router_core::usage::{Usage, UsageSource};
 use router_wire::message::Unsupported;
@@ -31,6 +32,9 @@ const MOST_CANDIDATES: usize = 32;
 /// Runs a request to its end.
 pub(super) async fn run(job: Box<Job>, head: oneshot::Sender<Response<Body>>) {
     let (mut run, unfit) = Run::new(job, head);
+    if run.job.endpoint == Endpoint::CountTokens && run.targets.is_empty() {
+        return run.count_tokens();
+    }
     if let Some(unfit) = unfit.filter(|_| run.targets.is_empty()) {
         return run.refuse(unsupported(&unfit)).await;
     }
@@ -49,6 +53,7 @@ pub(super) async fn run(job: Box<Job>, head: oneshot::Sender<Response<Body>>) {
                 }
             }
             Command::Complete(terminal) => return run.complete(&terminal).await,
+            Command::Answer(terminal) if run.may_count(&terminal) => return run.count_tokens(),
             Command::Answer(terminal) => return run.answer_error(&terminal),
             Command::FailStream(terminal) => return run.fail_stream(&terminal).await,
             Command::Stop(terminal) => return run.stop(&terminal),
@@ -116,6 +121,8 @@ pub(super) struct Run {
     pub(super) tongue: Tongue,
     /// What its provider did not get.
     pub(super) dropped: Vec<String>,
+    /// Of the provider's stream, which is the client's where it is sound.
+    pub(super) content_type: Option<HeaderValue>,
     /// What ends the client's stream once the books are written.
     pub(super) ending: Option<Bytes>,
     /// The stream on its way, for the form of an error event.
@@ -128,7 +135,9 @@ impl Run {
     /// The run of a job, and why its best candidate cannot take the request, if it cannot.
     fn new(mut job: Box<Job>, head: oneshot::Sender<Response<Body>>) -> (Self, Option<Unsupported>) {
         job.worker.app.retries.request();
-        let ranked: Vec<_> = job.decision.ranked().take(MOST_CANDIDATES).copied().collect();
+        // Only the best candidate may count tokens: where it cannot, our own estimate is as good as another's count.
+        let most = if job.endpoint == Endpoint::CountTokens { 1 } else { MOST_CANDIDATES };
+        let ranked: Vec<_> = job.decision.ranked().take(most).copied().collect();
         let mut candidates = Vec::with_capacity(ranked.len());
         let mut targets = Vec::with_capacity(ranked.len());
         let mut keys = Vec::with_capacity(ranked.len());
@@ -157,6 +166,7 @@ impl Run {
             bytes_out: 0,
             tongue: Tongue::Same,
             dropped: Vec::new(),
+            content_type: None,
             ending: None,
             passage: None,
             waiting_since: None,
@@ -300,6 +310,23 @@ impl Run {
         }
     }
 
+    /// Whether a failed count of tokens is answered by our own estimate: always, but where the request itself is wrong.
+    fn may_count(&self, terminal: &Terminal) -> bool {
+        let status = terminal.error.as_ref().map_or(500, |error| error.code.status());
+        self.job.endpoint == Endpoint::CountTokens && status != 400
+    }
+
+    /// Answers a count of tokens by our estimate, in the client's shape.
+    fn count_tokens(&mut self) {
+        let name = if self.job.dialect.name == "gemini" { "totalTokens" } else { "input_tokens" };
+        let body = format!(r#"{{"{name}":{}}}"#, self.job.intake.ask.input_tokens);
+        self.bytes_out = body.len();
+        self.close(&Terminal { status: Status::Completed, error: None });
+        let mut response = Response::new(Body::from(body));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.send_head(response, Client::Done);
+    }
+
     /// Nothing has gone to the client: it gets an error.
     fn answer_error(&mut self, terminal: &Terminal) {
         self.close(terminal);
@@ -335,7 +362,7 @@ impl Run {
         let made = self.machine.attempts().len().saturating_sub(1);
         let attempts: Vec<_> = self.machine.attempts().iter().take(made).cloned().collect();
         self.job.book.close(&Closing {
-            status: router_core::request::Status::Error,
+            status: Status::Error,
             error: Some((error.code, "")),
             attempts: &attempts,
             bytes_out: 0,

@@ -44,6 +44,7 @@ impl Run {
         passage: &mut Passage,
     ) -> Event {
         let (head, mut body) = response.into_parts();
+        self.content_type = head.headers.get(CONTENT_TYPE).cloned();
         // Made once for the stream: to watch anew for each of its events would cost more than to relay it.
         let app = Arc::clone(&self.job.worker.app);
         let mut shutdown = pin!(app.status.abort.cancelled());
@@ -142,7 +143,8 @@ impl Run {
         let mut response = Response::new(Body::stream(receiver));
         let headers = response.headers_mut();
         let kind = if self.job.intake.array { "application/json" } else { self.job.dialect.stream_content_type };
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        let raw = self.content_type.take().filter(|_| self.job.dialect.name == "openai");
+        headers.insert(CONTENT_TYPE, raw.unwrap_or(HeaderValue::from_static(kind)));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         // Tells a proxy in front of us (nginx) not to collect the stream.
         headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -189,6 +191,10 @@ impl Run {
         let (event, body, ending) = match self.tongue.codecs(&self.job) {
             None => {
                 let event = self.judge_whole(channel, status, headers, answer);
+                if self.job.dialect.name == "openai" {
+                    // No stream after all, which is as good.
+                    return event;
+                }
                 let Some(whole) = self.whole.take() else { return event };
                 let Some(stream) = synthesize_stream(&whole.body, self.job.intake.usage_wanted) else {
                     let fault = Fault::new(FaultKind::BadAnswer, "a whole answer that cannot be streamed");

@@ -199,6 +199,8 @@ impl Job {
     /// The way of a stream in that tongue.
     pub(super) fn passage(&self, tongue: &Tongue) -> Passage {
         let passage = match tongue {
+            // Sounds, and the events of what is no conversation.
+            Tongue::Same if self.dialect.name == "openai" => Passage::raw(),
             Tongue::Same => match self.dialect.codec {
                 Some(codec) if self.dialect.name != "openai_chat" => Passage::same(codec),
                 _ => Passage::chat(self.dialect, !self.intake.usage_wanted),

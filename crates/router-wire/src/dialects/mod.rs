@@ -5,6 +5,7 @@ mod codec;
 pub mod gemini;
 pub mod openai_chat;
 pub mod openai_responses;
+pub mod openai_work;
 
 pub use codec::{Codec, Echo, Framing, StreamDecoder, StreamEncoder, Target, restore_names};
 
@@ -55,7 +56,8 @@ pub const fn no_dynamic_route(_: &str, _: &str) -> Option<Route> {
 }
 
 /// The client dialects. The first one is that of paths which belong to nobody.
-pub static DIALECTS: &[Dialect] = &[openai_chat::DIALECT, anthropic::DIALECT, gemini::DIALECT];
+pub static DIALECTS: &[Dialect] =
+    &[openai_chat::DIALECT, openai_work::DIALECT, anthropic::DIALECT, gemini::DIALECT];
 
 /// What can be translated: every pair of these.
 pub static CODECS: &[&Codec] = &[&openai_chat::CODEC, &openai_responses::CODEC, &anthropic::CODEC, &gemini::CODEC];

@@ -22,6 +22,7 @@ mod words;
 
 pub use codec::CODEC;
 pub use read::read;
+pub(super) use read::refused;
 pub use render::{error_body, error_event};
 
 use router_core::ask::Endpoint;

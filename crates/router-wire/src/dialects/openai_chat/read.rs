@@ -47,7 +47,8 @@ pub fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
     Ok(Intake { ask, usage_wanted, reasoning_wanted, fallback_models, cache_key, array: false, method: None, scan })
 }
 
-fn refused(error: &ScanError) -> RequestError {
+/// The refusal of a body that cannot be scanned.
+pub(in crate::dialects) fn refused(error: &ScanError) -> RequestError {
     let (code, param) = match error {
         ScanError::Invalid { .. } => ("invalid_json", None),
         ScanError::TooDeep { .. } => ("json_too_deep", None),

@@ -1,0 +1,119 @@
+//! Reads a request as far as routing and limits need it: the model, whether it streams, about how much it is.
+
+use router_core::ask::{Ask, Endpoint};
+use router_core::catalog::Capabilities;
+
+use super::multipart;
+use crate::dialects::openai_chat::refused;
+use crate::dialects::{DIALECTS, Intake, RequestError, Route, dialect};
+use crate::scan::{Field, Kind, Scan, last_member, scan};
+
+/// Reads a body for that endpoint.
+///
+/// # Errors
+/// [`RequestError`] with the code and the field at fault.
+pub fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
+    match route.endpoint {
+        Endpoint::Estimate => estimate(body),
+        Endpoint::ImageEdits | Endpoint::Transcriptions | Endpoint::Translations if multipart::is(body) => {
+            form(route.endpoint, body)
+        }
+        endpoint => json(endpoint, body),
+    }
+}
+
+/// The model that OpenAI takes where none is named.
+const fn default_model(endpoint: Endpoint) -> Option<&'static str> {
+    match endpoint {
+        Endpoint::Moderations => Some("omni-moderation-latest"),
+        Endpoint::ImageGenerations | Endpoint::ImageEdits => Some("gpt-image-1"),
+        _ => None,
+    }
+}
+
+fn form(endpoint: Endpoint, body: &[u8]) -> Result<Intake, RequestError> {
+    if multipart::is_twice(body, "model") {
+        let message = "The part `model` stands twice.".to_owned();
+        return Err(RequestError { code: "duplicate_key", param: Some("model".into()), message });
+    }
+    let named = multipart::field(body, "model").map(str::trim).filter(|model| !model.is_empty());
+    let model = named.or(default_model(endpoint)).ok_or_else(|| RequestError::missing("model"))?;
+    let stream = multipart::field(body, "stream").is_some_and(|value| value.trim() == "true");
+    // About a token for each kilobyte of sound; a picture costs about as much as its size says, too.
+    let tokens = (multipart::largest(body) / 1_000) as u64;
+    let scan = scan(b"{}").map_err(|error| refused(&error))?;
+    Ok(intake(endpoint, model.to_owned(), stream, (tokens, body.len() as u64), scan))
+}
+
+fn json(endpoint: Endpoint, body: &[u8]) -> Result<Intake, RequestError> {
+    let scan = scan(body).map_err(|error| refused(&error))?;
+    let model = match scan.value(body, Field::Model) {
+        Some((Kind::String, raw)) if raw.len() > 2 => scan.string(body, Field::Model).unwrap_or_default().into_owned(),
+        None => default_model(endpoint).ok_or_else(|| RequestError::missing("model"))?.to_owned(),
+        Some(_) => return Err(RequestError::invalid("model", "a string that is not empty")),
+    };
+    let wanted: &[&str] = match endpoint {
+        Endpoint::Rerank => &["query", "documents"],
+        Endpoint::ImageGenerations => &["prompt"],
+        _ => &["input"],
+    };
+    if let Some(missing) =
+        wanted.iter().find(|name| endpoint != Endpoint::ImageEdits && last_member(body, name).is_none())
+    {
+        return Err(RequestError::missing(missing));
+    }
+    let events = last_member(body, "stream_format") == Some(br#""sse""#);
+    let stream = events || scan.value(body, Field::Stream).is_some_and(|(kind, _)| kind == Kind::True);
+    let size = body.len() as u64;
+    let mut intake = intake(endpoint, model, stream, (size.div_ceil(4), size), scan);
+    let answers = intake.scan.value(body, Field::N).and_then(|(_, raw)| std::str::from_utf8(raw).ok()?.parse().ok());
+    intake.ask.answers = answers.unwrap_or(1).clamp(1, 128);
+    Ok(intake)
+}
+
+fn intake(endpoint: Endpoint, model: String, stream: bool, (tokens, bound): (u64, u64), scan: Scan) -> Intake {
+    let ask = Ask {
+        endpoint,
+        model,
+        stream,
+        needs: Capabilities::NONE,
+        input_tokens: tokens,
+        input_tokens_bound: bound,
+        max_output_tokens: None,
+        answers: 1,
+        max_cost: None,
+        strategy: None,
+        tags: Vec::new(),
+        session: None,
+    };
+    Intake {
+        ask,
+        scan,
+        usage_wanted: false,
+        reasoning_wanted: false,
+        fallback_models: Vec::new(),
+        array: false,
+        method: None,
+        cache_key: None,
+    }
+}
+
+/// A conversation in whatever dialect its fields are of: only its price is asked for.
+fn estimate(body: &[u8]) -> Result<Intake, RequestError> {
+    let has = |name: &str| last_member(body, name).is_some();
+    let (name, endpoint) = if has("contents") {
+        ("gemini", Endpoint::GenerateContent)
+    } else if has("input") && !has("messages") {
+        ("openai_responses", Endpoint::Responses)
+    } else {
+        ("openai_chat", Endpoint::ChatCompletions)
+    };
+    let dialect = dialect(name).or_else(|| DIALECTS.first()).ok_or_else(|| RequestError::missing("messages"))?;
+    let mut route = Route::fixed(endpoint);
+    // Gemini's body names no model; here it does.
+    route.model =
+        last_member(body, "model").and_then(|raw| serde_json::from_slice(raw).ok()).filter(|_| name == "gemini");
+    let mut intake = (dialect.read)(&route, body)?;
+    intake.ask.endpoint = Endpoint::Estimate;
+    Ok(intake)
+}
