@@ -11,6 +11,7 @@ mod budget;
 mod bytes;
 mod client_leaves;
 mod credentials;
+mod dialects;
 mod failover;
 mod first_start;
 mod key_rotation;
