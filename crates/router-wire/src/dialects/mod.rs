@@ -56,8 +56,7 @@ pub const fn no_dynamic_route(_: &str, _: &str) -> Option<Route> {
 }
 
 /// The client dialects. The first one is that of paths which belong to nobody.
-pub static DIALECTS: &[Dialect] =
-    &[openai_chat::DIALECT, openai_work::DIALECT, anthropic::DIALECT, gemini::DIALECT];
+pub static DIALECTS: &[Dialect] = &[openai_chat::DIALECT, openai_work::DIALECT, anthropic::DIALECT, gemini::DIALECT];
 
 /// What can be translated: every pair of these.
 pub static CODECS: &[&Codec] = &[&openai_chat::CODEC, &openai_responses::CODEC, &anthropic::CODEC, &gemini::CODEC];
