@@ -78,7 +78,7 @@ def test_anthropic_tools_and_thinking_survive_a_round(claude, streamed):
     else:
         first = ask_claude(claude, messages, **more)
     assert [block.type for block in first.content] == ["thinking", "tool_use"]
-    assert first.stop_reason == "tool_use" and first.content[0].signature
+    assert first.stop_reason == "tool_use" and first.content[0].thinking
     call = first.content[1]
     assert (call.name, call.input) == ("get_weather", {"city": "Paris"})
     result = {"type": "tool_result", "tool_use_id": call.id, "content": "sunny"}
