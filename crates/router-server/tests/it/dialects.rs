@@ -1,6 +1,6 @@
 //! Every client dialect against a provider of every other, over sockets: answers, streams, names, what does not fit.
 
-use router_testkit::SimProvider;
+use router_testkit::{Script, SimProvider};
 use serde_json::{Value, json};
 
 use crate::support::{Call, KEY, ORDERED, Reply, Setup, TestRouter};
@@ -118,4 +118,130 @@ async fn every_client_reaches_every_provider_and_the_books_agree() {
             assert_eq!(row.cost, row.input * 1_000 + row.output * 2_000, "{case}");
         }
     }
+}
+
+fn kinds(kinds: &[&str], providers: &[&SimProvider]) -> Setup {
+    kinds.iter().zip(providers).fold(TestRouter::setup(), |setup, (kind, provider)| {
+        let base = PROVIDERS.iter().find(|(known, _)| known == kind).map_or("/v1", |(_, base)| base);
+        channel(setup, kind, base, provider)
+    })
+}
+
+#[tokio::test]
+async fn what_a_dialect_cannot_hold_goes_to_another_candidate_or_is_refused_by_name() {
+    let (other, chat) = (SimProvider::start().await, SimProvider::start().await);
+    let alone = kinds(&["anthropic"], &[&other]).start().await;
+    let error = alone.chat().with(json!({"n": 2})).send().await.error(400, "unsupported_parameter");
+    assert_eq!(error["param"], "n");
+    assert_eq!(alone.row().await.attempts.len(), 0);
+
+    let both = kinds(&["anthropic", "openai_compatible"], &[&other, &chat]).start().await;
+    let reply = both.chat().with(json!({"n": 2})).send().await;
+    assert_eq!((reply.status(), reply.header("x-router-channel")), (200, "openai_compatible"));
+    assert_eq!(both.row().await.attempts.len(), 1, "one that was passed over is no attempt");
+    assert!(other.requests().is_empty());
+}
+
+#[tokio::test]
+async fn hints_that_are_dropped_are_named() {
+    let provider = SimProvider::start().await;
+    let router = kinds(&["anthropic"], &[&provider]).start().await;
+    for stream in [false, true] {
+        let reply = router.chat().with(json!({"logit_bias": {"1": 2}, "stream": stream})).send().await;
+        assert_eq!(reply.status(), 200, "{}", reply.text());
+        assert!(reply.header("x-router-dropped").contains("logit_bias"), "{}", reply.header("x-router-dropped"));
+    }
+    let plain = router.chat().send().await;
+    assert!(!plain.has_header("x-router-dropped"), "{}", plain.header("x-router-dropped"));
+}
+
+#[tokio::test]
+async fn a_cut_translated_stream_ends_with_an_error_in_the_clients_words() {
+    for (kind, base) in PROVIDERS {
+        let provider = SimProvider::start().await.on_any(Script::cut_after(3));
+        let router = channel(TestRouter::setup(), kind, base, &provider).start().await;
+        let clients = clients();
+        for client in &clients {
+            let case = format!("{} → {kind}", client.name);
+            let reply = client.call(&router, true).send().await;
+            assert_eq!(reply.status(), 200, "{case}: {}", reply.text());
+            assert!(!client.said(&reply, true).is_empty(), "{case}: {}", reply.text());
+            assert!(!reply.text().contains(client.end), "{case}: {}", reply.text());
+            let last = reply.events().last().cloned().unwrap_or_default();
+            assert!(last.contains("error") || last.contains("response.failed"), "{case}: {last}");
+        }
+        for row in router.rows(clients.len()).await {
+            assert_eq!((row.status.as_str(), row.error_code.as_deref()), ("error", Some("upstream_bad_response")), "{kind}");
+            assert!(row.cost > 0, "{kind}: what has gone to the client is paid");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_the_same_dialect_passes_byte_for_byte() {
+    let frames = [
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"content\":[],\"model\":\"theirs\",\"x\":1.0,\"usage\":{\"input_tokens\":11,\"output_tokens\":1}}}\n\n",
+        "event: ping\ndata: {\"type\": \"ping\"}\n\n",
+        "event: new_thing\ndata: {\"type\":\"new_thing\",\"n\":12345678901234567890}\n\n",
+        "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"caf\\u00e9\"}}\n\n",
+        "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
+        "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":3}}\n\n",
+        "event: message_stop\ndata: {\"type\":\"message_stop\" }\n\n",
+    ];
+    let provider = SimProvider::start().await.on_any(Script::blocks(frames.map(str::to_owned)));
+    let router = kinds(&["anthropic"], &[&provider]).start().await;
+    let client = clients().into_iter().find(|client| client.name == "anthropic").expect("a client");
+    let call = client.call(&router, true).header("anthropic-version", "2026-10-21").header("anthropic-beta", "a,b");
+
+    let reply = call.send().await;
+
+    assert_eq!(reply.text(), frames.concat());
+    let received = provider.last_request().expect("a request");
+    assert_eq!(received.header("anthropic-version"), Some("2026-10-21"));
+    assert_eq!(received.header("anthropic-beta"), Some("a,b"));
+    let row = router.row().await;
+    assert_eq!((row.input, row.output, row.cost), (11, 3, 17_000));
+}
+
+#[tokio::test]
+async fn tokens_are_counted_by_the_provider_or_here() {
+    let (own, other) = (SimProvider::start().await, SimProvider::start().await);
+    let body = json!({"model": ORDERED, "messages": [{"role": "user", "content": "Hello there"}]});
+    for (kind, provider, asked) in [("anthropic", &own, 1), ("openai_compatible", &other, 0)] {
+        let router = kinds(&[kind], &[provider]).start().await;
+        let call = router.call("POST", "/v1/messages/count_tokens?beta=true").bearer(KEY).json(&body);
+        let reply = call.send().await;
+        assert_eq!(reply.status(), 200, "{kind}: {}", reply.text());
+        assert!(reply.json()["input_tokens"].as_u64().is_some_and(|count| count > 0), "{kind}: {}", reply.text());
+        assert_eq!(provider.requests().len(), asked, "{kind}");
+        let row = router.row().await;
+        assert_eq!((row.status.as_str(), row.cost, row.output), ("completed", 0, 0), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn errors_are_told_in_the_dialect_of_the_path() {
+    let router = TestRouter::setup().start().await;
+    for (path, code, shape) in [
+        ("/v1/chat/completions", "missing_api_key", "/error/param"),
+        ("/v1/messages", "missing_api_key", "/type"),
+        ("/v1/messages/batches", "not_found", "/type"),
+        ("/v1beta/models/m:generateContent", "missing_api_key", "/error/status"),
+        ("/v1beta/nothing", "not_found", "/error/status"),
+    ] {
+        let reply = router.call("POST", path).json(&json!({"model": "m"})).send().await;
+        assert_eq!(reply.header("x-router-error"), code, "{path}");
+        assert_eq!(reply.header("request-id"), reply.header("x-request-id"), "{path}");
+        assert!(reply.json().pointer(shape).is_some(), "{path}: {}", reply.text());
+    }
+    let path = format!("/v1beta/models/nothing:generateContent?key={KEY}");
+    let body = json!({"contents": [{"parts": [{"text": "hi"}]}]});
+    let reply = router.call("POST", &path).json(&body).send().await;
+    assert_eq!((reply.status(), reply.header("x-router-error")), (404, "model_not_found"), "{}", reply.text());
+    let twice = router.call("POST", &path).bearer("sk-router-another-0123456789abcdef").json(&body).send().await;
+    assert_eq!((twice.status(), twice.header("x-router-error")), (400, "ambiguous_credentials"));
+    let socket =
+        router.call("GET", "/v1/chat/completions").header("upgrade", "websocket").header("connection", "upgrade");
+    assert_eq!(socket.send().await.status(), 426);
 }

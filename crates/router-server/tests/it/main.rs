@@ -16,6 +16,7 @@ mod failover;
 mod first_start;
 mod key_rotation;
 mod limits;
+mod other_work;
 mod pages;
 mod provider_errors;
 mod refusals;
