@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn the_compiled_in_files_are_readable_in_full() {
         let file: ProviderFile = serde_saphyr::from_str(PROVIDERS).unwrap();
-        assert_eq!(file.providers.len(), 12);
+        assert_eq!(file.providers.len(), 24);
         let whole: Whole = serde_saphyr::from_str(MODELS).unwrap();
         assert_eq!(LISTS.len(), whole.models.len());
         for (kind, expected) in &whole.models {
