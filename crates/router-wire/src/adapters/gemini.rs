@@ -27,7 +27,6 @@ fn refine(status: u16, error: &ErrorBody) -> Option<FaultKind> {
         400 if kind == "FAILED_PRECONDITION" => Some(F::ModelUnavailable),
         400 if says("input token count") && says("exceeds the maximum number of tokens") => Some(F::ContextLength),
         400 if says("thought_signature") || says("thought signature") => Some(F::Unsupported),
-        400 => Some(F::InvalidRequest),
         402 => Some(F::KeyBilling),
         // Of the key or its project, not of one model.
         403 => Some(F::KeyInvalid),
