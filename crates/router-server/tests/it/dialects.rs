@@ -171,7 +171,11 @@ async fn a_cut_translated_stream_ends_with_an_error_in_the_clients_words() {
             assert!(last.contains("error") || last.contains("response.failed"), "{case}: {last}");
         }
         for row in router.rows(clients.len()).await {
-            assert_eq!((row.status.as_str(), row.error_code.as_deref()), ("error", Some("upstream_bad_response")), "{kind}");
+            assert_eq!(
+                (row.status.as_str(), row.error_code.as_deref()),
+                ("error", Some("upstream_bad_response")),
+                "{kind}"
+            );
             assert!(row.cost > 0, "{kind}: what has gone to the client is paid");
         }
     }
