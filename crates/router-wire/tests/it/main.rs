@@ -17,6 +17,8 @@ mod gemini;
 #[cfg(test)]
 mod gemini_edges;
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod read;
 #[cfg(test)]
 mod relay;

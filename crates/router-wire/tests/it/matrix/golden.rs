@@ -1,0 +1,63 @@
+//! Golden files: each fixture of each dialect, translated for every other.
+
+use std::path::PathBuf;
+
+use router_wire::adapters::Quirks;
+use router_wire::dialects::{CODECS, Codec};
+use serde_json::json;
+
+use super::{decode, echo, encode, files, fixtures, folder, golden, pretty, renewing, write_for};
+
+/// Makes the files of one pair: name and contents.
+fn pair(client: &Codec, provider: &Codec) -> Vec<(String, Vec<u8>)> {
+    let mut made = Vec::new();
+    for fixture in fixtures(client, "request-") {
+        let request = (client.read_request)(&fixture.bytes).unwrap_or_else(|e| panic!("{}: {e}", fixture.name));
+        let written = match write_for(provider, &request, &Quirks::default()) {
+            Ok(encoded) => {
+                let body: serde_json::Value = serde_json::from_slice(&encoded.body).unwrap();
+                let dropped: Vec<&String> = request.dropped.iter().chain(&encoded.dropped).collect();
+                json!({"body": body, "dropped": dropped})
+            }
+            Err(param) => json!({"unsupported": param}),
+        };
+        made.push((fixture.name, pretty(written.to_string().as_bytes())));
+    }
+    for fixture in fixtures(provider, "answer-") {
+        let answer = (provider.read_answer)(&fixture.bytes).unwrap_or_else(|e| panic!("{}: {e:?}", fixture.name));
+        made.push((fixture.name, pretty(&(client.write_answer)(&answer, &echo(None)))));
+    }
+    for fixture in fixtures(provider, "stream-") {
+        let (events, _) = decode(provider, [fixture.bytes.as_slice()]);
+        let name = fixture.name.rsplit_once('.').unwrap().0.to_owned();
+        made.push((format!("{name}.sse"), encode(client, &events, None)));
+    }
+    made
+}
+
+#[test]
+fn matrix_golden_files_are_fresh() {
+    let mut stale = Vec::new();
+    for client in CODECS {
+        for provider in CODECS.iter().filter(|provider| provider.name != client.name) {
+            let place: PathBuf = folder().join("translated").join(client.name).join(provider.name);
+            let made = pair(client, provider);
+            for (name, fresh) in &made {
+                golden(&place.join(name), fresh, &mut stale);
+            }
+            for left in files(&place).iter().filter(|name| !made.iter().any(|(fresh, _)| fresh == *name)) {
+                stale.push(format!("{}/{left} has no fixture any more: delete it", place.display()));
+            }
+        }
+    }
+    assert!(stale.is_empty() || renewing(), "read the difference after UPDATE_GOLDEN=1: {stale:#?}");
+}
+
+#[test]
+fn matrix_every_dialect_has_fixtures() {
+    for codec in CODECS {
+        for kind in ["request-", "answer-", "stream-"] {
+            assert!(!fixtures(codec, kind).is_empty(), "translate/{}/{kind}… is missing", codec.name);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What Anthropic Messages cannot carry, for a model that thinks adaptively.
+
+use router_wire::message::{Content, Effort, Format, Part, Request, SignatureFormat, ToolChoice};
+
+use super::common::{
+    custom_is_function, each_part, later_system_is_user, nameless, nameless_schema, no_detail, only_allowed,
+    only_reasoning_of, refusal_is_text, some_schema,
+};
+use super::{Loss, Refusal, Table};
+
+/// The table.
+pub(super) const TABLE: Table = Table {
+    codec: "anthropic",
+    model: "claude-opus-4-6",
+    requests: &[
+        Loss {
+            thing: "Instructions in mid-conversation",
+            happens: "the user's words",
+            named: None,
+            change: later_system_is_user,
+        },
+        Loss {
+            thing: "Reasoning of earlier turns",
+            happens: "kept with Anthropic's signature, else left out",
+            named: None,
+            change: |request| only_reasoning_of(request, Some(&SignatureFormat::Anthropic)),
+        },
+        Loss {
+            thing: "Names of tools in results",
+            happens: "found by the id of the call",
+            named: None,
+            change: |request| each_part(request, nameless),
+        },
+        Loss {
+            thing: "Detail of images",
+            happens: "left out",
+            named: None,
+            change: |request| each_part(request, no_detail),
+        },
+        Loss {
+            thing: "top_p beside a temperature",
+            happens: "dropped",
+            named: Some("top_p"),
+            change: |request| {
+                if request.sampling.temperature.is_some() {
+                    request.sampling.top_p = None;
+                }
+            },
+        },
+        Loss {
+            thing: "Penalties",
+            happens: "dropped",
+            named: Some("frequency_penalty"),
+            change: |request| (request.sampling.frequency_penalty, request.sampling.presence_penalty) = (None, None),
+        },
+        Loss { thing: "Seed", happens: "dropped", named: Some("seed"), change: |request| request.sampling.seed = None },
+        Loss {
+            thing: "Logit bias",
+            happens: "dropped",
+            named: Some("logit_bias"),
+            change: |request| request.sampling.logit_bias = None,
+        },
+        Loss {
+            thing: "Log probabilities",
+            happens: "dropped",
+            named: Some("logprobs"),
+            change: |request| (request.sampling.logprobs, request.sampling.top_logprobs) = (None, None),
+        },
+        Loss {
+            thing: "No limit on output tokens",
+            happens: "the model's own limit",
+            named: None,
+            change: |request| request.max_output_tokens = request.max_output_tokens.or(Some(8_192)),
+        },
+        Loss {
+            thing: "Allowed tools",
+            happens: "the others are left out of the list",
+            named: None,
+            change: only_allowed,
+        },
+        Loss {
+            thing: "Custom tools",
+            happens: "a function with one argument `input`; a grammar is refused",
+            named: None,
+            change: custom_is_function,
+        },
+        Loss {
+            thing: "Tools without a schema",
+            happens: "a schema without properties",
+            named: None,
+            change: some_schema,
+        },
+        Loss {
+            thing: "One call at a time",
+            happens: "said on the choice, which becomes `auto`",
+            named: None,
+            change: |request| {
+                if request.parallel_tool_calls == Some(false) {
+                    request.tool_choice = request.tool_choice.take().or(Some(ToolChoice::Auto));
+                }
+            },
+        },
+        Loss {
+            thing: "JSON without a schema",
+            happens: "asked for in the instructions",
+            named: None,
+            change: json_by_words,
+        },
+        Loss {
+            thing: "JSON schema without a name",
+            happens: "without name and description; strict",
+            named: None,
+            change: |request| {
+                nameless_schema(request);
+                if let Format::Schema { strict, .. } = &mut request.format {
+                    *strict = Some(true);
+                }
+            },
+        },
+        Loss {
+            thing: "Reasoning budget in tokens",
+            happens: "the effort that it means; kept for models that take a budget",
+            named: None,
+            change: |request| {
+                if let Some(wish) = &mut request.reasoning
+                    && wish.budget.take().is_some()
+                {
+                    wish.effort = Some(Effort::Medium);
+                }
+            },
+        },
+        Loss {
+            thing: "Adaptive reasoning",
+            happens: "always, beside an effort",
+            named: None,
+            change: |request| {
+                if let Some(wish) = &mut request.reasoning {
+                    wish.adaptive = wish.effort != Some(Effort::None);
+                }
+            },
+        },
+        Loss {
+            thing: "Service tier",
+            happens: "dropped",
+            named: Some("service_tier"),
+            change: |request| request.service_tier = None,
+        },
+        Loss {
+            thing: "Prompt cache key",
+            happens: "left out; requests with the same one go to the same channel all the same",
+            named: None,
+            change: |request| request.prompt_cache_key = None,
+        },
+        Loss {
+            thing: "Metadata",
+            happens: "dropped",
+            named: Some("metadata"),
+            change: |request| request.metadata = None,
+        },
+        Loss {
+            thing: "Verbosity",
+            happens: "dropped",
+            named: Some("verbosity"),
+            change: |request| request.verbosity = None,
+        },
+    ],
+    refused: &[
+        Refusal { thing: "Images stored at another provider", request: "image-stored", param: "messages" },
+        Refusal { thing: "Sounds", request: "sound", param: "messages" },
+    ],
+    answers: &[
+        Loss {
+            thing: "Refusals",
+            happens: "text, with the stop reason `refusal`",
+            named: None,
+            change: |answer| refusal_is_text(&mut answer.parts),
+        },
+        Loss {
+            thing: "Citations",
+            happens: "left out where Anthropic would need more than an address",
+            named: None,
+            change: |answer| {
+                answer.parts.iter_mut().for_each(|part| {
+                    if let Content::Text { citations, .. } = &mut part.content {
+                        citations.clear();
+                    }
+                })
+            },
+        },
+    ],
+};
+
+fn json_by_words(request: &mut Request) {
+    if request.format == Format::Json {
+        request.format = Format::Text;
+        request.system.push(Part::text("Answer with one JSON object and nothing else."));
+    }
+}

@@ -1,0 +1,161 @@
+//! What Chat Completions cannot carry, at a provider without habits of its own.
+
+use router_wire::message::{Content, Effort, Part, ReasoningWish, Request, Stop};
+
+use super::common::{
+    document_text, each_part, failed_in_text, named_schema, nameless, no_cache, only_reasoning_of, place_citations,
+};
+use super::{Loss, Refusal, Table};
+
+/// The table.
+pub(super) const TABLE: Table = Table {
+    codec: "openai_chat",
+    model: "gpt-5",
+    requests: &[
+        Loss {
+            thing: "Several system blocks",
+            happens: "joined by blank lines into one message",
+            named: None,
+            change: |request| join(&mut request.system),
+        },
+        Loss {
+            thing: "Cache marks",
+            happens: "left out; kept where the vendor takes `cache_control` (OpenRouter)",
+            named: None,
+            change: no_cache,
+        },
+        Loss {
+            thing: "Reasoning of earlier turns",
+            happens: "left out; kept where the vendor takes `reasoning_content` or `reasoning_details`, signatures only for a model of their family",
+            named: None,
+            change: |request| only_reasoning_of(request, None),
+        },
+        Loss {
+            thing: "Failed tool results",
+            happens: "the text begins with `Error: `",
+            named: None,
+            change: |request| each_part(request, failed_in_text),
+        },
+        Loss {
+            thing: "Images in tool results",
+            happens: "moved into the user message behind the result",
+            named: None,
+            change: images_behind,
+        },
+        Loss {
+            thing: "Names of tools in results",
+            happens: "found by the id of the call",
+            named: None,
+            change: |request| each_part(request, nameless),
+        },
+        Loss {
+            thing: "Plain text documents",
+            happens: "sent as text",
+            named: None,
+            change: |request| each_part(request, document_text),
+        },
+        Loss {
+            thing: "top_k",
+            happens: "dropped",
+            named: Some("top_k"),
+            change: |request| request.sampling.top_k = None,
+        },
+        Loss {
+            thing: "Log probabilities",
+            happens: "dropped",
+            named: Some("logprobs"),
+            change: |request| (request.sampling.logprobs, request.sampling.top_logprobs) = (None, None),
+        },
+        Loss {
+            thing: "Metadata",
+            happens: "dropped",
+            named: Some("metadata"),
+            change: |request| request.metadata = None,
+        },
+        Loss {
+            thing: "Reasoning budget in tokens",
+            happens: "the effort that it means",
+            named: None,
+            change: |request| {
+                if let Some(wish) = &mut request.reasoning
+                    && wish.budget.take().is_some()
+                {
+                    wish.effort = Some(Effort::Medium);
+                }
+            },
+        },
+        Loss {
+            thing: "Adaptive reasoning",
+            happens: "the model's own default",
+            named: None,
+            change: |request| {
+                request.reasoning.iter_mut().for_each(|wish| wish.adaptive = false);
+                request.reasoning = request.reasoning.take().filter(|wish| *wish != ReasoningWish::default());
+            },
+        },
+        Loss { thing: "JSON schema without a name", happens: "named `response`", named: None, change: named_schema },
+    ],
+    refused: &[
+        Refusal { thing: "More than four stop sequences", request: "five-stops", param: "stop" },
+        Refusal { thing: "Images stored at another provider", request: "image-stored", param: "messages" },
+        Refusal { thing: "Documents by address", request: "document-url", param: "messages" },
+    ],
+    answers: &[
+        Loss {
+            thing: "The stop sequence that was met",
+            happens: "`stop`, without saying which",
+            named: None,
+            change: |answer| answer.stop = without_sequence(&answer.stop),
+        },
+        Loss {
+            thing: "A paused turn",
+            happens: "`length`: the turn is not finished",
+            named: None,
+            change: |answer| {
+                if answer.stop == Stop::Pause {
+                    answer.stop = Stop::Length;
+                }
+            },
+        },
+        Loss {
+            thing: "Cache writes for an hour",
+            happens: "counted with the other cache writes",
+            named: None,
+            change: |answer| {
+                if let Some(usage) = &mut answer.usage {
+                    usage.cache_write += std::mem::take(&mut usage.cache_write_1h);
+                }
+            },
+        },
+        Loss {
+            thing: "Places of citations",
+            happens: "`start_index` and `end_index` are 0 where the provider names none",
+            named: None,
+            change: |answer| place_citations(&mut answer.parts, |_| 0),
+        },
+    ],
+};
+
+fn join(parts: &mut Vec<Part>) {
+    if parts.len() > 1 {
+        let texts: Vec<&str> = parts.iter().filter_map(Part::as_text).collect();
+        *parts = vec![Part::text(texts.join("\n\n"))];
+    }
+}
+
+fn images_behind(request: &mut Request) {
+    for turn in &mut request.turns {
+        let mut behind = Vec::new();
+        for part in &mut turn.parts {
+            if let Content::ToolResult(result) = &mut part.content {
+                behind.extend(result.parts.extract_if(.., |part| part.as_text().is_none()));
+            }
+        }
+        let results = turn.parts.iter().take_while(|part| matches!(part.content, Content::ToolResult(_))).count();
+        turn.parts.splice(results..results, behind);
+    }
+}
+
+fn without_sequence(stop: &Stop) -> Stop {
+    if matches!(stop, Stop::Sequence(_)) { Stop::End } else { stop.clone() }
+}
