@@ -6,6 +6,7 @@ pub(super) const ADAPTER: Adapter = Adapter { name: "openai", preset, path: path
 
 fn preset() -> UpstreamPreset {
     UpstreamPreset {
+        also: vec!["openai_responses".to_owned()],
         max_output_param: MaxOutputParam::MaxCompletionTokens,
         quirks: Quirks { developer_role: true, reasoning_max_completion: true, ..Quirks::default() },
         ..UpstreamPreset::default()
