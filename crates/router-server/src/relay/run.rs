@@ -318,8 +318,12 @@ impl Run {
 
     /// Answers a count of tokens by our estimate, in the client's shape.
     fn count_tokens(&mut self) {
-        let name = if self.job.dialect.name == "gemini" { "totalTokens" } else { "input_tokens" };
-        let body = format!(r#"{{"{name}":{}}}"#, self.job.intake.ask.input_tokens);
+        let tokens = self.job.intake.ask.input_tokens;
+        let body = match self.job.dialect.name {
+            "gemini" => format!(r#"{{"totalTokens":{tokens}}}"#),
+            "openai_responses" => format!(r#"{{"object":"response.input_tokens","input_tokens":{tokens}}}"#),
+            _ => format!(r#"{{"input_tokens":{tokens}}}"#),
+        };
         self.bytes_out = body.len();
         self.close(&Terminal { status: Status::Completed, error: None });
         let mut response = Response::new(Body::from(body));

@@ -56,7 +56,8 @@ pub const fn no_dynamic_route(_: &str, _: &str) -> Option<Route> {
 }
 
 /// The client dialects. The first one is that of paths which belong to nobody.
-pub static DIALECTS: &[Dialect] = &[openai_chat::DIALECT, openai_work::DIALECT, anthropic::DIALECT, gemini::DIALECT];
+pub static DIALECTS: &[Dialect] =
+    &[openai_chat::DIALECT, openai_responses::DIALECT, openai_work::DIALECT, anthropic::DIALECT, gemini::DIALECT];
 
 /// What can be translated: every pair of these.
 pub static CODECS: &[&Codec] = &[&openai_chat::CODEC, &openai_responses::CODEC, &anthropic::CODEC, &gemini::CODEC];
@@ -163,6 +164,9 @@ pub struct Intake {
     pub method: Option<&'static str>,
     /// `prompt_cache_key`: requests with the same one should go to the same channel.
     pub cache_key: Option<String>,
+    /// The id of state that one provider account keeps and this request builds on (`previous_response_id`, a conversation): only
+    /// the channel and key that made it can answer.
+    pub state_id: Option<String>,
 }
 
 /// A request that is refused before routing; always a 400.

@@ -1,7 +1,8 @@
 //! What a body uses, noticed while it is scanned: messages, images, tools, and how much text.
 //!
 //! The observer sees every key and value with its depth. Levels of a chat body: 1 the body, 2 `messages`, 3 a message,
-//! 4 its `content` list, 5 a part, 6 what a part holds (`image_url`, `input_audio`, `file`).
+//! 4 its `content` list, 5 a part, 6 what a part holds (`image_url`, `input_audio`, `file`). The items in `input` of Responses
+//! have the same levels, with `output` in place of `content` where they are results.
 
 use super::{Field, Kind, Text};
 use crate::tokens::TextCount;
@@ -43,8 +44,10 @@ enum Inside {
     #[default]
     Other,
     Content,
+    /// A word of the protocol, no text for the model.
     Role,
     Type,
+    Detail,
     Media(Medium),
 }
 
@@ -62,7 +65,7 @@ impl Medium {
         match name {
             b"image_url" | b"input_image" | b"image" => Some(Self::Image),
             b"input_audio" | b"audio_url" => Some(Self::Audio),
-            b"file" | b"input_file" => Some(Self::File),
+            b"file" | b"input_file" | b"file_data" | b"file_url" => Some(Self::File),
             b"video_url" | b"input_video" => Some(Self::Video),
             _ => None,
         }
@@ -75,6 +78,8 @@ pub(super) struct Observer {
     pub(super) features: Features,
     /// The known top-level field that the walk is inside of.
     pub(super) top: Option<Field>,
+    /// The walk is inside of an element of `input` that is an object: an item of Responses.
+    item: bool,
     message_key: Inside,
     part_key: Inside,
     part: Option<Medium>,
@@ -83,13 +88,18 @@ pub(super) struct Observer {
 }
 
 impl Observer {
+    /// Inside of a message, or of an item of Responses.
+    fn in_message(&self) -> bool {
+        self.top == Some(Field::Messages) || (self.item && self.top == Some(Field::Input))
+    }
+
     fn in_part(&self) -> bool {
-        self.top == Some(Field::Messages) && self.message_key == Inside::Content
+        self.in_message() && self.message_key == Inside::Content
     }
 
     /// A key below the top level; `depth` counts the containers that are open.
     pub(super) fn key(&mut self, depth: usize, key: &[u8]) {
-        if self.top != Some(Field::Messages) {
+        if !self.in_message() {
             return;
         }
         match depth {
@@ -97,12 +107,15 @@ impl Observer {
                 self.message_key = match key {
                     b"content" => Inside::Content,
                     b"role" => Inside::Role,
+                    b"output" if self.item => Inside::Content,
+                    b"type" | b"id" | b"call_id" | b"status" | b"encrypted_content" if self.item => Inside::Role,
                     _ => Inside::Other,
                 }
             }
             5 if self.in_part() => {
                 self.part_key = match key {
                     b"type" => Inside::Type,
+                    b"detail" => Inside::Detail,
                     _ => Medium::named(key).map_or(Inside::Other, Inside::Media),
                 };
                 if let Inside::Media(medium) = self.part_key {
@@ -116,19 +129,22 @@ impl Observer {
 
     /// The beginning of any value.
     pub(super) fn value(&mut self, depth: usize, kind: Kind) {
+        if depth == 2 {
+            self.item = self.top == Some(Field::Input) && kind == Kind::Object;
+            self.message_key = Inside::Other;
+        }
         match (self.top, depth) {
-            (Some(Field::Messages), 2) => {
-                self.features.messages += 1;
-                self.message_key = Inside::Other;
-            }
-            (Some(Field::Messages), 4) => {
+            (Some(Field::Messages), 2) => self.features.messages += 1,
+            (_, 4) if self.in_message() => {
                 self.part_key = Inside::Other;
                 self.part = None;
                 self.part_low = false;
                 self.detail = false;
             }
             (Some(Field::Tools | Field::Functions), 2) => self.features.tools += 1,
-            (Some(Field::Input | Field::Prompt), _) if kind == Kind::Number => self.features.token_ids += 1,
+            (Some(Field::Input | Field::Prompt), _) if kind == Kind::Number && !self.item => {
+                self.features.token_ids += 1;
+            }
             (Some(Field::Input | Field::Prompt), 2) => self.features.inputs += 1,
             _ => {}
         }
@@ -155,7 +171,7 @@ impl Observer {
     pub(super) fn string(&mut self, depth: usize, body: &[u8], text: Text) {
         let inside = text.span.of(body).unwrap_or_default();
         match self.top {
-            Some(Field::Messages) if depth >= 3 => {}
+            Some(_) if depth >= 3 && self.in_message() => {}
             Some(Field::Input | Field::Prompt) => return self.features.text.add_token(inside, text),
             _ => return,
         }
@@ -167,6 +183,7 @@ impl Observer {
                     }
                     return;
                 }
+                Inside::Detail if depth == 5 => return self.part_low = inside == b"low",
                 Inside::Media(medium) => return self.media(medium, inside),
                 _ => {}
             }

@@ -9,7 +9,7 @@ pub const ROUTING_FIELDS: &[Field] = &[Field::Models, Field::Provider, Field::Ro
 /// The limit on output tokens that goes upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputCap {
-    /// The provider's parameter: `MaxTokens` or `MaxCompletionTokens`.
+    /// The provider's parameter: `MaxTokens`, `MaxCompletionTokens`, or `MaxOutputTokens` of Responses.
     pub param: Field,
     /// Sent where the client named no limit: the number that was reserved.
     pub tokens: u64,
@@ -152,7 +152,12 @@ fn ask_for_usage(body: &[u8], scan: &Scan, plan: &mut Plan) {
 
 /// Sends the reserved cap where the client named none, and renames the client's own where asked to.
 fn cap_output(scan: &Scan, cap: OutputCap, plan: &mut Plan, gone: &mut FieldSet) {
-    let other = if cap.param == Field::MaxTokens { Field::MaxCompletionTokens } else { Field::MaxTokens };
+    let other = match cap.param {
+        Field::MaxTokens => Field::MaxCompletionTokens,
+        Field::MaxCompletionTokens => Field::MaxTokens,
+        // Other dialects have one name for it.
+        only => only,
+    };
     let named = |field| scan.field(field).filter(|found| found.kind != Kind::Null);
     match (named(cap.param), named(other)) {
         (Some(_), Some(_)) if cap.rename => gone.add(other),

@@ -44,7 +44,8 @@ pub fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
     let reasoning_wanted = reader.reasoning_wanted();
     let fallback_models = reader.fallback_models();
     let cache_key = scan.string(body, Field::PromptCacheKey).map(std::borrow::Cow::into_owned);
-    Ok(Intake { ask, usage_wanted, reasoning_wanted, fallback_models, cache_key, array: false, method: None, scan })
+    let (array, method, state_id) = (false, None, None);
+    Ok(Intake { ask, scan, usage_wanted, reasoning_wanted, fallback_models, array, method, cache_key, state_id })
 }
 
 /// The refusal of a body that cannot be scanned.

@@ -299,6 +299,9 @@ impl Encoder {
         signature: Option<&Signature>,
         out: &mut Vec<u8>,
     ) {
+        // Not every provider names its calls, but results must find them.
+        let made = if id.is_empty() { format!("call_{}_{index}", self.word) } else { String::new() };
+        let id = if id.is_empty() { &made } else { id };
         if let Some(signature) = signature {
             let encrypted = Some(reasoning::pack_for_call(signature, id));
             self.whole(Kind::Reasoning { text: String::new(), encrypted }, out);

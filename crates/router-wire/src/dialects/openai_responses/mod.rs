@@ -10,16 +10,21 @@ mod answer;
 mod decode;
 mod encode;
 mod input;
+mod intake;
 mod item;
 mod output;
+mod pass;
 mod reasoning;
+mod render;
 mod request;
 mod response;
 mod tools;
 mod write;
 mod write_input;
 
-use crate::dialects::{Codec, Framing};
+use router_core::ask::Endpoint;
+
+use super::{Codec, Dialect, Framing, no_dynamic_route};
 use crate::message::SignatureFormat;
 
 /// To and from the neutral form.
@@ -33,6 +38,25 @@ pub static CODEC: Codec = Codec {
     write_answer: encode::write_answer,
     decoder: decode::decoder,
     encoder: encode::encoder,
+};
+
+/// The dialect's entry in the registry. Its agents stop at a spent budget only where the status is 429.
+pub const DIALECT: Dialect = Dialect {
+    name: "openai_responses",
+    routes: &[("/v1/responses", Endpoint::Responses), ("/v1/responses/input_tokens", Endpoint::CountTokens)],
+    route: no_dynamic_route,
+    prefixes: &["/v1/responses", "/responses"],
+    read: intake::read,
+    splice: pass::splice,
+    codec: Some(&CODEC),
+    budget_status: 429,
+    error_body: render::error_body,
+    error_event: render::error_event,
+    stream_end: b"",
+    keep_alive: b": keep-alive\n\n",
+    stream_content_type: "text/event-stream; charset=utf-8",
+    forwarded: &["openai-beta", "session_id", "session-id", "thread-id", "originator", "x-codex-turn-state"],
+    returned: &["x-codex-turn-state"],
 };
 
 /// The text of a member, if it is a string that is not empty.

@@ -12,7 +12,8 @@ use crate::message::{
     Content, Effort, Encoded, Format, NameRule, Names, ReasoningWish, Request, Sampling, Unsupported,
 };
 
-const LEAST_OUTPUT: u64 = 16;
+/// The least that `max_output_tokens` may be.
+pub(super) const LEAST_OUTPUT: u64 = 16;
 
 /// Writes the body.
 pub(super) fn write_request(request: &Request, target: &Target<'_>) -> Result<Encoded, Unsupported> {
