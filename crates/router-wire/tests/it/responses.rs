@@ -15,9 +15,9 @@ use router_wire::message::{
 use router_wire::sse::{self, Splitter};
 use serde_json::{Value, json};
 
-const CODEX: &str = include_str!("../golden/translate/openai_responses/codex.request.json");
-const FULL: &str = include_str!("../golden/translate/openai_responses/full.request.json");
-const AGENT: &str = include_str!("../golden/translate/openai_responses/agent.stream.sse");
+const CODEX: &str = include_str!("../golden/translate/openai_responses/request-codex.json");
+const FULL: &str = include_str!("../golden/translate/openai_responses/request-full.json");
+const AGENT: &str = include_str!("../golden/responses/agent.sse");
 
 fn read(body: &Value) -> Request {
     (CODEC.read_request)(body.to_string().as_bytes()).unwrap()
@@ -267,9 +267,11 @@ fn history_from_elsewhere_becomes_legal() {
             "function_call",
             "function_call_output",
             "function_call_output",
-            "custom_tool_call_output"
+            "custom_tool_call_output",
+            "message"
         ]
     );
+    assert_eq!(items[7]["content"], json!([{"type": "input_text", "text": "4"}]));
     assert_eq!(
         items[0],
         json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "sig"})

@@ -1,7 +1,7 @@
 //! Turns → items of `input` for a provider.
 //!
-//! The API wants every call answered and every result called for: a result without its call is left out, a call without its
-//! result gets an empty one. Reasoning goes only with OpenAI's own proof, and only before something that it led to.
+//! The API wants every call answered and every result called for: a result without its call becomes text of the user, a call
+//! without its result gets an empty one. Reasoning goes only with OpenAI's own proof, and only before something that it led to.
 
 use std::collections::HashSet;
 
@@ -62,9 +62,14 @@ impl<'a> Writer<'a> {
         let mut content = Vec::new();
         for part in parts {
             match &part.content {
-                Content::ToolResult(result) => {
+                Content::ToolResult(result) if self.is_called(result) => {
                     self.flush(role, &mut content);
                     self.result(result)?;
+                }
+                Content::ToolResult(orphan) => {
+                    for part in &orphan.parts {
+                        content.push(input(&part.content)?);
+                    }
                 }
                 Content::Reasoning(_) | Content::ToolCall(_) => {}
                 other => content.push(input(other)?),
@@ -81,12 +86,13 @@ impl<'a> Writer<'a> {
         }
     }
 
+    fn is_called(&self, result: &ToolResult) -> bool {
+        [true, false].iter().any(|custom| self.called.contains(&(result.call_id.as_str(), *custom)))
+    }
+
     fn result(&mut self, result: &ToolResult) -> Result<(), Unsupported> {
         let id = result.call_id.as_str();
         let custom = self.called.contains(&(id, true));
-        if !custom && !self.called.contains(&(id, false)) {
-            return Ok(());
-        }
         let kind = if custom { "custom_tool_call_output" } else { "function_call_output" };
         let prefix = if result.is_error { "Error: " } else { "" };
         let output = if result.parts.iter().all(|part| part.as_text().is_some()) {
