@@ -5,9 +5,9 @@
 //! one is open at a time. A custom tool that its provider knew as a function with one `input` is one again here.
 
 use router_core::usage::Usage;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::frame::{Frame, Frames, arguments_delta, part_done};
 use super::output::{Item, Kind, TextPart};
 use super::{reasoning, response};
 use crate::dialects::{Echo, ErrorView, StreamEncoder};
@@ -28,68 +28,6 @@ pub(super) fn write_answer(answer: &Answer, echo: &Echo<'_>) -> Vec<u8> {
     encoder.close(&mut nothing);
     encoder.finish(answer.usage.as_ref());
     serde_json::to_vec(&encoder.response).unwrap_or_default()
-}
-
-/// An event of any type: what its type does not have is left out.
-#[derive(Default, Serialize)]
-struct Frame<'a> {
-    r#type: &'static str,
-    sequence_number: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<&'a Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    item_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary_index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    annotation_index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    item: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    part: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    annotation: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delta: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refusal: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    arguments: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logprobs: Option<[u8; 0]>,
-}
-
-/// Numbers events and writes them, or counts nothing where an answer goes out whole.
-#[derive(Debug)]
-struct Frames {
-    wanted: bool,
-    next: u64,
-}
-
-impl Frames {
-    fn push(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) {
-        if !self.wanted {
-            return;
-        }
-        let frame = Frame { sequence_number: self.next, ..frame };
-        self.next += 1;
-        out.extend_from_slice(b"event: ");
-        out.extend_from_slice(frame.r#type.as_bytes());
-        out.extend_from_slice(b"\ndata: ");
-        // Strings, numbers and values always serialise.
-        _ = serde_json::to_writer(&mut *out, &frame);
-        out.extend_from_slice(b"\n\n");
-    }
 }
 
 #[derive(Debug)]
@@ -163,7 +101,7 @@ impl Encoder {
         let request = echo.request;
         let custom = request.iter().flat_map(|request| &request.tools).filter(|tool| tool.custom.is_some());
         Self {
-            frames: Frames { wanted, next: 0 },
+            frames: Frames::new(wanted),
             word: echo.id.to_owned(),
             response: response::begun(echo),
             items: Vec::new(),
@@ -399,25 +337,4 @@ impl Encoder {
         self.response.insert("output".into(), output.into());
         response::ended(&mut self.response, &self.stop, usage.or(self.usage.as_ref()))
     }
-}
-
-fn arguments_delta<'a>(custom: bool, id: &'a str, at: usize, delta: &'a str) -> Frame<'a> {
-    let r#type =
-        if custom { "response.custom_tool_call_input.delta" } else { "response.function_call_arguments.delta" };
-    Frame { r#type, item_id: Some(id), output_index: Some(at), delta: Some(delta), ..Frame::default() }
-}
-
-fn part_done(frames: &mut Frames, part: &TextPart, place: Frame<'_>, out: &mut Vec<u8>) {
-    let (item_id, output_index, content_index) = (place.item_id, place.output_index, place.content_index);
-    let frame = || Frame { item_id, output_index, content_index, ..Frame::default() };
-    let text = Some(part.text.as_str());
-    let value = part.value();
-    frames.push(
-        match part.refusal {
-            true => Frame { r#type: "response.refusal.done", refusal: text, ..frame() },
-            false => Frame { r#type: "response.output_text.done", text, logprobs: Some([]), ..frame() },
-        },
-        out,
-    );
-    frames.push(Frame { r#type: "response.content_part.done", part: Some(&value), ..frame() }, out);
 }

@@ -9,6 +9,7 @@
 mod answer;
 mod decode;
 mod encode;
+mod frame;
 mod input;
 mod intake;
 mod item;
