@@ -187,6 +187,8 @@ CREATE TABLE request_logs (
     error_class TEXT,
     stream BOOLEAN NOT NULL,
     attempts BIGINT NOT NULL,
+    -- Every call upstream in order, as JSON: read with its row, never searched (sums: attempt_statistics).
+    attempt_details TEXT NOT NULL,
     tokens_input BIGINT NOT NULL,
     tokens_cached_input BIGINT NOT NULL,
     tokens_cache_write BIGINT NOT NULL,
@@ -217,29 +219,6 @@ CREATE INDEX request_logs_model ON request_logs (model, created_at, id);
 CREATE INDEX request_logs_channel ON request_logs (channel, created_at, id);
 CREATE INDEX request_logs_status ON request_logs (status, created_at, id) WHERE status <> 'completed';
 CREATE INDEX request_logs_client_id ON request_logs (client_request_id) WHERE client_request_id IS NOT NULL;
-
-CREATE TABLE request_attempts (
-    request_id TEXT NOT NULL REFERENCES request_logs (id) ON DELETE CASCADE,
-    n BIGINT NOT NULL,
-    channel TEXT NOT NULL,
-    upstream_model TEXT NOT NULL,
-    provider TEXT NOT NULL,
-    provider_key_id TEXT,
-    started_at BIGINT NOT NULL,
-    first_byte_at BIGINT,
-    ended_at BIGINT NOT NULL,
-    outcome TEXT NOT NULL,
-    status BIGINT,
-    upstream_request_id TEXT,
-    tokens_input BIGINT NOT NULL,
-    tokens_cached_input BIGINT NOT NULL,
-    tokens_cache_write BIGINT NOT NULL,
-    tokens_output BIGINT NOT NULL,
-    tokens_reasoning BIGINT NOT NULL,
-    cost_nano BIGINT NOT NULL,
-    detail TEXT,
-    PRIMARY KEY (request_id, n)
-);
 
 -- Hourly roll-up of the request log. Histograms: count of values up to the bound of the bucket (bounds: rollup.rs).
 CREATE TABLE channel_statistics (

@@ -13,7 +13,7 @@ use crate::error::{StoreError, StoreErrorKind, StoreResult};
 /// Below SQLite's 32,766 and PostgreSQL's 65,535 parameters a statement.
 const MAX_BINDS: usize = 30_000;
 /// Rows of one prepared statement on SQLite.
-const MOST_PREPARED_ROWS: usize = 32;
+const MOST_PREPARED_ROWS: usize = 128;
 
 /// A parameter. Each kind carries its own NULL, because PostgreSQL wants to know the type of a NULL too.
 #[derive(Debug, Clone, PartialEq)]
@@ -224,6 +224,14 @@ impl Tx {
         }
     }
 
+    pub(crate) async fn rollback(self) -> StoreResult<()> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+
     pub(crate) async fn commit(self) -> StoreResult<()> {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,
@@ -278,20 +286,47 @@ impl Store {
     }
 }
 
-/// `INSERT INTO table (columns) VALUES (…), (…) tail`, in as few statements as the parameter limit allows; gathers what `RETURNING` gives.
+/// `INSERT INTO table (columns) VALUES (…), (…) tail`, in as few statements as the parameter limit allows; how many rows
+/// were touched.
 pub(crate) async fn insert_many(
     tx: &mut Tx,
     table: &'static str,
     columns: &str,
     rows: Vec<Vec<Value>>,
     tail: &str,
+) -> StoreResult<u64> {
+    let mut touched = 0;
+    for statement in inserts(matches!(tx, Tx::Sqlite(_)), table, columns, rows, tail) {
+        touched += tx.execute(statement).await?;
+    }
+    Ok(touched)
+}
+
+/// The same with a tail that says `RETURNING`: the returned rows. Each of them is a message between threads on SQLite.
+pub(crate) async fn insert_returning(
+    tx: &mut Tx,
+    table: &'static str,
+    columns: &str,
+    rows: Vec<Vec<Value>>,
+    tail: &str,
 ) -> StoreResult<Vec<Row>> {
-    let width = rows.first().map_or(1, Vec::len).max(1);
-    let sqlite = matches!(tx, Tx::Sqlite(_));
     let mut returned = Vec::new();
+    for statement in inserts(matches!(tx, Tx::Sqlite(_)), table, columns, rows, tail) {
+        returned.extend(tx.rows(statement).await?);
+    }
+    Ok(returned)
+}
+
+fn inserts(sqlite: bool, table: &str, columns: &str, rows: Vec<Vec<Value>>, tail: &str) -> impl Iterator<Item = Sql> {
+    let width = rows.first().map_or(1, Vec::len).max(1);
+    let head = format!("INSERT INTO {table} ({columns}) VALUES ");
+    let tail = format!(" {tail}");
     let mut rows = rows.into_iter();
-    while rows.len() > 0 {
-        let mut sql = Sql::built(format!("INSERT INTO {table} ({columns}) VALUES "));
+    std::iter::from_fn(move || {
+        if rows.len() == 0 {
+            return None;
+        }
+        let mut sql = Sql::built(head.clone());
         // SQLite takes `$1` for a name and looks through all names for each: with 17,000 parameters in a batch that is
         // most of the work of writing it.
         sql.numbered = !sqlite;
@@ -303,9 +338,7 @@ pub(crate) async fn insert_many(
             sql.push(if i == 0 { "" } else { ", " });
             sql.push_tuple(row);
         }
-        sql.push(" ");
-        sql.push(tail);
-        returned.extend(tx.rows(sql).await?);
-    }
-    Ok(returned)
+        sql.push(&tail);
+        Some(sql)
+    })
 }

@@ -1,19 +1,17 @@
-//! The one mapping between request records and their two tables: columns, values in, rows out.
+//! The one mapping between request records and their table: columns, values in, rows out.
 
 use crate::db::{Row, Value};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
 use crate::record::{AttemptRecord, RequestRecord, RequestStatus, TokenCounts, TokensSource};
 
 pub(crate) const REQUEST_COLUMNS: &str = "id, client_request_id, key_id, key_name, endpoint, dialect, model, model_group, channel, provider, upstream_model, strategy, status, \
-    error_code, error_class, stream, attempts, tokens_input, tokens_cached_input, tokens_cache_write, tokens_output, tokens_reasoning, tokens_source, cost_nano, reserved_nano, \
+    error_code, error_class, stream, attempts, attempt_details, tokens_input, tokens_cached_input, tokens_cache_write, tokens_output, tokens_reasoning, tokens_source, cost_nano, reserved_nano, \
     price_version, latency_ms, ttft_ms, throughput_tps, overhead_us, config_version, created_at, bytes_in, bytes_out, user_agent, client_address, flags, decision";
-
-pub(crate) const ATTEMPT_COLUMNS: &str = "request_id, n, channel, upstream_model, provider, provider_key_id, started_at, first_byte_at, ended_at, outcome, status, upstream_request_id, \
-    tokens_input, tokens_cached_input, tokens_cache_write, tokens_output, tokens_reasoning, cost_nano, detail";
 
 /// A row of `request_logs`, in the order of [`REQUEST_COLUMNS`].
 pub(crate) fn request_values(record: &RequestRecord) -> Vec<Value> {
     let tokens = record.tokens;
+    let attempts = serde_json::to_string(&record.attempts).unwrap_or_else(|_| "[]".into());
     let flags = serde_json::to_string(&record.flags).unwrap_or_else(|_| "[]".into());
     vec![
         (&record.id).into(),
@@ -33,6 +31,7 @@ pub(crate) fn request_values(record: &RequestRecord) -> Vec<Value> {
         (&record.error_class).into(),
         record.stream.into(),
         i64::try_from(record.attempts.len()).unwrap_or(i64::MAX).into(),
+        attempts.into(),
         tokens.input.into(),
         tokens.cached_input.into(),
         tokens.cache_write.into(),
@@ -57,11 +56,14 @@ pub(crate) fn request_values(record: &RequestRecord) -> Vec<Value> {
     ]
 }
 
-/// A record from its row; attempts and ledger stand elsewhere and stay empty, the decision is read only where it was selected.
+/// A record from its row; the ledger stands elsewhere and stays empty, the decision is read only where it was selected.
 pub(crate) fn request_from(row: &Row, decision: Option<String>) -> StoreResult<RequestRecord> {
     let unknown = |what: &str, text: &str| {
         StoreError::new(StoreErrorKind::DatabaseDamaged, format!("unknown {what} in the request log: {text}"))
     };
+    let attempts: Vec<AttemptRecord> = serde_json::from_str(&row.text("attempt_details")?).map_err(|error| {
+        StoreError::caused(StoreErrorKind::DatabaseDamaged, "column attempt_details does not hold attempts", error)
+    })?;
     let (status, source) = (row.text("status")?, row.text("tokens_source")?);
     Ok(RequestRecord {
         id: row.text("id")?,
@@ -80,7 +82,7 @@ pub(crate) fn request_from(row: &Row, decision: Option<String>) -> StoreResult<R
         error_code: row.opt_text("error_code")?,
         error_class: row.opt_text("error_class")?,
         stream: row.flag("stream")?,
-        attempts: Vec::new(),
+        attempts,
         tokens: tokens_from(row)?,
         tokens_source: TokensSource::parse(&source).ok_or_else(|| unknown("tokens_source", &source))?,
         cost_nano: row.int("cost_nano")?,
@@ -99,51 +101,6 @@ pub(crate) fn request_from(row: &Row, decision: Option<String>) -> StoreResult<R
         flags: row.texts("flags")?,
         decision,
         ledger: Vec::new(),
-    })
-}
-
-/// A row of `request_attempts`, in the order of [`ATTEMPT_COLUMNS`].
-pub(crate) fn attempt_values(request_id: &str, attempt: &AttemptRecord) -> Vec<Value> {
-    let tokens = attempt.tokens;
-    vec![
-        request_id.into(),
-        attempt.n.into(),
-        (&attempt.channel).into(),
-        (&attempt.upstream_model).into(),
-        (&attempt.provider).into(),
-        (&attempt.provider_key_id).into(),
-        attempt.started_at.into(),
-        attempt.first_byte_at.into(),
-        attempt.ended_at.into(),
-        (&attempt.outcome).into(),
-        attempt.status.into(),
-        (&attempt.upstream_request_id).into(),
-        tokens.input.into(),
-        tokens.cached_input.into(),
-        tokens.cache_write.into(),
-        tokens.output.into(),
-        tokens.reasoning.into(),
-        attempt.cost_nano.into(),
-        (&attempt.detail).into(),
-    ]
-}
-
-pub(crate) fn attempt_from(row: &Row) -> StoreResult<AttemptRecord> {
-    Ok(AttemptRecord {
-        n: row.int("n")?,
-        channel: row.text("channel")?,
-        upstream_model: row.text("upstream_model")?,
-        provider: row.text("provider")?,
-        provider_key_id: row.opt_text("provider_key_id")?,
-        started_at: row.int("started_at")?,
-        first_byte_at: row.opt_int("first_byte_at")?,
-        ended_at: row.int("ended_at")?,
-        outcome: row.text("outcome")?,
-        status: row.opt_int("status")?,
-        upstream_request_id: row.opt_text("upstream_request_id")?,
-        tokens: tokens_from(row)?,
-        cost_nano: row.int("cost_nano")?,
-        detail: row.opt_text("detail")?,
     })
 }
 

@@ -1,11 +1,9 @@
 //! The request log: pages by keyset, one request with its attempts, its decision.
 
-use std::collections::HashMap;
-
-use super::request_columns::{ATTEMPT_COLUMNS, REQUEST_COLUMNS, attempt_from, request_from};
+use super::request_columns::{REQUEST_COLUMNS, request_from};
 use crate::db::{Sql, Store};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
-use crate::record::{AttemptRecord, RequestRecord, RequestStatus};
+use crate::record::{RequestRecord, RequestStatus};
 
 /// No page is longer.
 const MAX_PAGE: u32 = 200;
@@ -53,9 +51,8 @@ impl Store {
         let (sql, limit) = page_sql(filter)?;
         let found = self.rows(sql).await?;
         let more = found.len() > limit as usize;
-        let mut rows =
+        let rows =
             found.iter().take(limit as usize).map(|row| request_from(row, None)).collect::<StoreResult<Vec<_>>>()?;
-        self.add_attempts(&mut rows).await?;
         let next_cursor = rows.last().filter(|_| more).map(|row| format!("{}.{}", row.created_at, row.id));
         Ok(RequestPage { rows, next_cursor })
     }
@@ -69,9 +66,7 @@ impl Store {
             sql.push_bind(key_id);
         }
         let Some(row) = self.row(sql).await? else { return Ok(None) };
-        let mut rows = vec![request_from(&row, row.opt_text("decision")?)?];
-        self.add_attempts(&mut rows).await?;
-        Ok(rows.pop())
+        request_from(&row, row.opt_text("decision")?).map(Some)
     }
 
     /// The decision of a request as JSON text. Outer `None`: no such request; inner `None`: none was kept.
@@ -83,23 +78,6 @@ impl Store {
             sql.push_bind(key_id);
         }
         self.row(sql).await?.map(|row| row.opt_text("decision")).transpose()
-    }
-
-    async fn add_attempts(&self, rows: &mut [RequestRecord]) -> StoreResult<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let mut sql = Sql::built(format!("SELECT {ATTEMPT_COLUMNS} FROM request_attempts WHERE request_id IN "));
-        sql.push_tuple(rows.iter().map(|row| (&row.id).into()));
-        sql.push(" ORDER BY request_id, n");
-        let mut attempts: HashMap<String, Vec<AttemptRecord>> = HashMap::new();
-        for row in self.rows(sql).await? {
-            attempts.entry(row.text("request_id")?).or_default().push(attempt_from(&row)?);
-        }
-        for row in rows {
-            row.attempts = attempts.remove(&row.id).unwrap_or_default();
-        }
-        Ok(())
     }
 }
 

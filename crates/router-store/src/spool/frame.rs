@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::crc::crc32;
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
 use crate::record::{RequestRecord, Reservation};
 
@@ -29,18 +28,6 @@ pub enum SpoolRecord {
     },
 }
 
-impl SpoolRecord {
-    /// When it happened, unix milliseconds; 0 where the record does not say.
-    #[must_use]
-    pub fn at_ms(&self) -> i64 {
-        match self {
-            Self::Reserved(reservation) => reservation.at_ms,
-            Self::Settled(record) => record.ended_at(),
-            Self::Voided { .. } => 0,
-        }
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Reserved = 1,
@@ -48,10 +35,33 @@ pub(super) enum Kind {
     Voided = 3,
 }
 
+/// What the writer needs of a record: of a reservation only whose it is.
+#[derive(Debug)]
+pub(super) enum Passing {
+    Reserved { request_id: String, at_ms: i64 },
+    Settled(Box<RequestRecord>),
+    Voided { request_id: String },
+}
+
+#[derive(Deserialize)]
+struct ReservedHead<'a> {
+    #[serde(borrow, default)]
+    request_id: std::borrow::Cow<'a, str>,
+    #[serde(default)]
+    at_ms: i64,
+}
+
 #[derive(Serialize, Deserialize)]
 pub(super) struct Void<'a> {
     #[serde(borrow)]
     pub(super) request_id: std::borrow::Cow<'a, str>,
+}
+
+/// The checksum of the beginning of a header and its payload: CRC-32 as zlib has it.
+fn crc32(pieces: [&[u8]; 2]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    pieces.into_iter().for_each(|piece| hasher.update(piece));
+    hasher.finalize()
 }
 
 /// Writes one whole frame into the buffer, which is emptied first.
@@ -96,6 +106,34 @@ impl Frame<'_> {
                 .map(|void| SpoolRecord::Voided { request_id: void.request_id.into_owned() }),
             _ => None,
         }
+    }
+}
+
+/// A way to read the payload of a frame.
+pub(super) trait Record: Sized {
+    /// The record; `None` for a kind or version that this program does not know, or a payload that does not parse.
+    fn read(frame: &Frame<'_>) -> Option<Self>;
+}
+
+impl Record for SpoolRecord {
+    fn read(frame: &Frame<'_>) -> Option<Self> {
+        frame.record()
+    }
+}
+
+impl Record for Passing {
+    fn read(frame: &Frame<'_>) -> Option<Self> {
+        if frame.version == VERSION && frame.kind == Kind::Reserved as u8 {
+            let head: ReservedHead<'_> = serde_json::from_slice(frame.payload).ok()?;
+            return Some(Self::Reserved { request_id: head.request_id.into_owned(), at_ms: head.at_ms });
+        }
+        Some(match frame.record()? {
+            SpoolRecord::Reserved(reservation) => {
+                Self::Reserved { request_id: reservation.request_id, at_ms: reservation.at_ms }
+            }
+            SpoolRecord::Settled(record) => Self::Settled(record),
+            SpoolRecord::Voided { request_id } => Self::Voided { request_id },
+        })
     }
 }
 

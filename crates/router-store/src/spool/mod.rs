@@ -11,7 +11,6 @@
 //!   [`Spool::maintain`] makes it again as soon as there is room.
 
 mod append;
-mod crc;
 mod frame;
 mod medium;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Spool;
-use super::frame::SpoolRecord;
+use super::frame::Passing;
 use super::segment::{self, Found, SegmentReader, path_of};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
 use crate::record::RequestRecord;
@@ -89,10 +89,14 @@ impl SpoolReader {
             batch.end = self.at;
             batch.records += 1;
             if batch.oldest_ms == 0 {
-                batch.oldest_ms = record.at_ms();
+                batch.oldest_ms = match &record {
+                    Passing::Reserved { at_ms, .. } => *at_ms,
+                    Passing::Settled(record) => record.ended_at(),
+                    Passing::Voided { .. } => 0,
+                };
             }
             self.follow(&record);
-            if let SpoolRecord::Settled(record) = record {
+            if let Passing::Settled(record) = record {
                 batch.settled.push(record.bounded());
             }
         }
@@ -125,7 +129,7 @@ impl SpoolReader {
     }
 
     /// The next readable record and the offset behind it; `None` when there is none yet (or none before `stop`).
-    fn next_record(&mut self, stop: Option<Position>) -> StoreResult<Option<(SpoolRecord, u64)>> {
+    fn next_record(&mut self, stop: Option<Position>) -> StoreResult<Option<(Passing, u64)>> {
         loop {
             let (active, written) = self.spool.appender.end();
             let at = self.at;
@@ -166,18 +170,18 @@ impl SpoolReader {
         Ok(())
     }
 
-    fn follow(&mut self, record: &SpoolRecord) {
+    fn follow(&mut self, record: &Passing) {
         // Reservations of earlier processes are settled in this process's first segment, synced: nothing of theirs is open.
         let ended = match record {
-            SpoolRecord::Reserved(_) if self.at.segment < self.spool.first_segment => return,
-            SpoolRecord::Reserved(reservation) => {
-                if self.open.insert(reservation.request_id.clone(), self.at.segment).is_none() {
+            Passing::Reserved { .. } if self.at.segment < self.spool.first_segment => return,
+            Passing::Reserved { request_id, .. } => {
+                if self.open.insert(request_id.clone(), self.at.segment).is_none() {
                     *self.open_in.entry(self.at.segment).or_default() += 1;
                 }
                 return;
             }
-            SpoolRecord::Settled(record) => &record.id,
-            SpoolRecord::Voided { request_id } => request_id,
+            Passing::Settled(record) => &record.id,
+            Passing::Voided { request_id } => request_id,
         };
         if let Some(open) = self.open.remove(ended).and_then(|segment| self.open_in.get_mut(&segment)) {
             *open = open.saturating_sub(1);

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::frame::{SpoolRecord, Step, step};
+use super::frame::{Record, Step, step};
 use crate::data_dir::{create_private_dir, private_file_options};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
 
@@ -26,9 +26,9 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<u64>> {
 
 /// What stands next in a segment.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum Found<R> {
     /// A record and the offset behind it.
-    Record(SpoolRecord, u64),
+    Record(R, u64),
     /// Bytes that are no readable record, and the offset behind them.
     Damage(Vec<u8>, u64),
     /// The segment ends here with a record that was never finished.
@@ -61,7 +61,7 @@ impl SegmentReader {
     }
 
     /// The next thing before `limit`, which is where whole records end for sure (or the end of the file).
-    pub(super) fn next(&mut self, limit: u64) -> io::Result<Found> {
+    pub(super) fn next<R: Record>(&mut self, limit: u64) -> io::Result<Found<R>> {
         let mut wanted = CHUNK;
         loop {
             let at = usize::try_from(self.offset - self.start).unwrap_or(usize::MAX);
@@ -71,7 +71,7 @@ impl SegmentReader {
                 Step::Frame { frame, length } => {
                     let behind = self.offset + length as u64;
                     let damage = || Found::Damage(rest.get(..length).unwrap_or_default().to_vec(), behind);
-                    (frame.record().map_or_else(damage, |record| Found::Record(record, behind)), length)
+                    (R::read(&frame).map_or_else(damage, |record| Found::Record(record, behind)), length)
                 }
                 Step::Damaged { length } => (
                     Found::Damage(rest.get(..length).unwrap_or_default().to_vec(), self.offset + length as u64),

@@ -1,11 +1,11 @@
-//! One batch, one transaction: rows, attempts, postings, counters, roll-ups, and how far the spool has been taken over.
+//! One batch, one transaction: rows, postings, counters, roll-ups, and how far the spool has been taken over.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::rollup::{ATTEMPT_KEY, ATTEMPT_SUMS, LATENCY_COLUMNS, REQUEST_KEY, REQUEST_SUMS, Rollup, TTFT_COLUMNS};
-use crate::db::{Sql, Store, Tx, Value, insert_many};
+use crate::db::{Sql, Store, Tx, Value, insert_many, insert_returning};
 use crate::error::StoreResult;
-use crate::query::request_columns::{ATTEMPT_COLUMNS, REQUEST_COLUMNS, attempt_values, request_values};
+use crate::query::request_columns::{REQUEST_COLUMNS, request_values};
 use crate::record::RequestRecord;
 use crate::spool::Position;
 
@@ -26,10 +26,16 @@ pub(super) async fn apply(
     position: Option<(&str, Position)>,
 ) -> StoreResult<usize> {
     let mut tx = store.begin().await?;
-    let new = insert_requests(&mut tx, records).await?;
+    let new = match insert_all(&mut tx, records).await? {
+        Some(new) => new,
+        None => {
+            tx.rollback().await?;
+            tx = store.begin().await?;
+            insert_missing(&mut tx, records).await?
+        }
+    };
     let latest = records.iter().map(RequestRecord::ended_at).max().unwrap_or(0);
     if !new.is_empty() {
-        insert_attempts(&mut tx, &new).await?;
         post(&mut tx, &new, latest).await?;
         roll_up(&mut tx, &new).await?;
     }
@@ -46,30 +52,28 @@ pub(super) async fn apply(
     Ok(new.len())
 }
 
-/// Inserts the rows; the ones that were not there before.
-async fn insert_requests<'a>(tx: &mut Tx, records: &'a [RequestRecord]) -> StoreResult<Vec<&'a RequestRecord>> {
-    let mut by_id: HashMap<&str, &RequestRecord> = HashMap::with_capacity(records.len());
-    let mut rows = Vec::with_capacity(records.len());
-    for record in records {
-        // The first terminal row of an id counts, in a batch as across batches.
-        if let std::collections::hash_map::Entry::Vacant(entry) = by_id.entry(&record.id) {
-            entry.insert(record);
-            rows.push(request_values(record));
-        }
-    }
-    let inserted =
-        insert_many(tx, "request_logs", REQUEST_COLUMNS, rows, "ON CONFLICT (id) DO NOTHING RETURNING id").await?;
-    let inserted: HashSet<String> = inserted.iter().map(|row| row.text("id")).collect::<StoreResult<_>>()?;
-    let mut seen = HashSet::new();
-    Ok(records.iter().filter(|record| inserted.contains(&record.id) && seen.insert(record.id.as_str())).collect())
+/// Inserts the rows, if the database has none of them yet; `None` if it has: the transaction is then of no use.
+///
+/// A batch that comes a second time is rare (the place in the spool is stored with the batch), and to ask which rows are new
+/// costs a message between threads for every row.
+async fn insert_all<'a>(tx: &mut Tx, records: &'a [RequestRecord]) -> StoreResult<Option<Vec<&'a RequestRecord>>> {
+    let mut seen: HashSet<&str> = HashSet::with_capacity(records.len());
+    // The first terminal row of an id counts, in a batch as across batches.
+    let unique: Vec<&RequestRecord> = records.iter().filter(|record| seen.insert(&record.id)).collect();
+    let rows = unique.iter().map(|record| request_values(record)).collect();
+    let touched = insert_many(tx, "request_logs", REQUEST_COLUMNS, rows, "ON CONFLICT (id) DO NOTHING").await?;
+    Ok((touched == unique.len() as u64).then_some(unique))
 }
 
-async fn insert_attempts(tx: &mut Tx, new: &[&RequestRecord]) -> StoreResult<()> {
-    let rows = new
-        .iter()
-        .flat_map(|record| record.attempts.iter().map(|attempt| attempt_values(&record.id, attempt)))
-        .collect();
-    insert_many(tx, "request_attempts", ATTEMPT_COLUMNS, rows, "ON CONFLICT (request_id, n) DO NOTHING").await.map(drop)
+/// Inserts the rows that the database does not have yet, and says which.
+async fn insert_missing<'a>(tx: &mut Tx, records: &'a [RequestRecord]) -> StoreResult<Vec<&'a RequestRecord>> {
+    let mut seen: HashSet<&str> = HashSet::with_capacity(records.len());
+    let unique: Vec<&RequestRecord> = records.iter().filter(|record| seen.insert(&record.id)).collect();
+    let rows = unique.iter().map(|record| request_values(record)).collect();
+    let tail = "ON CONFLICT (id) DO NOTHING RETURNING id";
+    let inserted = insert_returning(tx, "request_logs", REQUEST_COLUMNS, rows, tail).await?;
+    let inserted: HashSet<String> = inserted.iter().map(|row| row.text("id")).collect::<StoreResult<_>>()?;
+    Ok(unique.into_iter().filter(|record| inserted.contains(&record.id)).collect())
 }
 
 /// Posts to the ledger and to its sums. Sorted by scope, so that instances lock counters in the same order.

@@ -33,7 +33,7 @@ pub struct WriterOptions {
 
 impl Default for WriterOptions {
     fn default() -> Self {
-        Self { batch_rows: 500, batch_wait: Duration::from_millis(100), max_backoff: Duration::from_secs(2) }
+        Self { batch_rows: 2_000, batch_wait: Duration::from_millis(200), max_backoff: Duration::from_secs(2) }
     }
 }
 

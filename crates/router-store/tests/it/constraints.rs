@@ -57,8 +57,6 @@ const BAD: &[&str] = &[
     "INSERT INTO alerts VALUES ('a2', 'budget', 'key', 'ck1', 'info', 'm', '{}', 1, NULL, NULL, NULL)",
     "UPDATE alerts SET severity = 'loud'",
     "INSERT INTO audit_log VALUES (1, 1, 'admin', NULL, 'again', 'key', 'ok', NULL, NULL, 'mac')",
-    "INSERT INTO request_attempts (request_id, n, channel, upstream_model, provider, started_at, ended_at, outcome, tokens_input, tokens_cached_input, tokens_cache_write, \
-     tokens_output, tokens_reasoning, cost_nano) VALUES ('absent', 1, 'c', 'm', 'p', 1, 1, 'ok', 0, 0, 0, 0, 0, 0)",
 ];
 
 /// What goes with its parent: delete, then how many of the children are left.
