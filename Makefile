@@ -52,9 +52,8 @@ endurance: ## fifty times kill -9, a thousand clients, a full disk, memory: agai
 .PHONY: bench
 bench: ## measure against direct access, nginx and a minimal proxy; writes PERFORMANCE.md (several minutes)
 	scripts/setup-test-env.sh nginx
-	cargo build --release --locked --package router-server --package router-testkit
-	env $(PROVIDER_ENV) cargo run --release --locked --package router-testkit --bin bench -- \
-		--router $(TARGET)/release/smart-ai-router --out PERFORMANCE.md
+	cargo build --profile dist --locked --package router-server --package router-testkit
+	env $(PROVIDER_ENV) $(TARGET)/dist/bench --router $(TARGET)/dist/smart-ai-router --out PERFORMANCE.md
 
 .PHONY: release
 release: ## the optimised binary as it is shipped (slow to build)

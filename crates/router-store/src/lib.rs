@@ -31,5 +31,5 @@ pub use secret::{
 };
 #[cfg(any(test, feature = "faults"))]
 pub use spool::SimulatedDisk;
-pub use spool::{Durability, Recovered, Spool, SpoolGauge, SpoolOptions, SpoolRecord, Ticket};
+pub use spool::{Durability, Lane, Recovered, Spool, SpoolGauge, SpoolOptions, SpoolRecord, Ticket};
 pub use writer::{HISTOGRAM_BOUNDS_MS, Histogram, Writer, WriterHandle, WriterOptions};

@@ -29,6 +29,9 @@ use crate::telemetry::metrics::ReasonLabel;
 /// Candidates beyond this are never tried in one request.
 const MOST_CANDIDATES: usize = 32;
 
+/// Headers of an answer beside those of limits: room is made for them at once.
+pub(super) const OUR_HEADERS: usize = 10;
+
 /// Runs a request to its end.
 pub(super) async fn run(job: Box<Job>, head: oneshot::Sender<Response<Body>>) {
     let (mut run, unfit) = Run::new(job, head);
@@ -111,7 +114,7 @@ pub(super) struct Run {
     pub(super) client: Client,
     /// The candidates of the plan.
     pub(super) targets: Vec<Target>,
-    /// Orders of provider keys: for each candidate, places in its channel.
+    /// Orders of provider keys: for each candidate, places in its channel; empty where there is but one.
     pub(super) keys: Vec<Vec<u16>>,
     pub(super) whole: Option<WholeAnswer>,
     /// Microseconds spent waiting for providers and for the client's reading.
@@ -149,7 +152,7 @@ impl Run {
                 continue;
             }
             let order = job.key_order(candidate.model);
-            candidates.push(job.plan_candidate(candidate.model, order.len()));
+            candidates.push(job.plan_candidate(candidate.model, order.len().max(1)));
             keys.push(order);
             targets.push(Target { model: candidate.model, group: job.decision.group_of(candidate), key: 0 });
         }
@@ -294,6 +297,7 @@ impl Run {
         match answer {
             Some(answer) => {
                 let mut response = Response::new(Body::from(answer.body));
+                response.headers_mut().reserve(OUR_HEADERS);
                 response.headers_mut().insert(CONTENT_TYPE, answer.content_type);
                 self.stamp_way(&mut response, Some(&settlement));
                 self.send_head(response, Client::Done);
@@ -487,12 +491,12 @@ impl Job {
         }
     }
 
-    /// The order in which a channel's keys are tried: those that are not set aside, drawn by weight.
+    /// The order in which a channel's keys are tried: those that are not set aside, drawn by weight. Empty means the first.
     fn key_order(&self, model: ModelIx) -> Vec<u16> {
         let channel = self.snapshot.core.model(model).and_then(|m| self.snapshot.channel(m.channel));
         let Some(channel) = channel else { return Vec::new() };
         if channel.keys.len() == 1 {
-            return vec![0];
+            return Vec::new();
         }
         let now_ms = self.now.unix_ms;
         let mut drawn: Vec<(bool, f64, u16)> = channel

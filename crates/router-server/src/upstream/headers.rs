@@ -6,6 +6,9 @@ use router_core::ask::Endpoint;
 use router_store::SecretString;
 use router_wire::adapters::{Adapter, Call, UpstreamPreset};
 
+/// Headers that join them on the way: ours against loops, hyper's `host` and `content-length`.
+const ADDED: usize = 4;
+
 /// The ready-made headers of one provider key on one channel.
 #[derive(Clone)]
 pub struct UpstreamHeaders {
@@ -42,7 +45,13 @@ impl UpstreamHeaders {
             }
             headers
         };
-        Ok(Self { whole: made(false), stream: made(true) })
+        // Copies keep the room for what is added to each request, so that none of them is hashed anew.
+        let roomy = |headers: HeaderMap| {
+            let mut roomy = HeaderMap::with_capacity(headers.len() + ADDED);
+            roomy.extend(headers);
+            roomy
+        };
+        Ok(Self { whole: roomy(made(false)), stream: roomy(made(true)) })
     }
 
     /// A copy to send.

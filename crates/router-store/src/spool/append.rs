@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use super::frame::{Kind, encode};
 use super::medium::{Medium, is_full};
@@ -92,6 +93,7 @@ impl Appender {
     /// Appends one record.
     pub(super) fn append(&self, kind: Kind, payload: &impl Serialize) -> StoreResult<Ticket> {
         BUFFER.with_borrow_mut(|buffer| {
+            buffer.clear();
             encode(buffer, kind, payload)?;
             let ticket = self.append_frame(kind, buffer);
             if buffer.capacity() > KEEP_BUFFER {
@@ -101,15 +103,38 @@ impl Appender {
         })
     }
 
-    fn append_frame(&self, kind: Kind, frame: &[u8]) -> StoreResult<Ticket> {
+    /// Appends several frames that lie behind one another, in one write if all goes well, and tells each how it went.
+    pub(super) fn append_all(&self, bytes: &[u8], frames: Vec<(Kind, usize, oneshot::Sender<StoreResult<Ticket>>)>) {
         let mut state = self.lock();
+        let at_once = frames.len() > 1
+            && self.accepting.load(Ordering::Relaxed)
+            && self.write_counted(&mut state, bytes, frames.len() as u64).is_ok();
+        let mut rest = bytes;
+        let first = state.sequence.saturating_sub(frames.len() as u64);
+        for (place, (kind, length, sender)) in frames.into_iter().enumerate() {
+            let Some((frame, behind)) = rest.split_at_checked(length) else { return };
+            rest = behind;
+            let written = match at_once {
+                true => Ok(Ticket(first + place as u64 + 1)),
+                false => self.append_locked(&mut state, kind, frame),
+            };
+            // Whoever asked may have gone; the record stands.
+            let _ = sender.send(written);
+        }
+    }
+
+    fn append_frame(&self, kind: Kind, frame: &[u8]) -> StoreResult<Ticket> {
+        self.append_locked(&mut self.lock(), kind, frame)
+    }
+
+    fn append_locked(&self, state: &mut State, kind: Kind, frame: &[u8]) -> StoreResult<Ticket> {
         if kind == Kind::Reserved && !self.accepting.load(Ordering::Relaxed) {
             return Err(StoreError::new(StoreErrorKind::SpoolFull, "the spool has no room for new requests"));
         }
-        let written = match self.write(&mut state, frame) {
+        let written = match self.write(state, frame) {
             Err(error) if kind != Kind::Reserved && is_full(&error) && state.has_headroom => {
-                self.release_headroom(&mut state);
-                self.write(&mut state, frame)
+                self.release_headroom(state);
+                self.write(state, frame)
             }
             other => other,
         };
@@ -128,6 +153,11 @@ impl Appender {
 
     /// Writes a frame to the present segment, all or nothing.
     fn write(&self, state: &mut State, frame: &[u8]) -> io::Result<()> {
+        self.write_counted(state, frame, 1)
+    }
+
+    /// Writes `count` frames to the present segment, all or nothing.
+    fn write_counted(&self, state: &mut State, frame: &[u8], count: u64) -> io::Result<()> {
         if state.length > 0 && state.length + frame.len() as u64 > self.segment_bytes {
             // A new segment that cannot be begun (full disk) is no reason to refuse: the present one goes on.
             let _ = self.rotate(state);
@@ -140,8 +170,8 @@ impl Appender {
             return Err(error);
         }
         state.length += frame.len() as u64;
-        state.sequence += 1;
-        self.appended.fetch_add(1, Ordering::Relaxed);
+        state.sequence += count;
+        self.appended.fetch_add(count, Ordering::Relaxed);
         if self.durability == Durability::Full {
             self.appended_signal.notify_one();
         }

@@ -64,13 +64,14 @@ fn crc32(pieces: [&[u8]; 2]) -> u32 {
     hasher.finalize()
 }
 
-/// Writes one whole frame into the buffer, which is emptied first.
+/// Adds one whole frame to the buffer; after an error a part of one stands there.
 pub(super) fn encode(buffer: &mut Vec<u8>, kind: Kind, payload: &impl Serialize) -> StoreResult<()> {
-    buffer.clear();
+    let start = buffer.len();
     buffer.extend_from_slice(&[0; HEADER]);
     serde_json::to_writer(&mut *buffer, payload)
         .map_err(|error| StoreError::caused(StoreErrorKind::Internal, "spool record", error))?;
-    let Some((header, payload)) = buffer.split_first_chunk_mut::<HEADER>() else {
+    let frame = buffer.get_mut(start..).unwrap_or_default();
+    let Some((header, payload)) = frame.split_first_chunk_mut::<HEADER>() else {
         return Err(StoreError::new(StoreErrorKind::Internal, "spool record without header"));
     };
     let length = u32::try_from(payload.len()).ok().filter(|length| *length as usize <= MAX_PAYLOAD);

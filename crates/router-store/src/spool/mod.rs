@@ -12,6 +12,7 @@
 
 mod append;
 mod frame;
+mod lane;
 mod medium;
 #[cfg(test)]
 mod model_test;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 pub use frame::SpoolRecord;
+pub use lane::Lane;
 #[cfg(any(test, feature = "faults"))]
 pub use medium::SimulatedDisk;
 pub(crate) use read::{Batch, Position, SpoolReader};

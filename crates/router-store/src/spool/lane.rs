@@ -1,0 +1,112 @@
+//! Lanes: what one worker appends in the same turn goes out in one write.
+//!
+//! An append is a system call under a lock that all workers share; under load, several requests of a worker come to it
+//! within one turn of its runtime. The first of them gives the others their turn, then writes for all.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use super::frame::{Kind, encode};
+use super::{Spool, Ticket};
+use crate::error::{StoreError, StoreErrorKind, StoreResult};
+use crate::record::{RequestRecord, Reservation};
+
+/// A worker's way into the spool. Cheap to share within the worker; another worker gets one of its own.
+#[derive(Debug)]
+pub struct Lane {
+    spool: Arc<Spool>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Frames that wait for the turn to end.
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    /// Kind and length of each frame, and who wants to know.
+    frames: Vec<(Kind, usize, oneshot::Sender<StoreResult<Ticket>>)>,
+}
+
+/// A turn's buffer that has grown beyond this is given back.
+const KEEP_BUFFER: usize = 256 << 10;
+
+impl Lane {
+    /// A lane into that spool.
+    #[must_use]
+    pub fn new(spool: Arc<Spool>) -> Self {
+        Self { spool, waiting: Mutex::default() }
+    }
+
+    /// The spool, for what cannot wait.
+    #[must_use]
+    pub fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    /// Appends a reservation. Before the first upstream byte.
+    ///
+    /// # Errors
+    /// As [`Spool::reserve`].
+    pub async fn reserve(&self, reservation: &Reservation) -> StoreResult<Ticket> {
+        self.append(Kind::Reserved, reservation).await
+    }
+
+    /// Appends a terminal row. Before the answer ends.
+    ///
+    /// # Errors
+    /// As [`Spool::settle`].
+    pub async fn settle(&self, record: &RequestRecord) -> StoreResult<Ticket> {
+        self.append(Kind::Settled, record).await
+    }
+
+    async fn append(&self, kind: Kind, payload: &impl Serialize) -> StoreResult<Ticket> {
+        let (sender, written) = oneshot::channel();
+        let is_first = {
+            let mut waiting = self.lock();
+            let before = waiting.bytes.len();
+            if let Err(error) = encode(&mut waiting.bytes, kind, payload) {
+                waiting.bytes.truncate(before);
+                return Err(error);
+            }
+            let length = waiting.bytes.len() - before;
+            waiting.frames.push((kind, length, sender));
+            waiting.frames.len() == 1
+        };
+        if is_first {
+            // Dropped early (its task was cancelled), it still writes for the others.
+            let turn = Turn(self);
+            tokio::task::yield_now().await;
+            drop(turn);
+        }
+        written.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::Internal, "a spool append was lost")))
+    }
+
+    fn write(&self) {
+        let (mut bytes, frames) = {
+            let mut waiting = self.lock();
+            (std::mem::take(&mut waiting.bytes), std::mem::take(&mut waiting.frames))
+        };
+        self.spool.appender.append_all(&bytes, frames);
+        if bytes.capacity() <= KEEP_BUFFER {
+            bytes.clear();
+            let mut waiting = self.lock();
+            if waiting.bytes.capacity() == 0 {
+                waiting.bytes = bytes;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The duty to write what has gathered.
+struct Turn<'a>(&'a Lane);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.write();
+    }
+}
