@@ -222,7 +222,8 @@ fn start_workers(
         std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
             let upstream = Upstream::new(tls, policy, connect);
             let (connections, relays) = (TaskTracker::new(), TaskTracker::new());
-            let service = Service::new(Worker { app, upstream, tasks: relays.clone() }, admin, control);
+            let lane = Arc::new(router_store::Lane::new(Arc::clone(&app.spool)));
+            let service = Service::new(Worker { app, upstream, lane, tasks: relays.clone() }, admin, control);
             runtime.block_on(async {
                 listener::serve_sockets(sockets, service, open, limits, stop, connections.clone()).await;
                 // A request may outlive its connection: its books are written by its own task.

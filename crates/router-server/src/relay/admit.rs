@@ -128,6 +128,7 @@ pub(super) async fn admit(
     let total_ms = read_headers(&mut intake, arrival.parts, snapshot)?;
     let mut book = Book::open(Opening {
         app: Arc::clone(app),
+        lane: Arc::clone(&worker.lane),
         snapshot: Arc::clone(snapshot),
         now: arrival.now,
         id: arrival.ids.ours,
@@ -145,7 +146,7 @@ pub(super) async fn admit(
     let (permit, ticket, decision) = match judged {
         Ok(judged) => judged,
         Err(refused) => {
-            book.refuse(&refused);
+            book.refuse(&refused).await;
             return Err(refused);
         }
     };

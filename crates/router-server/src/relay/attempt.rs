@@ -53,7 +53,7 @@ impl Run {
                 return Step::Event(Event::Failed(fault, None));
             }
         };
-        match self.reserve(&snapshot, &target) {
+        match self.reserve(&snapshot, &target).await {
             Ok(()) => {}
             Err(Held::Refuse(error)) => return Step::Refused(error),
             Err(Held::Skip(fault)) => {
@@ -125,9 +125,9 @@ impl Run {
     }
 
     /// Reserves the most that the attempt may cost.
-    fn reserve(&mut self, snapshot: &ServerSnapshot, target: &Target) -> Result<(), Held> {
+    async fn reserve(&mut self, snapshot: &ServerSnapshot, target: &Target) -> Result<(), Held> {
         let amount = self.most(snapshot, target);
-        self.job.book.hold(target.clone(), amount).map_err(|refused| match refused {
+        self.job.book.hold(target.clone(), amount).await.map_err(|refused| match refused {
             NotHeld::Exceeded(exceeded) => match exceeded.kind {
                 // Another channel or key has a budget of its own.
                 ScopeKind::Channel | ScopeKind::ProviderKey if self.has_other_channel(target) => {

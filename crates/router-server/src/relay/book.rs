@@ -14,7 +14,8 @@ use router_core::routing::Decision;
 use router_core::settle::{Settlement, settle};
 use router_core::usage::Usage;
 use router_store::{
-    BudgetScope, LedgerEntry, RequestRecord, RequestStatus, StoreError, Ticket, TokenCounts, TokensSource,
+    BudgetScope, Lane, LedgerEntry, RequestRecord, RequestStatus, StoreError, StoreResult, Ticket, TokenCounts,
+    TokensSource,
 };
 
 use router_wire::message::Unsupported;
@@ -28,6 +29,7 @@ use crate::telemetry::metrics::{EndpointLabel, Name, RequestLabels};
 /// What is known when a request has been read.
 pub(super) struct Opening {
     pub(super) app: Arc<App>,
+    pub(super) lane: Arc<Lane>,
     pub(super) snapshot: Arc<ServerSnapshot>,
     pub(super) now: Now,
     pub(super) id: RequestId,
@@ -131,7 +133,7 @@ impl Book {
     ///
     /// # Errors
     /// [`NotHeld`]; then nothing is held for this attempt.
-    pub(super) fn hold(&mut self, target: Target, amount: Nano) -> Result<(), NotHeld> {
+    pub(super) async fn hold(&mut self, target: Target, amount: Nano) -> Result<(), NotHeld> {
         let scopes = self.scopes(&target);
         let now_ms = self.opening.now.unix_ms;
         let reservation = match scopes.as_slice() {
@@ -139,7 +141,7 @@ impl Book {
             scopes => Some(self.opening.app.ledger.reserve(scopes, amount, now_ms).map_err(NotHeld::Exceeded)?),
         };
         self.attempts.push(Held { target, amount, scopes, reservation });
-        match self.opening.app.spool.reserve(&self.reservation_record()) {
+        match self.opening.lane.reserve(&self.reservation_record()).await {
             Ok(ticket) => {
                 self.written = Some(ticket);
                 Ok(())
@@ -200,7 +202,7 @@ impl Book {
     }
 
     /// Writes the row of a request that was refused before any attempt.
-    pub(super) fn refuse(&mut self, error: &ApiError) {
+    pub(super) async fn refuse(&mut self, error: &ApiError) {
         let closing = Closing {
             status: Status::Error,
             error: Some((error.code, "")),
@@ -208,12 +210,11 @@ impl Book {
             bytes_out: 0,
             upstream_us: 0,
         };
-        self.close(&closing);
+        self.close(&closing).await;
     }
 
     /// Settles and writes the terminal row. Gives the cost.
-    pub(super) fn close(&mut self, closing: &Closing<'_>) -> Settlement {
-        self.open = false;
+    pub(super) async fn close(&mut self, closing: &Closing<'_>) -> Settlement {
         let snapshot = Arc::clone(&self.opening.snapshot);
         // Attempts at one candidate, with whatever key, have one model and so one price.
         let price = |candidate: usize| {
@@ -223,7 +224,11 @@ impl Book {
         let settlement = settle(closing.attempts, price);
         self.record.ledger = self.settle_budgets(&settlement.attempt_costs);
         self.fill(closing, &settlement);
-        self.write();
+        self.open = false;
+        if self.has_row() {
+            let written = self.opening.lane.settle(&self.record).await;
+            self.note(written);
+        }
         self.count(closing, &settlement);
         settlement
     }
@@ -386,11 +391,12 @@ impl Book {
     ///
     /// While the spool takes no new requests, one that was refused before it held anything has no row: such rows would use
     /// up the room that is kept for what runs, and after that grow in memory for as long as clients come.
-    fn write(&mut self) {
-        if self.attempts.is_empty() && !self.opening.app.spool.gauge(0).accepting {
-            return;
-        }
-        match self.opening.app.spool.settle(&self.record) {
+    fn has_row(&self) -> bool {
+        !self.attempts.is_empty() || self.opening.app.spool.gauge(0).accepting
+    }
+
+    fn note(&mut self, written: StoreResult<Ticket>) {
+        match written {
             Ok(ticket) => self.written = Some(ticket),
             Err(error) => {
                 let id = &self.record.id;
@@ -441,7 +447,10 @@ impl Drop for Book {
         self.record.cost_nano = self.reserved().0;
         self.record.reserved_nano = self.reserved().0;
         self.record.latency_ms = signed(self.opening.now.ms_until(std::time::Instant::now()));
-        self.write();
+        if self.has_row() {
+            let written = self.opening.app.spool.settle(&self.record);
+            self.note(written);
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use http::Response;
 use hyper::body::Incoming;
 use router_core::ask::Endpoint;
 use router_core::fault::ErrorCode;
+use router_store::Lane;
 use router_wire::dialects::{Dialect, Route};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -43,6 +44,8 @@ pub struct Worker {
     pub app: Arc<App>,
     /// The worker's own connections.
     pub upstream: Upstream,
+    /// The worker's own way into the spool.
+    pub lane: Arc<Lane>,
     /// The worker's own tasks.
     pub tasks: TaskTracker,
 }

@@ -56,10 +56,10 @@ pub(super) async fn run(job: Box<Job>, head: oneshot::Sender<Response<Body>>) {
                 }
             }
             Command::Complete(terminal) => return run.complete(&terminal).await,
-            Command::Answer(terminal) if run.may_count(&terminal) => return run.count_tokens(),
-            Command::Answer(terminal) => return run.answer_error(&terminal),
+            Command::Answer(terminal) if run.may_count(&terminal) => return run.count_tokens().await,
+            Command::Answer(terminal) => return run.answer_error(&terminal).await,
             Command::FailStream(terminal) => return run.fail_stream(&terminal).await,
-            Command::Stop(terminal) => return run.stop(&terminal),
+            Command::Stop(terminal) => return run.stop(&terminal).await,
             // Both are consumed where the answer is read; here they would mean that nothing is going on.
             Command::Wait | Command::Relay => Event::Deadline(None),
         };
@@ -269,15 +269,19 @@ impl Run {
         self.targets.get(attempt.candidate).map(|target| target.model)
     }
 
-    fn close(&mut self, terminal: &Terminal) -> Settlement {
+    async fn close(&mut self, terminal: &Terminal) -> Settlement {
         self.job.book.dropped(&self.dropped);
-        let settlement = self.job.book.close(&Closing {
-            status: terminal.status,
-            error: terminal.error.as_ref().map(|error| (error.code, error.class)),
-            attempts: self.machine.attempts(),
-            bytes_out: self.bytes_out,
-            upstream_us: self.upstream_us,
-        });
+        let settlement = self
+            .job
+            .book
+            .close(&Closing {
+                status: terminal.status,
+                error: terminal.error.as_ref().map(|error| (error.code, error.class)),
+                attempts: self.machine.attempts(),
+                bytes_out: self.bytes_out,
+                upstream_us: self.upstream_us,
+            })
+            .await;
         if let Some(ticket) = self.job.holds.ticket.as_mut() {
             let usage = settlement.answer.usage;
             let unix_ms = self.job.now.unix_ms.saturating_add(self.job.now.ms_until(Instant::now()));
@@ -292,7 +296,7 @@ impl Run {
         if let Some(answer) = &answer {
             self.bytes_out = answer.body.len();
         }
-        let settlement = self.close(terminal);
+        let settlement = self.close(terminal).await;
         self.job.book.synced().await;
         match answer {
             Some(answer) => {
@@ -321,7 +325,7 @@ impl Run {
     }
 
     /// Answers a count of tokens by our estimate, in the client's shape.
-    fn count_tokens(&mut self) {
+    async fn count_tokens(&mut self) {
         let tokens = self.job.intake.ask.input_tokens;
         let body = match self.job.dialect.name {
             "gemini" => format!(r#"{{"totalTokens":{tokens}}}"#),
@@ -329,15 +333,15 @@ impl Run {
             _ => format!(r#"{{"input_tokens":{tokens}}}"#),
         };
         self.bytes_out = body.len();
-        self.close(&Terminal { status: Status::Completed, error: None });
+        self.close(&Terminal { status: Status::Completed, error: None }).await;
         let mut response = Response::new(Body::from(body));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.send_head(response, Client::Done);
     }
 
     /// Nothing has gone to the client: it gets an error.
-    fn answer_error(&mut self, terminal: &Terminal) {
-        self.close(terminal);
+    async fn answer_error(&mut self, terminal: &Terminal) {
+        self.close(terminal).await;
         let error = terminal.error.as_ref().map_or_else(
             || ApiError::new(ErrorCode::InternalError, "The router failed at this request."),
             |error| self.client_words(error),
@@ -349,7 +353,7 @@ impl Run {
 
     /// Content has gone to the client: it gets an error event, and no normal end.
     async fn fail_stream(&mut self, terminal: &Terminal) {
-        self.close(terminal);
+        self.close(terminal).await;
         if let Some(error) = &terminal.error {
             let error = self.client_words(error);
             let event = (self.job.dialect.error_event)(&error.view(self.job.dialect, Some(&self.job.shown_id)));
@@ -361,21 +365,24 @@ impl Run {
         }
     }
 
-    fn stop(&mut self, terminal: &Terminal) {
-        self.close(terminal);
+    async fn stop(&mut self, terminal: &Terminal) {
+        self.close(terminal).await;
     }
 
     /// A budget or the books stood in the way before an attempt was sent.
     async fn refuse(&mut self, error: ApiError) {
         let made = self.machine.attempts().len().saturating_sub(1);
         let attempts: Vec<_> = self.machine.attempts().iter().take(made).cloned().collect();
-        self.job.book.close(&Closing {
-            status: Status::Error,
-            error: Some((error.code, "")),
-            attempts: &attempts,
-            bytes_out: 0,
-            upstream_us: self.upstream_us,
-        });
+        self.job
+            .book
+            .close(&Closing {
+                status: Status::Error,
+                error: Some((error.code, "")),
+                attempts: &attempts,
+                bytes_out: 0,
+                upstream_us: self.upstream_us,
+            })
+            .await;
         let mut response = error.in_dialect(self.job.dialect, Some(&self.job.shown_id));
         stamp_attempts(response.headers_mut(), made);
         self.send_head(response, Client::Done);

@@ -110,3 +110,77 @@ impl Drop for Turn<'_> {
         self.0.write();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spool::{SimulatedDisk, SpoolOptions, SpoolReader};
+
+    fn row(id: usize) -> RequestRecord {
+        RequestRecord { id: format!("r{id:02}"), ..RequestRecord::default() }
+    }
+
+    fn lane(folder: &std::path::Path, options: &SpoolOptions) -> Arc<Lane> {
+        Arc::new(Lane::new(Arc::new(Spool::open(folder, options).unwrap())))
+    }
+
+    /// Appends rows 0…19 from tasks of one turn, one of which is cancelled; who was told that the row stands.
+    async fn append_twenty(lane: &Arc<Lane>) -> Vec<StoreResult<Ticket>> {
+        let tasks: Vec<_> = (0..20)
+            .map(|id| {
+                let lane = Arc::clone(lane);
+                tokio::spawn(async move { lane.settle(&row(id)).await })
+            })
+            .collect();
+        let mut results = Vec::new();
+        for task in tasks {
+            results.push(task.await.unwrap());
+        }
+        results
+    }
+
+    fn ids(lane: &Lane) -> Vec<String> {
+        let mut reader = SpoolReader::new(Arc::clone(&lane.spool), None).unwrap();
+        reader.next_batch(100).unwrap().settled.into_iter().map(|row| row.id).collect()
+    }
+
+    #[tokio::test]
+    async fn rows_of_one_turn_stand_in_order_with_their_tickets() {
+        let folder = tempfile::tempdir().unwrap();
+        let lane = lane(folder.path(), &SpoolOptions { headroom_bytes: 4096, ..SpoolOptions::default() });
+        let tickets: Vec<_> = append_twenty(&lane).await.into_iter().map(|ticket| ticket.unwrap().0).collect();
+        assert_eq!(tickets, (1..=20).collect::<Vec<u64>>());
+        assert_eq!(ids(&lane), (0..20).map(|id| row(id).id).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_first_one_still_writes_for_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let lane = lane(folder.path(), &SpoolOptions { headroom_bytes: 4096, ..SpoolOptions::default() });
+        let (zero, one) = (row(0), row(1));
+        let mut first = Box::pin(lane.settle(&zero));
+        let mut turn = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(first.as_mut().poll(&mut turn).is_pending());
+        let mut second = Box::pin(lane.settle(&one));
+        assert!(second.as_mut().poll(&mut turn).is_pending());
+        drop(first);
+        assert!(second.await.is_ok());
+        assert_eq!(ids(&lane), ["r00", "r01"]);
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_room_together_is_tried_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = SimulatedDisk::new(1 << 20);
+        let options = SpoolOptions { headroom_bytes: 4096, disk: Some(disk.clone()), ..SpoolOptions::default() };
+        let lane = lane(folder.path(), &options);
+        disk.set_free(100);
+        let results = append_twenty(&lane).await;
+        let standing = results.iter().filter(|result| result.is_ok()).count();
+        // Without room the headroom is given up; what that does not free either waits in memory.
+        assert_eq!(ids(&lane).len(), standing);
+        disk.set_free(1 << 20);
+        lane.spool().maintain();
+        assert_eq!(ids(&lane).len(), 20);
+    }
+}
