@@ -36,7 +36,7 @@ pub(super) const OUR_HEADERS: usize = 10;
 pub(super) async fn run(job: Box<Job>, head: oneshot::Sender<Response<Body>>) {
     let (mut run, unfit) = Run::new(job, head);
     if run.job.endpoint == Endpoint::CountTokens && run.targets.is_empty() {
-        return run.count_tokens();
+        return run.count_tokens().await;
     }
     if let Some(unfit) = unfit.filter(|_| run.targets.is_empty()) {
         return run.refuse(unsupported(&unfit)).await;
