@@ -356,10 +356,11 @@ impl Run {
         self.close(terminal).await;
         if let Some(error) = &terminal.error {
             let error = self.client_words(error);
-            let event = (self.job.dialect.error_event)(&error.view(self.job.dialect, Some(&self.job.shown_id)));
+            let dialect = self.job.dialect;
+            let view = error.view(dialect, Some(&self.job.shown_id));
             let event = match &mut self.passage {
-                Some(passage) => passage.error_event(event),
-                None => Bytes::from(event),
+                Some(passage) => passage.error_event(dialect, &view),
+                None => Bytes::from((dialect.error_event)(&view)),
             };
             let _ = self.forward(event).await;
         }

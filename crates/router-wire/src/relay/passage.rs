@@ -10,7 +10,7 @@ use router_core::usage::Usage;
 use super::meter::{StreamEnd, StreamFault, StreamMeter, bad};
 use super::watch::Watch;
 use super::{MeterOptions, array};
-use crate::dialects::{Codec, Dialect, Framing, StreamDecoder, StreamEncoder, restore_names};
+use crate::dialects::{Codec, Dialect, ErrorView, Framing, StreamDecoder, StreamEncoder, restore_names};
 use crate::message::{Event, Names};
 use crate::scan::elements;
 use crate::sse::{self, Splitter};
@@ -141,9 +141,17 @@ impl Passage {
         }
     }
 
-    /// An error event as this stream has to show it.
+    /// An error as this stream has to tell it: by the client's encoder where that knows numbers and ids, else as the dialect does.
     #[must_use]
-    pub fn error_event(&mut self, event: Vec<u8>) -> Bytes {
+    pub fn error_event(&mut self, client: &Dialect, error: &ErrorView<'_>) -> Bytes {
+        let mut event = Vec::new();
+        let told = match &mut self.way {
+            Way::Read(reader) => reader.encoder.as_mut().is_some_and(|encoder| encoder.error(error, &mut event)),
+            Way::Chat(_) | Way::Raw(_) => false,
+        };
+        if !told {
+            event = (client.error_event)(error);
+        }
         // A client that reads an array cannot use one that is not closed, not even its error.
         self.framed_end(event.into())
     }
