@@ -273,3 +273,22 @@ fn an_error_ends_the_stream_with_the_next_number() {
     assert_eq!((&last["type"], &last["response"]["status"]), (&json!("response.failed"), &json!("failed")));
     assert_eq!(last["response"]["error"], json!({"code": "server_is_overloaded", "message": "All channels are busy."}));
 }
+
+#[test]
+fn a_cut_stream_ends_with_the_clients_own_numbers() {
+    let chat = dialects::codec("openai_chat").unwrap();
+    let client = dialects::dialect("openai_responses").unwrap();
+    let mut passage = Passage::translated(chat, (CODEC.encoder)(&echo(None)), Names::default());
+    let mut out = Vec::new();
+    let chunk = r#"data: {"id":"c","choices":[{"index":0,"delta":{"content":"half"}}]}"#;
+    passage.feed(Bytes::from(format!("{chunk}\n\n")), &mut out).unwrap();
+    assert_eq!(passage.finish(&mut out), StreamEnd::Cut);
+    let (message, kind, error) = ("The provider's answer broke off.", "server_error", ErrorCode::UpstreamError);
+    let code = Some("upstream_error");
+    let error = ErrorView { message, kind, param: None, code, status: 502, error, request_id: None };
+    out.push(passage.error_event(client, &error));
+    let frames = frames_of(&out.concat());
+    let last = frames.last().unwrap();
+    assert_eq!((&last["type"], &last["response"]["id"]), (&json!("response.failed"), &frames[0]["response"]["id"]));
+    assert_eq!(last["response"]["error"]["code"], "upstream_error");
+}

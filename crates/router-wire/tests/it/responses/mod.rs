@@ -13,9 +13,10 @@ use router_wire::adapters::{self, Quirks};
 use router_wire::answer::NotAnAnswer;
 use router_wire::dialects::{self, Echo, ErrorView, Intake, Passing, RequestError, Target, openai_responses::CODEC};
 use router_wire::message::{
-    Answer, Collector, Content, Effort, Encoded, Event, Format, Part, Reasoning, Request, Role, Signature,
+    Answer, Collector, Content, Effort, Encoded, Event, Format, Names, Part, Reasoning, Request, Role, Signature,
     SignatureFormat, Stop, Tool, ToolCall, ToolChoice, ToolResult, Turn, Unsupported,
 };
+use router_wire::relay::{Passage, StreamEnd};
 use router_wire::sse::{self, Splitter};
 use serde_json::{Value, json};
 
