@@ -6,7 +6,7 @@ use super::factors::Layer;
 use super::reason::{Reason, ReasonClass};
 use super::select::Selector;
 use super::strategy::Strategy;
-use crate::catalog::{GroupIx, ModelIx};
+use crate::catalog::{Capabilities, GroupIx, ModelIx};
 
 /// When, and with which lots, a decision is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,6 +123,8 @@ pub struct NoCandidate {
     pub until_ms: Option<u64>,
     /// Codes of reasons with how many candidates each put out, the most frequent first.
     pub counts: Vec<(&'static str, usize)>,
+    /// What the request uses and no candidate has; where each lacks something else, all of that.
+    pub lacking: Capabilities,
 }
 
 impl Decision {
@@ -191,7 +193,18 @@ impl Decision {
             NoneKind::RateLimited => self.reasons().filter(rate_limited).filter_map(Reason::until_ms).min(),
             _ => self.earliest_recovery_ms(),
         };
-        Some(NoCandidate { kind, until_ms, counts: self.counts() })
+        Some(NoCandidate { kind, until_ms, counts: self.counts(), lacking: self.lacking() })
+    }
+
+    fn lacking(&self) -> Capabilities {
+        let sets = || {
+            self.reasons().filter_map(|reason| match reason {
+                Reason::LacksNeeds(set) => Some(set),
+                _ => None,
+            })
+        };
+        let common = sets().reduce(Capabilities::intersection).unwrap_or_default();
+        if common.is_empty() { sets().fold(common, Capabilities::union) } else { common }
     }
 
     fn kind_of_none(&self) -> NoneKind {

@@ -142,7 +142,7 @@ pub(super) async fn admit(
         user_agent: user_agent(arrival.parts),
     });
     let seed = arrival.ids.ours.seed();
-    let judged = judge(worker, snapshot, identity, &intake, arrival.now, seed).await;
+    let judged = judge(worker, snapshot, (identity, dialect), &intake, arrival.now, seed).await;
     let (permit, ticket, decision) = match judged {
         Ok(judged) => judged,
         Err(refused) => {
@@ -309,7 +309,7 @@ fn user_agent(parts: &Parts) -> Option<String> {
 async fn judge(
     worker: &Worker,
     snapshot: &ServerSnapshot,
-    identity: Identity,
+    (identity, dialect): (Identity, &Dialect),
     intake: &Intake,
     now: Now,
     seed: u64,
@@ -340,7 +340,7 @@ async fn judge(
         None => Ok((permit, ticket, decision)),
         Some(none) => {
             let rates = ticket.as_ref().map(|ticket| Box::new(ticket.rates()));
-            Err(ApiError { rates, ..no_candidate(&ask.model, &none, now.unix_ms) })
+            Err(ApiError { rates, ..no_candidate(dialect, &ask.model, &none, now.unix_ms) })
         }
     }
 }
@@ -373,7 +373,7 @@ fn rate_limited(refusal: &Refusal) -> ApiError {
 }
 
 /// Why nobody can serve the request, in words for the client.
-fn no_candidate(model: &str, none: &NoCandidate, now_ms: u64) -> ApiError {
+fn no_candidate(dialect: &Dialect, model: &str, none: &NoCandidate, now_ms: u64) -> ApiError {
     let out: usize = none.counts.iter().map(|(_, count)| count).sum();
     let reasons: Vec<String> = none.counts.iter().map(|(code, count)| format!("{count} {code}")).collect();
     let reasons = if reasons.is_empty() { "there are none".to_owned() } else { reasons.join(", ") };
@@ -382,11 +382,25 @@ fn no_candidate(model: &str, none: &NoCandidate, now_ms: u64) -> ApiError {
     match none.kind {
         NoneKind::RateLimited => ApiError::new(ErrorCode::RateLimitExceeded, message).retry_after_ms(wait),
         NoneKind::ContextLength => ApiError::new(ErrorCode::ContextLengthExceeded, message).param("messages"),
-        NoneKind::Unsupported => ApiError::new(ErrorCode::UnsupportedParameter, message),
+        NoneKind::Unsupported => unsupported(dialect, model, none, message),
         NoneKind::TooDear => ApiError::new(ErrorCode::BudgetExceeded, message),
         NoneKind::Empty | NoneKind::Unavailable => {
             let error = ApiError::new(ErrorCode::NoChannelAvailable, message).retry_after_ms(wait);
             if wait.is_none() { error.hopeless() } else { error }
         }
+    }
+}
+
+/// No candidate has what the request uses: the error names that, and the parameter that asks for it.
+fn unsupported(dialect: &Dialect, model: &str, none: &NoCandidate, message: String) -> ApiError {
+    if none.lacking.is_empty() {
+        return ApiError::new(ErrorCode::UnsupportedParameter, message);
+    }
+    let names: Vec<&str> = none.lacking.names().collect();
+    let message = format!("No channel for `{model}` has what this request uses: {}.", names.join(", "));
+    let error = ApiError::new(ErrorCode::UnsupportedParameter, message);
+    match dialect.params.iter().find(|(capability, _)| none.lacking.has(*capability)) {
+        Some((_, param)) => error.param(*param),
+        None => error,
     }
 }

@@ -3,7 +3,7 @@
 use router_testkit::{Script, SimProvider};
 use serde_json::{Value, json};
 
-use crate::support::{Call, KEY, ORDERED, Reply, Setup, TestRouter};
+use crate::support::{Call, KEY, MODEL, ORDERED, Reply, Setup, TestRouter};
 
 /// A client dialect, as far as a test needs to speak it.
 struct Client {
@@ -140,6 +140,19 @@ async fn what_a_dialect_cannot_hold_goes_to_another_candidate_or_is_refused_by_n
     assert_eq!((reply.status(), reply.header("x-router-channel")), (200, "openai_compatible"));
     assert_eq!(both.row().await.attempts.len(), 1, "one that was passed over is no attempt");
     assert!(other.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_need_that_nobody_meets_is_refused_by_the_parameter_that_asks_for_it() {
+    let provider = SimProvider::start().await;
+    // What the channel of these tests can do is what its model says: chat and streams, nothing else.
+    let model = json!({"name": MODEL, "price": {"input": 1.0, "output": 2.0}, "capabilities": ["chat", "streaming"]});
+    let router = kinds(&["openai_compatible"], &[&provider]).and(json!({"models": [model]})).start().await;
+    let tool = json!([{"type": "function", "function": {"name": "f"}}]);
+    let error = router.chat().with(json!({"tools": tool})).send().await.error(400, "unsupported_parameter");
+    assert_eq!(error["param"], "tools");
+    assert!(error["message"].as_str().unwrap().contains("function_calling"), "{error}");
+    assert!(provider.requests().is_empty());
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ pub mod openai_work;
 pub use codec::{Codec, Echo, Framing, StreamDecoder, StreamEncoder, Target, restore_names};
 
 use router_core::ask::{Ask, Endpoint};
+use router_core::catalog::Capability;
 use router_core::fault::ErrorCode;
 
 use crate::scan::{Edits, Field, ROUTING_FIELDS, Scan, splice};
@@ -27,6 +28,8 @@ pub struct Dialect {
     pub prefixes: &'static [&'static str],
     /// Reads and validates a request body.
     pub read: fn(&Route, &[u8]) -> Result<Intake, RequestError>,
+    /// Where a request says that it needs something: the parameter that a refusal names.
+    pub params: &'static [(Capability, &'static str)],
     /// The body for a provider that speaks this dialect too: the client's bytes with what routing must change.
     pub splice: fn(&Passing<'_>) -> Vec<u8>,
     /// To and from the neutral form; `None` where there is nothing to translate.

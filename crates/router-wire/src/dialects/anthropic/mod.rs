@@ -20,6 +20,7 @@ mod write_request;
 use std::borrow::Cow;
 
 use router_core::ask::Endpoint;
+use router_core::catalog::Capability;
 
 use super::{Codec, Dialect, Framing, no_dynamic_route};
 use crate::message::SignatureFormat;
@@ -46,6 +47,13 @@ pub const DIALECT: Dialect = Dialect {
     route: no_dynamic_route,
     prefixes: &["/v1/messages", "/messages"],
     read: intake::read,
+    params: &[
+        (Capability::FunctionCalling, "tools"),
+        (Capability::Vision, "messages"),
+        (Capability::FileInput, "messages"),
+        (Capability::JsonSchema, "output_config"),
+        (Capability::WebSearch, "tools"),
+    ],
     splice: pass::splice,
     codec: Some(&CODEC),
     budget_status: 402,

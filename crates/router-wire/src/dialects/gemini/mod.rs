@@ -23,6 +23,7 @@ pub use usage::from_gemini;
 
 use super::{Codec, Dialect, Framing};
 use crate::message::SignatureFormat;
+use router_core::catalog::Capability;
 
 /// The dialect's entry in the registry of codecs.
 pub static CODEC: Codec = Codec {
@@ -45,6 +46,17 @@ pub const DIALECT: Dialect = Dialect {
     route: path::route,
     prefixes: &["/v1beta/", "/v1alpha/"],
     read: intake::read,
+    params: &[
+        (Capability::FunctionCalling, "tools"),
+        (Capability::Vision, "contents"),
+        (Capability::AudioInput, "contents"),
+        (Capability::FileInput, "contents"),
+        (Capability::JsonMode, "generationConfig.responseMimeType"),
+        (Capability::JsonSchema, "generationConfig.responseSchema"),
+        (Capability::AudioOutput, "generationConfig.responseModalities"),
+        (Capability::ImageOutput, "generationConfig.responseModalities"),
+        (Capability::WebSearch, "tools"),
+    ],
     splice: pass::splice,
     codec: Some(&CODEC),
     budget_status: 402,

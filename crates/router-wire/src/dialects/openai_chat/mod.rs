@@ -26,6 +26,7 @@ pub(super) use read::refused;
 pub use render::{error_body, error_event};
 
 use router_core::ask::Endpoint;
+use router_core::catalog::Capability;
 
 use super::{Dialect, no_dynamic_route};
 
@@ -40,6 +41,17 @@ pub const DIALECT: Dialect = Dialect {
     route: no_dynamic_route,
     prefixes: &[],
     read,
+    params: &[
+        (Capability::FunctionCalling, "tools"),
+        (Capability::Vision, "messages"),
+        (Capability::AudioInput, "messages"),
+        (Capability::FileInput, "messages"),
+        (Capability::JsonMode, "response_format"),
+        (Capability::JsonSchema, "response_format"),
+        (Capability::AudioOutput, "modalities"),
+        (Capability::ImageOutput, "modalities"),
+        (Capability::WebSearch, "web_search_options"),
+    ],
     splice: pass::splice,
     codec: Some(&CODEC),
     budget_status: 402,

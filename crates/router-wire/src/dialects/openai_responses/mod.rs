@@ -24,6 +24,7 @@ mod write;
 mod write_input;
 
 use router_core::ask::Endpoint;
+use router_core::catalog::Capability;
 
 use super::{Codec, Dialect, Framing, no_dynamic_route};
 use crate::message::SignatureFormat;
@@ -48,6 +49,15 @@ pub const DIALECT: Dialect = Dialect {
     route: no_dynamic_route,
     prefixes: &["/v1/responses", "/responses"],
     read: intake::read,
+    params: &[
+        (Capability::FunctionCalling, "tools"),
+        (Capability::Vision, "input"),
+        (Capability::AudioInput, "input"),
+        (Capability::FileInput, "input"),
+        (Capability::JsonMode, "text.format"),
+        (Capability::JsonSchema, "text.format"),
+        (Capability::WebSearch, "tools"),
+    ],
     splice: pass::splice,
     codec: Some(&CODEC),
     budget_status: 429,

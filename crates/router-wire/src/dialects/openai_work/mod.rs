@@ -27,6 +27,7 @@ pub const DIALECT: Dialect = Dialect {
     route: no_dynamic_route,
     prefixes: &[],
     read,
+    params: &[],
     splice,
     codec: None,
     budget_status: 402,
