@@ -1,8 +1,9 @@
 //! From attempts to the books: what a request cost, and which usage the row shows.
 
 use crate::money::Nano;
-use crate::pricing::{ExactCost, Price, exact_cost};
+use crate::pricing::{ExactCost, Price, booked_cost};
 use crate::request::{AttemptRecord, Metered, Outcome};
+use crate::usage::Usage;
 
 /// What a request came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,10 +21,30 @@ pub struct Settlement {
     pub unpriced: bool,
 }
 
-/// Adds the attempts up. `price` gives the real price of a candidate by its place in the plan, after
-/// `budgets.unknown_price` was applied; `None` is unknown.
+/// What is known about the bill of a candidate.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tariff<'p> {
+    /// Its real price, after `budgets.unknown_price` was applied; `None` is unknown.
+    pub price: Option<&'p Price>,
+    /// Whether what the provider says that it cost is booked instead ([`booked_cost`]).
+    pub believes_provider: bool,
+}
+
+impl Tariff<'_> {
+    /// The cost of a usage; `None` if nobody knows it.
+    fn cost(&self, usage: &Usage) -> Option<ExactCost> {
+        let claimed = self.believes_provider && usage.reported_cost.is_some_and(|cost| cost >= Nano::ZERO);
+        match self.price {
+            Some(price) => Some(booked_cost(price, usage, self.believes_provider)),
+            // A bill needs no price.
+            None => claimed.then(|| booked_cost(&Price::default(), usage, true)),
+        }
+    }
+}
+
+/// Adds the attempts up. `tariff` tells of a candidate by its place in the plan.
 #[must_use]
-pub fn settle<'p>(attempts: &[AttemptRecord], price: impl Fn(usize) -> Option<&'p Price>) -> Settlement {
+pub fn settle<'p>(attempts: &[AttemptRecord], tariff: impl Fn(usize) -> Tariff<'p>) -> Settlement {
     let mut settlement = Settlement::default();
     let mut sum = ExactCost::default();
     for attempt in attempts {
@@ -31,8 +52,8 @@ pub fn settle<'p>(attempts: &[AttemptRecord], price: impl Fn(usize) -> Option<&'
         if let Some(metered) = attempt.metered {
             let (usage, odd) = metered.usage.sanitized();
             settlement.odd_usage |= odd;
-            match price(attempt.candidate) {
-                Some(price) => sum = sum + exact_cost(price, &usage),
+            match tariff(attempt.candidate).cost(&usage) {
+                Some(cost) => sum = sum + cost,
                 None => settlement.unpriced = true,
             }
         }

@@ -60,7 +60,10 @@ fn one(channel: &Channel) -> Result<ChannelWiring, String> {
         let parsed = name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(value).ok());
         parsed.ok_or_else(|| format!("channel `{}`: header `{name}` is not allowed in HTTP", channel.spec.name))
     };
+    let adapter = (by_name(&provider.kind).preset)();
     let preset = UpstreamPreset {
+        // What else the vendor speaks at its address is known only as long as nobody says that it speaks something else.
+        also: if provider.dialect == adapter.dialect { adapter.also } else { Vec::new() },
         dialect: provider.dialect.clone(),
         auth: match provider.auth {
             AuthStyle::Bearer => Auth::Bearer,
@@ -77,7 +80,8 @@ fn one(channel: &Channel) -> Result<ChannelWiring, String> {
         stream_usage: provider.stream_usage,
         keeps_routing_fields: provider.quirks.iter().any(|quirk| quirk == "keeps_routing_fields"),
         headers: channel.spec.headers.iter().map(header).collect::<Result<_, _>>()?,
-        ..(by_name(&provider.kind).preset)()
+        api_version: provider.api_version.clone().or(adapter.api_version),
+        quirks: adapter.quirks.with(provider.quirks.iter().map(String::as_str)),
     };
     let secrets = channel.secrets.iter();
     let secrets = secrets.map(|(id, secret)| (Arc::clone(id), SecretString::new(secret.expose().to_owned())));

@@ -7,7 +7,7 @@ use router_core::fault::{ERROR_CODES, ErrorCode};
 use router_core::ids::hash64;
 use router_core::money::Nano;
 use router_core::routing::{Explanation, Live, Moment, NotFound, decide, resolve, strategy};
-use router_wire::dialects::{DIALECTS, RequestError, Route};
+use router_wire::dialects::{DIALECTS, Dialect, RequestError, Route};
 use serde_json::{Map, Value, json};
 
 /// What stands in a question beside the fields of a request.
@@ -106,6 +106,15 @@ impl Question {
             Endpoint::ChatCompletions | Endpoint::Messages | Endpoint::Estimate => {
                 ("messages", json!([{ "role": "user", "content": "What is the time?" }]))
             }
+            // Either dialect that counts may be asked; without content it is Anthropic's.
+            Endpoint::CountTokens if !request.contains_key("input") => {
+                ("messages", json!([{ "role": "user", "content": "What is the time?" }]))
+            }
+            Endpoint::Rerank => {
+                request.entry("documents").or_insert(json!(["It is noon."]));
+                ("query", json!("What is the time?"))
+            }
+            Endpoint::ImageGenerations | Endpoint::ImageEdits => ("prompt", json!("A clock")),
             Endpoint::GenerateContent => ("contents", json!([{ "parts": [{ "text": "What is the time?" }] }])),
             _ => ("input", json!("What is the time?")),
         };
@@ -119,9 +128,20 @@ impl Question {
     /// # Errors
     /// What a client would be refused for.
     pub fn of_body(endpoint: Endpoint, body: &[u8]) -> Result<Self, Unanswered> {
-        let dialect = DIALECTS.iter().find(|dialect| dialect.routes.iter().any(|(_, served)| *served == endpoint));
-        let dialect = dialect.ok_or_else(|| invalid("endpoint", "no dialect serves it"))?;
-        let mut intake = (dialect.read)(&Route::fixed(endpoint), body)?;
+        let serves = |dialect: &&Dialect| match endpoint {
+            // Its paths name the model, so no fixed one is listed.
+            Endpoint::GenerateContent => dialect.name == "gemini",
+            _ => dialect.routes.iter().any(|(_, served)| *served == endpoint),
+        };
+        // Where several dialects serve it, it is of the one that can read it.
+        let mut read = Err(invalid("endpoint", "no dialect serves it"));
+        for dialect in DIALECTS.iter().filter(serves) {
+            read = (dialect.read)(&Route::fixed(endpoint), body).map_err(Unanswered::from);
+            if read.is_ok() {
+                break;
+            }
+        }
+        let mut intake = read?;
         intake.ask.session = intake.cache_key.as_deref().map(|session| hash64(session.as_bytes()));
         Ok(Self { ask: intake.ask })
     }
@@ -183,12 +203,10 @@ impl Question {
 }
 
 fn endpoint(value: Option<&Value>) -> Result<Endpoint, Unanswered> {
-    const ALL: [Endpoint; 3] = [Endpoint::ChatCompletions, Endpoint::Completions, Endpoint::Embeddings];
-    match value {
-        None | Some(Value::Null) => Ok(Endpoint::ChatCompletions),
-        Some(value) => ALL
-            .into_iter()
-            .find(|endpoint| Some(endpoint.as_str()) == value.as_str())
-            .ok_or_else(|| invalid("endpoint", "one of chat_completions, completions, embeddings")),
-    }
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(Endpoint::ChatCompletions) };
+    let named = Endpoint::ALL.iter().find(|endpoint| Some(endpoint.as_str()) == value.as_str());
+    named.copied().ok_or_else(|| {
+        let known: Vec<&str> = Endpoint::ALL.iter().map(|endpoint| endpoint.as_str()).collect();
+        invalid("endpoint", format_args!("one of {}", known.join(", ")))
+    })
 }

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use router_wire::adapters::Quirks;
+use router_wire::dialects::{CODECS, codec};
+
 use super::decode::Faults;
 use super::node::{Node, Path};
 use super::objects::{AuthStyle, MaxOutputParam, ProviderEntry};
@@ -37,8 +40,10 @@ pub struct Provider {
     pub stream_usage: bool,
     /// Client endpoints that it serves (`chat`, `completions`, `embeddings`).
     pub endpoints: Vec<String>,
-    /// Habits; see `config/presets/providers.yaml`.
+    /// Habits, of the kind and of the file; see `config/presets/providers.yaml`.
     pub quirks: Vec<String>,
+    /// The dated version of its API, where its addresses name one.
+    pub api_version: Option<String>,
     /// Whether this version can speak to it.
     pub supported: bool,
 }
@@ -96,11 +101,12 @@ impl Scope<'_> {
 fn one(name: &str, entry: &ProviderEntry, system: &System, scope: &mut Scope<'_>) -> Option<Provider> {
     let preset = preset_of(name, entry, scope)?;
     check_headers(entry, scope);
+    check_words(entry, scope);
     Some(Provider {
         name: name.into(),
         kind: preset.kind.as_str().into(),
         base_url: entry.base_url.clone().or_else(|| preset.base_url.clone()),
-        dialect: preset.dialect.clone(),
+        dialect: entry.dialect.clone().unwrap_or_else(|| preset.dialect.clone()),
         auth: entry.auth.unwrap_or_else(|| auth_style(&preset.auth)),
         key_optional: entry.key_optional.unwrap_or(preset.key_optional),
         headers: preset.headers.iter().chain(&entry.headers).map(|(k, v)| (k.clone(), v.clone())).collect(),
@@ -108,12 +114,14 @@ fn one(name: &str, entry: &ProviderEntry, system: &System, scope: &mut Scope<'_>
         max_output_param: entry.max_output_param.unwrap_or_else(|| max_output_param(&preset.max_output_param)),
         stream_usage: entry.stream_usage.unwrap_or(preset.stream_usage),
         endpoints: entry.endpoints.clone().unwrap_or_else(|| preset.endpoints.clone()),
-        quirks: preset.quirks.clone(),
+        quirks: preset.quirks.iter().chain(&entry.quirks).cloned().collect(),
+        api_version: entry.api_version.clone(),
         supported: preset.supported,
     })
 }
 
-/// The built-in entry of the kind that the file names, or else of the provider's own name.
+/// The built-in entry of the kind that the file names, or else of the provider's own name. Of several entries of a kind the
+/// one of the provider's name counts, then the one named like the kind.
 fn preset_of(name: &str, entry: &ProviderEntry, scope: &mut Scope<'_>) -> Option<&'static ProviderPreset> {
     let all = presets::providers();
     let Some(kind) = &entry.kind else {
@@ -125,6 +133,7 @@ fn preset_of(name: &str, entry: &ProviderEntry, scope: &mut Scope<'_>) -> Option
         return preset;
     };
     let preset = all.get(name).filter(|preset| preset.kind == *kind);
+    let preset = preset.or_else(|| all.get(kind).filter(|preset| preset.kind == *kind));
     let preset = preset.or_else(|| all.values().find(|preset| preset.kind == *kind));
     if preset.is_none() {
         let path = scope.path.key("kind");
@@ -146,6 +155,29 @@ fn check_headers(entry: &ProviderEntry, scope: &mut Scope<'_>) {
         {
             scope.fault(&path, "not a legal header; allowed: visible ASCII characters");
         }
+    }
+}
+
+/// What a file says in the words of translation must be known there.
+fn check_words(entry: &ProviderEntry, scope: &mut Scope<'_>) {
+    if let Some(dialect) = entry.dialect.as_deref().filter(|dialect| codec(dialect).is_none()) {
+        let known: Vec<&str> = CODECS.iter().map(|codec| codec.name).collect();
+        let path = scope.path.key("dialect");
+        scope.fault(&path, format!("`{dialect}` is not a dialect; {}", allowed_words(dialect, &known)));
+    }
+    for (place, word) in entry.quirks.iter().enumerate() {
+        let fact = presets::providers().values().any(|preset| preset.quirks.contains(word));
+        if fact || Quirks::default().set(word) {
+            continue;
+        }
+        let mut known: Vec<&str> = Quirks::words().collect();
+        known.extend(["keeps_routing_fields", "drops=PARAM", "renames=PARAM:NAME", "max_output=NAME"]);
+        let path = scope.path.key("quirks").index(place);
+        scope.fault(&path, format!("`{word}` is not a habit; {}", allowed_words(word, &known)));
+    }
+    if entry.api_version.as_deref().is_some_and(|version| version.trim().is_empty()) {
+        let path = scope.path.key("api_version");
+        scope.fault(&path, "empty; allowed: a version such as 2024-10-21");
     }
 }
 

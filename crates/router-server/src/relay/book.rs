@@ -11,7 +11,7 @@ use router_core::ids::RequestId;
 use router_core::money::Nano;
 use router_core::request::{AttemptRecord, Outcome, Status};
 use router_core::routing::Decision;
-use router_core::settle::{Settlement, settle};
+use router_core::settle::{Settlement, Tariff, settle};
 use router_core::usage::Usage;
 use router_store::{
     BudgetScope, Lane, LedgerEntry, RequestRecord, RequestStatus, StoreError, StoreResult, Ticket, TokenCounts,
@@ -216,12 +216,18 @@ impl Book {
     /// Settles and writes the terminal row. Gives the cost.
     pub(super) async fn close(&mut self, closing: &Closing<'_>) -> Settlement {
         let snapshot = Arc::clone(&self.opening.snapshot);
-        // Attempts at one candidate, with whatever key, have one model and so one price.
-        let price = |candidate: usize| {
-            let place = closing.attempts.iter().position(|attempt| attempt.candidate == candidate)?;
-            snapshot.core.price(self.attempts.get(place)?.target.model)
+        // Attempts at one candidate, with whatever key, have one model and so one tariff.
+        let tariff = |candidate: usize| {
+            let place = closing.attempts.iter().position(|attempt| attempt.candidate == candidate);
+            let Some(held) = place.and_then(|place| self.attempts.get(place)) else { return Tariff::default() };
+            let model = held.target.model;
+            let channel = snapshot.core.model(model).and_then(|model| snapshot.channel(model.channel));
+            Tariff {
+                price: snapshot.core.price(model),
+                believes_provider: channel.is_some_and(|channel| channel.preset.quirks.believes_cost),
+            }
         };
-        let settlement = settle(closing.attempts, price);
+        let settlement = settle(closing.attempts, tariff);
         self.record.ledger = self.settle_budgets(&settlement.attempt_costs);
         self.fill(closing, &settlement);
         self.open = false;

@@ -1,5 +1,6 @@
 //! What serves, what would be decided, and the configuration behind it.
 
+use router_core::ask::Endpoint;
 use serde_json::{Value, json};
 
 use crate::control::{ADMIN, OK, PROVIDER_SECRET, TestControl, USER, VIEWER};
@@ -59,6 +60,18 @@ async fn decisions_are_explained_for_whoever_asks() {
     assert_eq!(told.json()["candidates"].as_array().map(Vec::len), Some(2));
     let body = json!({ "model": "gpt-4o-mini", "body": { "messages": [{ "role": "user", "content": "hello" }] } });
     assert_eq!(ask(USER, body).await.status, OK);
+
+    for endpoint in Endpoint::ALL {
+        let answer = ask(ADMIN, json!({ "model": "gpt-4o-mini", "endpoint": endpoint.as_str() })).await;
+        assert_eq!(answer.status, OK, "{endpoint:?}: {answer:?}");
+    }
+    let body = json!({ "input": "hello", "max_output_tokens": 10 });
+    assert_eq!(ask(ADMIN, json!({ "model": "gpt-4o-mini", "endpoint": "responses", "body": body })).await.status, OK);
+    let body = json!({ "input": "hello" });
+    assert_eq!(
+        ask(ADMIN, json!({ "model": "gpt-4o-mini", "endpoint": "count_tokens", "body": body })).await.status,
+        OK
+    );
 
     for (key, body, code) in [
         (ADMIN, json!({ "model": "gpt-4o-mini", "key": "declared" }), ""),

@@ -33,7 +33,11 @@ fn the_configuration_of_the_sdk_tests_is_valid() {
     let names =
         ["SDK_KEY", "SDK_KEY_POOR", "SDK_KEY_LIMITED", "SDK_KEY_EXPIRED", "SDK_KEY_NARROW", "SDK_KEY_ELSEWHERE"];
     let keys: Vec<String> = names.iter().map(|name| format!("sk-router-{name}-0123456789abcdef")).collect();
-    let mut variables = vec![("SIM_URL", "http://127.0.0.1:9/v1"), ("DEAD_URL", "http://127.0.0.1:1/v1")];
+    let mut variables = vec![
+        ("SIM_ROOT", "http://127.0.0.1:9"),
+        ("SIM_URL", "http://127.0.0.1:9/v1"),
+        ("DEAD_URL", "http://127.0.0.1:1/v1"),
+    ];
     variables.extend(names.iter().copied().zip(keys.iter().map(String::as_str)));
     let spec = load("tests/sdk/config", &variables).catalog_spec(1, Vec::new());
     assert!(spec.channels.iter().all(|channel| channel.enabled));

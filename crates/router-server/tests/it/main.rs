@@ -26,3 +26,4 @@ mod shutdown;
 mod start;
 mod streams;
 mod support;
+mod vendors;

@@ -54,15 +54,21 @@ impl Quirks {
             return true;
         }
         match word.split_once('=') {
-            Some(("drops", param)) => self.unsupported_params.push(param.to_owned()),
+            Some((_, "")) | None => return false,
+            Some(("drops", param)) => add(&mut self.unsupported_params, param.to_owned()),
             Some(("max_output", param)) => self.max_output_param = Some(param.to_owned()),
             Some(("renames", pair)) => match pair.split_once(':') {
-                Some((ours, its)) => self.renamed_params.push((ours.to_owned(), its.to_owned())),
-                None => return false,
+                Some(("", _) | (_, "")) | None => return false,
+                Some((ours, its)) => add(&mut self.renamed_params, (ours.to_owned(), its.to_owned())),
             },
-            _ => return false,
+            Some(_) => return false,
         }
         true
+    }
+
+    /// The words without a value.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        WORDS.iter().map(|(name, _)| *name)
     }
 
     /// These quirks with what the words say.
@@ -72,6 +78,13 @@ impl Quirks {
             self.set(word);
         }
         self
+    }
+}
+
+/// Notes something once: adapter, preset and file may all say it.
+fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if !list.contains(&item) {
+        list.push(item);
     }
 }
 
@@ -86,11 +99,18 @@ mod tests {
             let set = Quirks { developer_as_system: *word == "developer_role", ..Quirks::default() };
             assert_ne!(set.clone().with([*word]), set, "{word}");
         }
-        let quirks =
-            Quirks::default().with(["drops=seed", "renames=a:b", "max_output=max_new_tokens", "usage_in_choice"]);
+        let quirks = Quirks::default().with([
+            "drops=seed",
+            "drops=seed",
+            "renames=a:b",
+            "max_output=max_new_tokens",
+            "usage_in_choice",
+        ]);
         assert_eq!(quirks.unsupported_params, ["seed"]);
         assert_eq!(quirks.renamed_params, [("a".to_owned(), "b".to_owned())]);
         assert_eq!(quirks.max_output_param.as_deref(), Some("max_new_tokens"));
-        assert!(!Quirks::default().set("usage_in_choice") && !Quirks::default().set("renames=a"));
+        for word in ["usage_in_choice", "renames=a", "renames=a:", "renames=:b", "drops=", "max_output=", "=", ""] {
+            assert!(!Quirks::default().set(word), "{word}");
+        }
     }
 }

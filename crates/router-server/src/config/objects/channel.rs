@@ -33,6 +33,12 @@ section! {
         key_optional: Option<bool> = None,
         /// Client endpoints that it serves.
         endpoints: Option<Vec<String>> = None,
+        /// What it speaks, where its kind does not say so: openai_chat, openai_responses, anthropic, gemini.
+        dialect: Option<String> = None,
+        /// Habits beside those of its kind, such as string_content, drops=PARAM or renames=PARAM:NAME; config/presets/providers.yaml lists the words.
+        quirks: Vec<String> = Vec::new(),
+        /// Dated version of its API, for addresses that name it (Azure's older style: 2024-10-21).
+        api_version: Option<String> = None,
     }
 }
 
