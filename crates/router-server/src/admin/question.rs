@@ -101,6 +101,9 @@ impl Question {
     /// # Errors
     /// What a client would be refused for.
     pub fn of_request(endpoint: Endpoint, mut request: Map<String, Value>) -> Result<Self, Unanswered> {
+        if endpoint == Endpoint::Messages && !request.contains_key("messages") {
+            request.entry("max_tokens").or_insert(json!(1_000));
+        }
         let (field, content) = match endpoint {
             Endpoint::Completions => ("prompt", json!("What is the time?")),
             Endpoint::ChatCompletions | Endpoint::Messages | Endpoint::Estimate => {
