@@ -49,7 +49,7 @@ pub(crate) const ADAPTERS: &[Adapter] = &[
     Adapter { kind: "openai", path: "/v1", model: "gpt-sim", abilities: COMMON },
     Adapter { kind: "openai_compatible", path: "/vllm/v1", model: "llama-sim", abilities: THINKING },
     Adapter { kind: "groq", path: "/groq/openai/v1", model: "groq-sim", abilities: THINKING },
-    Adapter { kind: "openrouter", path: "/openrouter/api/v1", model: "anthropic/sim", abilities: PROVING },
+    Adapter { kind: "openrouter", path: "/openrouter/api/v1", model: "maker/sim", abilities: PROVING },
     Adapter { kind: "siliconflow", path: "/siliconflow/v1", model: "maker/flow-sim", abilities: THINKING },
     // No pictures: contents are strings there.
     Adapter {

@@ -63,6 +63,21 @@ async fn of_a_thousand_cents_at_once_exactly_a_hundred_are_spent() {
 }
 
 #[tokio::test]
+async fn agents_that_speak_responses_are_told_as_they_know_it() {
+    let provider = SimProvider::start().await;
+    let setup = TestRouter::setup().channel("only", &provider).models(cent()).key("poor", POOR);
+    let router = setup.and(json!({"daily_budget": 0.005})).start().await;
+    for (path, content, status) in [
+        ("/v1/responses", json!({"model": MODEL, "input": "Hello"}), 429),
+        ("/v1/chat/completions", json!({"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}), 402),
+    ] {
+        let reply = router.call("POST", path).bearer(POOR).json(&content).send().await;
+        assert_eq!(reply.error(status, "budget_exceeded")["code"], "insufficient_quota", "{path}");
+    }
+    assert_eq!(provider.stats().requests, 0);
+}
+
+#[tokio::test]
 async fn every_scope_has_its_budget() {
     let cents = json!({"daily_budget": 0.02});
     let setups = [

@@ -150,7 +150,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Reasoning goes back only to vendors that take it.
+    /// Reasoning goes back only to vendors that take it; in `reasoning_details` only with its proof, as models that check
+    /// proofs refuse a thought without one.
     fn thoughts(&self, thoughts: &[&Reasoning], message: &mut Map<String, Value>) {
         let quirks = self.target.quirks;
         if quirks.reasoning_content {
@@ -163,35 +164,28 @@ impl Writer<'_> {
             let details: Vec<Value> = thoughts
                 .iter()
                 .enumerate()
-                .filter_map(|(index, one)| self.understood(one).map(|one| reasoning::write(&one, index)))
-                .flatten()
+                .filter(|(_, one)| {
+                    one.signature.as_ref().is_some_and(|proof| verifies(self.target.model, &proof.format))
+                })
+                .flat_map(|(index, one)| reasoning::write(one, index))
                 .collect();
             if !details.is_empty() {
                 message.insert("reasoning_details".to_owned(), details.into());
             }
         }
     }
-
-    /// The reasoning without a signature of a family that the model is not of; `None` if nothing is left.
-    fn understood(&self, reasoning: &Reasoning) -> Option<Reasoning> {
-        let mut kept = reasoning.clone();
-        kept.signature = kept.signature.filter(|signature| knows(self.target.model, &signature.format));
-        if kept.signature.is_none() {
-            kept.redacted = false;
-        }
-        (kept.signature.is_some() || !kept.text.is_empty()).then_some(kept)
-    }
 }
 
-/// Whether a gateway's model of that name verifies signatures of that family. Names of no known family go by none.
-fn knows(model: &str, format: &SignatureFormat) -> bool {
-    let holds = |words: &[&str]| words.iter().any(|word| model.contains(word));
-    match format {
-        SignatureFormat::Anthropic => holds(&["claude", "anthropic/"]),
-        SignatureFormat::OpenAi => holds(&["openai/", "gpt-"]),
-        SignatureFormat::Gemini => holds(&["gemini", "google/"]),
-        SignatureFormat::Other(_) => !holds(&["claude", "anthropic/", "openai/", "gpt-", "gemini", "google/"]),
-    }
+/// Whether a gateway's model of that name may verify proofs of that family: its own, if the name tells whose it is. A name
+/// that does not tell gets them all, as they came: the gateway knows the model and each entry names its format.
+fn verifies(model: &str, format: &SignatureFormat) -> bool {
+    const FAMILIES: &[(SignatureFormat, [&str; 2])] = &[
+        (SignatureFormat::Anthropic, ["claude", "anthropic/"]),
+        (SignatureFormat::OpenAi, ["gpt-", "openai/"]),
+        (SignatureFormat::Gemini, ["gemini", "google/"]),
+    ];
+    let family = FAMILIES.iter().find(|(_, words)| words.iter().any(|word| model.contains(word)));
+    family.is_none_or(|(family, _)| family == format)
 }
 
 /// Texts as one, with a blank line between them.
