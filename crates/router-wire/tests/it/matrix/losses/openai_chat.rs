@@ -26,7 +26,7 @@ pub(super) const TABLE: Table = Table {
         },
         Loss {
             thing: "Reasoning of earlier turns",
-            happens: "left out; kept where the vendor takes `reasoning_content` or `reasoning_details`, signatures only for a model of their family",
+            happens: "left out; kept where the vendor takes `reasoning_content`; in `reasoning_details` only with a signature of the model's family, or of any where the name tells none",
             named: None,
             change: |request| only_reasoning_of(request, None),
         },
