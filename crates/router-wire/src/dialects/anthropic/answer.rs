@@ -120,6 +120,7 @@ pub(super) fn write_answer(answer: &Answer, echo: &Echo<'_>) -> Vec<u8> {
             other => content.extend(block(other)),
         }
     }
+    drop_afterthought(&mut content);
     let (stop_reason, stop_sequence) = write_stop(&answer.stop, calls);
     let mut used = usage::write(&answer.usage.unwrap_or_default());
     if let (Some(tier), Some(object)) = (&answer.service_tier, used.as_object_mut()) {
@@ -136,6 +137,17 @@ pub(super) fn write_answer(answer: &Answer, echo: &Echo<'_>) -> Vec<u8> {
         "usage": used,
     });
     body.to_string().into_bytes()
+}
+
+/// Another family's proof behind the last text does not go: clients (Claude Code) take the last block for the answer, and of
+/// proofs behind text no family demands them back.
+fn drop_afterthought(content: &mut Vec<Value>) {
+    let mut from_the_end = content.iter().rev();
+    let proof = from_the_end.next().and_then(|last| last.get("data")).and_then(Value::as_str);
+    let behind_text = from_the_end.next().is_some_and(|block| block.get("text").is_some());
+    if behind_text && proof.is_some_and(|word| word.starts_with(signed::PACKED)) {
+        content.pop();
+    }
 }
 
 /// A block of an answer; `None` for what the dialect has no block for.
