@@ -56,7 +56,7 @@ run_suite() {
   export ROUTER_URL="${url%/}"
   # The other dialects are spoken to the simulated provider itself, and to the router: those that it serves
   # (of: anthropic, gemini, responses; with -count, the counting of tokens; with -embed, embeddings).
-  export SDK_ROUTER_SERVES="${SDK_ROUTER_SERVES-anthropic gemini}"
+  export SDK_ROUTER_SERVES="${SDK_ROUTER_SERVES-anthropic anthropic-count gemini gemini-count gemini-embed responses}"
   # The SDKs must take address and key from the tests, not from somebody's shell.
   local code=0 name unset=(-u GEMINI_API_KEY -u GOOGLE_API_KEY -u GOOGLE_GEMINI_BASE_URL -u LANGSMITH_TRACING -u ANTHROPIC_AUTH_TOKEN)
   for name in OPENAI ANTHROPIC; do unset+=(-u "${name}_API_KEY" -u "${name}_BASE_URL"); done
