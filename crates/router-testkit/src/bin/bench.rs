@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 const HELP: &str = "bench [--router PATH] [--out FILE] [--rounds N] [--model NAME] [--nginx PROGRAM] [--quick]
 Measures direct upstream, nginx, a minimal proxy and the router in one run and writes a report.
-Example: cargo run --release -p router-testkit --bin bench -- --router target/release/smart-ai-router --out PERFORMANCE.md";
+Example: cargo run --profile dist -p router-testkit --bin bench -- --router target/dist/smart-ai-router --out PERFORMANCE.md";
 
 fn main() -> ExitCode {
     match run() {

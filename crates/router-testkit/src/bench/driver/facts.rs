@@ -23,7 +23,7 @@ pub(super) fn versions(router: &Path, nginx: &str) -> String {
     let router =
         if router.is_file() { first_line(Command::new(router).arg("--version")) } else { "router: none".to_owned() };
     let rustc = first_line(Command::new("rustc").arg("--version"));
-    format!("{router}; {}; {rustc}; hyper 1, release profile", first_line(Command::new(nginx).arg("-v")))
+    format!("{router}; {}; {rustc}; hyper 1, profile dist", first_line(Command::new(nginx).arg("-v")))
 }
 
 /// The first line of what a command prints, on either channel.

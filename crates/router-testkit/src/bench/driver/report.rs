@@ -122,7 +122,7 @@ pub(super) fn markdown(settings: &Settings, results: &Results) -> String {
         format!("- **Machine**: {}", facts::machine()),
         format!("- **Versions**: {}", facts::versions(&settings.router, &settings.nginx)),
         format!(
-            "- **Again**: `make bench`, or `cargo run --release -p router-testkit --bin bench -- --router {} --out {}{}`",
+            "- **Again**: `make bench`, or `cargo run --profile dist -p router-testkit --bin bench -- --router {} --out {}{}`",
             settings.router.display(),
             settings.out.display(),
             if settings.quick { " --quick" } else { "" }
