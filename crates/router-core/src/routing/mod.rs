@@ -21,7 +21,7 @@ mod unknown;
 pub use decide::decide;
 pub use decision::{Candidate, Decision, Moment, NoCandidate, NoneKind, Tier, Verdict};
 pub use explain::{Chosen, ExplainedCandidate, ExplainedFactor, ExplainedLayer, Explanation};
-pub use factors::{FACTORS, Factor, FactorRef, Layer, factor, factor_names, usually_descending};
+pub use factors::{FACTORS, Factor, FactorRef, Layer, USUAL_OUTPUT_TOKENS, factor, factor_names, usually_descending};
 pub use live::{Away, BreakerView, ChannelLive, Live, ModelLive, NoLive};
 pub use reason::{Reason, ReasonClass, Scope};
 pub use resolve::{Members, NotFound, Target, Variant, exists, resolve};

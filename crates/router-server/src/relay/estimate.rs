@@ -4,13 +4,12 @@ use http::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use router_core::money::Nano;
 use router_core::pricing::{expected, upper_bound};
+use router_core::routing::USUAL_OUTPUT_TOKENS;
 use serde::Serialize;
 
 use super::admit::Job;
 use crate::http::body::Body;
 
-/// Output tokens of an answer that nobody limits, as ranking assumes them.
-const USUAL_OUTPUT: u64 = 400;
 /// Candidates that are shown.
 const MOST: usize = 64;
 
@@ -55,7 +54,7 @@ pub(super) fn page(mut job: Box<Job>) -> Response<Body> {
         .filter_map(|candidate| {
             let (model, channel) = core.model_and_channel(candidate.model)?;
             let bound = core.output_bound(candidate.model, ask);
-            let usual = bound.min(USUAL_OUTPUT);
+            let usual = bound.min(USUAL_OUTPUT_TOKENS);
             let price = core.price(candidate.model);
             let most = price.map(|price| upper_bound(price, ask.input_tokens_bound, bound, ask.answers));
             dearest = dearest.max(most);

@@ -327,11 +327,7 @@ impl Run {
     /// Answers a count of tokens by our estimate, in the client's shape.
     async fn count_tokens(&mut self) {
         let tokens = self.job.intake.ask.input_tokens;
-        let body = match self.job.dialect.name {
-            "gemini" => format!(r#"{{"totalTokens":{tokens}}}"#),
-            "openai_responses" => format!(r#"{{"object":"response.input_tokens","input_tokens":{tokens}}}"#),
-            _ => format!(r#"{{"input_tokens":{tokens}}}"#),
-        };
+        let body = Bytes::from(self.job.dialect.count_tokens.map(|body| body(tokens)).unwrap_or_default());
         self.bytes_out = body.len();
         self.close(&Terminal { status: Status::Completed, error: None }).await;
         let mut response = Response::new(Body::from(body));

@@ -26,14 +26,13 @@ pub(super) async fn apply(
     position: Option<(&str, Position)>,
 ) -> StoreResult<usize> {
     let mut tx = store.begin().await?;
-    let new = match insert_all(&mut tx, records).await? {
-        Some(new) => new,
-        None => {
-            tx.rollback().await?;
-            tx = store.begin().await?;
-            insert_missing(&mut tx, records).await?
-        }
-    };
+    let mut new = unique(records);
+    if !insert_all(&mut tx, &new).await? {
+        tx.rollback().await?;
+        tx = store.begin().await?;
+        let inserted = insert_missing(&mut tx, &new).await?;
+        new.retain(|record| inserted.contains(&record.id));
+    }
     let latest = records.iter().map(RequestRecord::ended_at).max().unwrap_or(0);
     if !new.is_empty() {
         post(&mut tx, &new, latest).await?;
@@ -52,28 +51,28 @@ pub(super) async fn apply(
     Ok(new.len())
 }
 
-/// Inserts the rows, if the database has none of them yet; `None` if it has: the transaction is then of no use.
+/// The first terminal row of an id counts, in a batch as across batches.
+fn unique(records: &[RequestRecord]) -> Vec<&RequestRecord> {
+    let mut seen: HashSet<&str> = HashSet::with_capacity(records.len());
+    records.iter().filter(|record| seen.insert(&record.id)).collect()
+}
+
+/// Inserts the rows, if the database has none of them yet; `false` if it has: the transaction is then of no use.
 ///
 /// A batch that comes a second time is rare (the place in the spool is stored with the batch), and to ask which rows are new
 /// costs a message between threads for every row.
-async fn insert_all<'a>(tx: &mut Tx, records: &'a [RequestRecord]) -> StoreResult<Option<Vec<&'a RequestRecord>>> {
-    let mut seen: HashSet<&str> = HashSet::with_capacity(records.len());
-    // The first terminal row of an id counts, in a batch as across batches.
-    let unique: Vec<&RequestRecord> = records.iter().filter(|record| seen.insert(&record.id)).collect();
-    let rows = unique.iter().map(|record| request_values(record)).collect();
+async fn insert_all(tx: &mut Tx, records: &[&RequestRecord]) -> StoreResult<bool> {
+    let rows = records.iter().map(|record| request_values(record)).collect();
     let touched = insert_many(tx, "request_logs", REQUEST_COLUMNS, rows, "ON CONFLICT (id) DO NOTHING").await?;
-    Ok((touched == unique.len() as u64).then_some(unique))
+    Ok(touched == records.len() as u64)
 }
 
-/// Inserts the rows that the database does not have yet, and says which.
-async fn insert_missing<'a>(tx: &mut Tx, records: &'a [RequestRecord]) -> StoreResult<Vec<&'a RequestRecord>> {
-    let mut seen: HashSet<&str> = HashSet::with_capacity(records.len());
-    let unique: Vec<&RequestRecord> = records.iter().filter(|record| seen.insert(&record.id)).collect();
-    let rows = unique.iter().map(|record| request_values(record)).collect();
+/// Inserts the rows that the database does not have yet, and gives their ids.
+async fn insert_missing(tx: &mut Tx, records: &[&RequestRecord]) -> StoreResult<HashSet<String>> {
+    let rows = records.iter().map(|record| request_values(record)).collect();
     let tail = "ON CONFLICT (id) DO NOTHING RETURNING id";
     let inserted = insert_returning(tx, "request_logs", REQUEST_COLUMNS, rows, tail).await?;
-    let inserted: HashSet<String> = inserted.iter().map(|row| row.text("id")).collect::<StoreResult<_>>()?;
-    Ok(unique.into_iter().filter(|record| inserted.contains(&record.id)).collect())
+    inserted.iter().map(|row| row.text("id")).collect()
 }
 
 /// Posts to the ledger and to its sums. Sorted by scope, so that instances lock counters in the same order.

@@ -36,6 +36,8 @@ pub struct Dialect {
     pub codec: Option<&'static Codec>,
     /// Status of a spent budget: 402, or 429 where clients stop at nothing else.
     pub budget_status: u16,
+    /// A count of input tokens as the body of an answer; `None` where the dialect has no path that asks for one.
+    pub count_tokens: Option<fn(u64) -> Vec<u8>>,
     /// An error as the body of an answer.
     pub error_body: fn(&ErrorView<'_>) -> Vec<u8>,
     /// An error as an event of a stream that has begun; no terminator follows it.

@@ -4,7 +4,7 @@ use super::{Factor, View};
 use crate::ask::Ask;
 
 /// Output tokens of a chat answer where the client sets no lower limit: the order of magnitude of the median answer.
-const USUAL_OUTPUT_TOKENS: u64 = 400;
+pub const USUAL_OUTPUT_TOKENS: u64 = 400;
 
 pub(super) const EFFECTIVE_COST: Factor = Factor {
     name: "effective_cost",

@@ -14,6 +14,7 @@ use crate::catalog::{Capabilities, Channel, ChannelModel, Member, ScoreId, Snaps
 use crate::pricing::Price;
 
 pub(crate) use cost::Tokens;
+pub use cost::USUAL_OUTPUT_TOKENS;
 
 /// Something to rank by.
 #[derive(Debug)]

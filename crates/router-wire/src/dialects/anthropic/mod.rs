@@ -25,8 +25,6 @@ use router_core::catalog::Capability;
 use super::{Codec, Dialect, Framing, no_dynamic_route};
 use crate::message::SignatureFormat;
 
-pub use render::count_tokens_body;
-
 /// Translation.
 pub static CODEC: Codec = Codec {
     name: "anthropic",
@@ -57,6 +55,7 @@ pub const DIALECT: Dialect = Dialect {
     splice: pass::splice,
     codec: Some(&CODEC),
     budget_status: 402,
+    count_tokens: Some(render::count_tokens_body),
     error_body: render::error_body,
     error_event: render::error_event,
     stream_end: b"",

@@ -45,7 +45,7 @@ pub(super) fn error_event(error: &ErrorView<'_>) -> Vec<u8> {
 
 /// The answer of `count_tokens`.
 #[must_use]
-pub fn count_tokens_body(input_tokens: u64) -> Vec<u8> {
+pub(super) fn count_tokens_body(input_tokens: u64) -> Vec<u8> {
     json!({ "input_tokens": input_tokens }).to_string().into_bytes()
 }
 

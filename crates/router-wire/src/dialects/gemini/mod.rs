@@ -18,7 +18,6 @@ mod usage;
 mod write;
 mod write_parts;
 
-pub use render::count_tokens_body;
 pub use usage::from_gemini;
 
 use super::{Codec, Dialect, Framing};
@@ -60,6 +59,7 @@ pub const DIALECT: Dialect = Dialect {
     splice: pass::splice,
     codec: Some(&CODEC),
     budget_status: 402,
+    count_tokens: Some(render::count_tokens_body),
     error_body: render::error_body,
     error_event: render::error_event,
     stream_end: b"",

@@ -45,7 +45,7 @@ pub(super) fn error_event(error: &ErrorView<'_>) -> Vec<u8> {
 
 /// The answer of `countTokens`.
 #[must_use]
-pub fn count_tokens_body(tokens: u64) -> Vec<u8> {
+pub(super) fn count_tokens_body(tokens: u64) -> Vec<u8> {
     json!({"totalTokens": tokens}).to_string().into_bytes()
 }
 

@@ -55,6 +55,7 @@ pub const DIALECT: Dialect = Dialect {
     splice: pass::splice,
     codec: Some(&CODEC),
     budget_status: 402,
+    count_tokens: None,
     error_body,
     error_event,
     stream_end: b"data: [DONE]\n\n",

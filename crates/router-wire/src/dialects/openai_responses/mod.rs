@@ -61,6 +61,7 @@ pub const DIALECT: Dialect = Dialect {
     splice: pass::splice,
     codec: Some(&CODEC),
     budget_status: 429,
+    count_tokens: Some(render::count_tokens_body),
     error_body: render::error_body,
     error_event: render::error_event,
     stream_end: b"",

@@ -38,6 +38,11 @@ pub(super) fn error_event(error: &ErrorView<'_>) -> Vec<u8> {
     format!("event: response.failed\ndata: {event}\n\n").into_bytes()
 }
 
+/// The answer of `/v1/responses/input_tokens`.
+pub(super) fn count_tokens_body(input_tokens: u64) -> Vec<u8> {
+    format!(r#"{{"object":"response.input_tokens","input_tokens":{input_tokens}}}"#).into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

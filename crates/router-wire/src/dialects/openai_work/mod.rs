@@ -31,6 +31,7 @@ pub const DIALECT: Dialect = Dialect {
     splice,
     codec: None,
     budget_status: 402,
+    count_tokens: None,
     error_body,
     error_event,
     stream_end: b"",
