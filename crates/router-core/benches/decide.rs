@@ -102,10 +102,7 @@ fn ask() -> Ask {
         input_tokens_bound: 1_500,
         max_output_tokens: Some(1_000),
         answers: 1,
-        max_cost: None,
-        strategy: None,
-        tags: Vec::new(),
-        session: None,
+        ..Ask::default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::catalog::{Capabilities, Capability};
 use crate::money::Nano;
+use crate::routing::Held;
 
 macro_rules! endpoints {
     ($($(#[$doc:meta])* $name:ident $text:literal),+ $(,)?) => {
@@ -107,4 +108,27 @@ pub struct Ask {
     pub tags: Vec<String>,
     /// Stickiness key (`x-router-session` and kin), hashed by the caller.
     pub session: Option<u64>,
+    /// Where the session's prompt cache is expected to be.
+    pub held: Option<Held>,
+}
+
+impl Default for Ask {
+    /// One short chat answer of no model: what the fields are filled into.
+    fn default() -> Self {
+        Self {
+            endpoint: Endpoint::ChatCompletions,
+            model: String::new(),
+            stream: false,
+            needs: Capabilities::NONE,
+            input_tokens: 0,
+            input_tokens_bound: 0,
+            max_output_tokens: None,
+            answers: 1,
+            max_cost: None,
+            strategy: None,
+            tags: Vec::new(),
+            session: None,
+            held: None,
+        }
+    }
 }

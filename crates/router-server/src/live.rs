@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
-use router_core::health::Health;
+use router_core::health::{Health, Mean};
 use router_core::limits::Limiter;
 
 use crate::telemetry::metrics::{
@@ -21,6 +21,8 @@ pub struct ChannelState {
     pub health: Arc<Health>,
     /// Requests and tokens in a minute and a day.
     pub limiter: Arc<Limiter>,
+    /// What uses of its quota have saved, USD.
+    pub saving: Mean,
 }
 
 /// Of a channel model.
@@ -58,6 +60,8 @@ pub struct LiveTable {
     models: Keeper<(Arc<str>, Arc<str>), ModelState>,
     provider_keys: Keeper<Arc<str>, Arc<Health>>,
     client_keys: Keeper<Arc<str>, Arc<Limiter>>,
+    /// By group, channel and model.
+    members: Keeper<[Arc<str>; 3], Arc<Limiter>>,
 }
 
 /// Values made once per id.
@@ -80,7 +84,11 @@ impl<K: Hash + Eq, V> Keeper<K, V> {
 impl LiveTable {
     /// The state of a channel.
     pub fn channel(&self, name: &Arc<str>) -> Arc<ChannelState> {
-        self.channels.get(Arc::clone(name), || ChannelState { health: Arc::default(), limiter: Arc::default() })
+        self.channels.get(Arc::clone(name), || ChannelState {
+            health: Arc::default(),
+            limiter: Arc::default(),
+            saving: Mean::default(),
+        })
     }
 
     /// The state of a channel model.
@@ -105,6 +113,11 @@ impl LiveTable {
     /// The limits of a client key.
     pub fn client_key(&self, id: &Arc<str>) -> Arc<Limiter> {
         Arc::clone(&*self.client_keys.get(Arc::clone(id), Arc::default))
+    }
+
+    /// The limits of a group's member: group, channel and model by name.
+    pub fn member(&self, names: [&Arc<str>; 3]) -> Arc<Limiter> {
+        Arc::clone(&*self.members.get(names.map(Arc::clone), Arc::default))
     }
 }
 

@@ -161,6 +161,17 @@ pub struct GroupSide {
     pub name: Label,
     /// Its budget.
     pub budget: Option<ScopeBudget>,
+    /// Its members that have a daily limit.
+    pub members: HashMap<ModelIx, MemberSide>,
+}
+
+/// One member of a group with a daily limit.
+#[derive(Debug)]
+pub struct MemberSide {
+    /// Live.
+    pub limiter: Arc<Limiter>,
+    /// For the limiter.
+    pub limits: Limits,
 }
 
 /// One client key.
@@ -252,6 +263,7 @@ impl ServerSnapshot {
         let groups = core.groups().iter().map(|group| GroupSide {
             name: Label::new(&group.name),
             budget: budgets.capped(ScopeKind::Group, &group.name, Period::Day, group.daily_budget),
+            members: limited_members(&core, group, around),
         });
         let groups = groups.collect();
         let keys = core.keys().iter().map(|key| ClientKeySide {
@@ -396,6 +408,20 @@ fn channel_side(
         provider: Label::new(&channel.provider),
         base_url: Arc::from(&*channel.base_url),
     })
+}
+
+fn limited_members(
+    core: &Snapshot,
+    group: &router_core::catalog::Group,
+    around: &Surroundings<'_>,
+) -> HashMap<ModelIx, MemberSide> {
+    let limited = |member: &router_core::catalog::Member| {
+        let limits = Limits { requests_per_day: Some(member.daily_limit?), ..Limits::default() };
+        let (model, channel) = core.model_and_channel(member.model)?;
+        let limiter = around.live.member([&group.name, &channel.name, &model.name]);
+        Some((member.model, MemberSide { limiter, limits }))
+    };
+    group.members.iter().filter_map(limited).collect()
 }
 
 fn model_side(

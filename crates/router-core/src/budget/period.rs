@@ -94,12 +94,13 @@ impl Zone {
 }
 
 impl Zone {
-    /// Minutes since midnight by the clocks of the zone, 0…1439.
+    /// Weekday (0 is Monday) and minutes since midnight (0…1439) by the clocks of the zone.
     #[must_use]
-    pub fn minute_of_day(&self, now_ms: u64) -> u16 {
+    pub fn weekday_and_minute(&self, now_ms: u64) -> (u8, u16) {
         let now = i64::try_from(now_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let local = self.0.to_datetime(now.unwrap_or(Timestamp::MAX));
-        u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs())
+        let minute = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
+        (local.weekday().to_monday_zero_offset().unsigned_abs(), minute)
     }
 }
 

@@ -69,6 +69,8 @@ pub struct ChannelModel {
     pub stable_id: u64,
     /// Why it can never be chosen, whatever the request.
     pub out: Option<Reason>,
+    /// Which pricing policies may ever apply: bit *n* is number *n* of [`crate::routing::PricePolicies::all`].
+    pub policies: u64,
     /// Numbers that the factors read.
     pub facts: Facts,
 }
@@ -93,6 +95,8 @@ impl ChannelModel {
 pub struct Facts {
     /// USD per input token.
     pub usd_per_input: f64,
+    /// USD per input token that is read from the provider's prompt cache.
+    pub usd_per_cached: f64,
     /// USD per output token.
     pub usd_per_output: f64,
     /// USD per request.

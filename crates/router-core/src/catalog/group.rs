@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Capabilities, Channel, ChannelModel, ModelIx};
-use crate::budget::Zone;
+use super::{Capabilities, Channel, ChannelModel, Hours, ModelIx};
 use crate::money::Nano;
 use crate::routing::{FactorRef, Layer, Reason, Selector, Strategy};
 
@@ -93,10 +92,7 @@ impl Member {
 /// Layers by time of day in a zone.
 #[derive(Clone, Debug)]
 pub struct TimePolicy {
-    /// From the zone data that is built in.
-    pub(crate) zone: Zone,
-    /// Start and end in minutes after midnight; start included, end not; may wrap.
-    pub(crate) peak: (u16, u16),
+    pub(crate) peak: Hours,
     /// `None`: the group's own.
     pub(crate) peak_layers: Option<Arc<[Layer]>>,
     /// `None`: the group's own.
@@ -107,13 +103,7 @@ impl TimePolicy {
     /// Whether the moment lies in the peak hours. Equal start and end mean the whole day.
     #[must_use]
     pub fn is_peak(&self, now_ms: u64) -> bool {
-        let minute = self.zone.minute_of_day(now_ms);
-        let (start, end) = self.peak;
-        match start.cmp(&end) {
-            std::cmp::Ordering::Less => (start..end).contains(&minute),
-            std::cmp::Ordering::Equal => true,
-            std::cmp::Ordering::Greater => minute >= start || minute < end,
-        }
+        self.peak.contains(now_ms)
     }
 
     /// The layers of that moment, if they differ from the group's own.

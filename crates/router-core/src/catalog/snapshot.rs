@@ -12,6 +12,7 @@ use super::{
 };
 use crate::budget::Zone;
 use crate::pricing::Price;
+use crate::routing::PricePolicies;
 
 /// Everything that exists, indexed and compiled.
 #[derive(Clone, Debug)]
@@ -32,6 +33,7 @@ pub struct Snapshot {
     pub(crate) tags: Interner,
     pub(crate) scores: Interner,
     pub(crate) names: NameIndex,
+    pub(crate) prices: PricePolicies,
     pub(crate) zone: Zone,
     pub(crate) warnings: Vec<Problem>,
 }
@@ -174,6 +176,12 @@ impl Snapshot {
     #[must_use]
     pub fn list(&self, list: ListIx) -> &[ModelIx] {
         self.names.list(list)
+    }
+
+    /// The pricing policies.
+    #[must_use]
+    pub fn prices(&self) -> &PricePolicies {
+        &self.prices
     }
 
     /// The zone in which the router's days and months turn over.

@@ -25,6 +25,65 @@ pub struct CatalogSpec {
     pub keys: Vec<ClientKeySpec>,
     /// Budgets of the whole router.
     pub budgets: RouterBudgets,
+    /// Multipliers of the effective price.
+    pub pricing: PricingSpec,
+}
+
+/// `pricing_policies`: what routing multiplies prices with. The books never change.
+#[derive(Clone, Debug)]
+pub struct PricingSpec {
+    /// Names of the kinds that count, in the order of application; see `routing::PRICE_RULES`.
+    pub order: Vec<String>,
+    /// The product is never below.
+    pub min: f64,
+    /// The product is never above.
+    pub max: f64,
+    /// Whether scarce quotas get a shadow price.
+    pub pacing: bool,
+    /// The policies, each kind in the order of configuration.
+    pub policies: Vec<PricePolicySpec>,
+}
+
+impl Default for PricingSpec {
+    fn default() -> Self {
+        let order = crate::routing::PRICE_RULES.iter().map(|rule| rule.name.to_owned()).collect();
+        Self { order, min: 0.1, max: 5.0, pacing: true, policies: Vec::new() }
+    }
+}
+
+/// One multiplier; all conditions that are given must hold. Empty lists and `None` are no condition.
+#[derive(Clone, Debug)]
+pub struct PricePolicySpec {
+    /// Name of the kind (`time`, `quota` …).
+    pub kind: String,
+    /// For people.
+    pub name: Arc<str>,
+    /// Finite, ≥ 0.
+    pub multiplier: f64,
+    /// Whether it counts.
+    pub enabled: bool,
+    /// Patterns of provider names or kinds.
+    pub providers: Vec<String>,
+    /// Patterns of channel names.
+    pub channels: Vec<String>,
+    /// Patterns of model names.
+    pub models: Vec<String>,
+    /// Patterns of regions.
+    pub regions: Vec<String>,
+    /// IANA name, for hours and weekdays.
+    pub timezone: String,
+    /// Start and end in minutes after midnight; start included, end not; may wrap.
+    pub hours: Option<(u16, u16)>,
+    /// Bit 0 is Monday; 0 is every day.
+    pub weekdays: u8,
+    /// Holds when what the kind observes is at least this.
+    pub above: Option<f64>,
+    /// Holds when what the kind observes is at most this.
+    pub below: Option<f64>,
+    /// Unix milliseconds.
+    pub from_ms: Option<u64>,
+    /// Unix milliseconds; not included.
+    pub until_ms: Option<u64>,
 }
 
 /// `budgets` of system.yaml.

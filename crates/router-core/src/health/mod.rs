@@ -8,8 +8,10 @@ mod breaker;
 mod cell;
 mod cooldown;
 mod ewma;
+mod mean;
 
 pub use breaker::{Breaker, BreakerConfig, BreakerState, Pass};
 pub use cell::{Health, InFlight};
 pub use cooldown::{Cooldown, CooldownConfig};
 pub use ewma::{Ewma, SuccessRate};
+pub use mean::Mean;

@@ -104,6 +104,24 @@ pub struct Rates {
     pub tokens: Option<Room>,
 }
 
+/// What routing sees of a limiter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct View {
+    /// Milliseconds until the request fits; `None` if it fits now, or never.
+    pub wait_ms: Option<u64>,
+    /// The largest used share of the limits per minute, 0…1; `None` where there are none.
+    pub minute_used: Option<f64>,
+    /// The smallest free share over all limited dimensions, 0…1; 1 without limits.
+    pub headroom: f64,
+    /// Requests of the day.
+    pub today: u64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a score, not a count")]
+fn used_share(used: u64, limit: u64) -> f64 {
+    if limit == 0 { 1.0 } else { (used as f64 / limit as f64).min(1.0) }
+}
+
 /// Live counts of one thing that has limits. Outlives snapshots. Share it as `Arc<Limiter>`.
 #[derive(Debug)]
 pub struct Limiter(Mutex<State>);
@@ -173,23 +191,19 @@ impl Limiter {
         self.lock().in_flight
     }
 
-    /// The smallest free share over all limited dimensions, 0…1; 1 without limits. For `quota_remaining`.
+    /// Everything that routing looks at, under one lock. `tokens` are those of the request that is to be routed.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a score, not a count")]
-    pub fn headroom(&self, limits: &Limits, day: &Window, now_ms: u64) -> f64 {
+    pub fn view(&self, limits: &Limits, tokens: u64, day: &Window, now_ms: u64) -> View {
         let mut state = self.lock();
-        let used = [
-            (limits.requests_per_minute, state.requests.used(now_ms)),
-            (limits.tokens_per_minute, state.tokens.used(now_ms)),
-            (limits.requests_per_day, state.today(day)),
-            (limits.max_in_flight, state.in_flight),
-        ];
-        let free = |(limit, used): (Option<u64>, u64)| match limit {
-            None => 1.0,
-            Some(0) => 0.0,
-            Some(limit) => limit.saturating_sub(used) as f64 / limit as f64,
-        };
-        used.into_iter().map(free).fold(1.0, f64::min)
+        let refusal = state.refusal(limits, tokens, day, now_ms, now_ms);
+        let requests = limits.requests_per_minute.map(|limit| used_share(state.requests.used(now_ms), limit));
+        let minute = limits.tokens_per_minute.map(|limit| used_share(state.tokens.used(now_ms), limit));
+        let minute_used = [requests, minute].into_iter().flatten().reduce(f64::max);
+        let today = state.today(day);
+        let day = limits.requests_per_day.map(|limit| used_share(today, limit));
+        let running = limits.max_in_flight.map(|limit| used_share(state.in_flight, limit));
+        let used = [minute_used, day, running].into_iter().flatten().fold(0.0, f64::max);
+        View { wait_ms: refusal.and_then(|refusal| refusal.retry_after_ms), minute_used, headroom: 1.0 - used, today }
     }
 
     /// Sets the day's count, as the books say. For start-up.

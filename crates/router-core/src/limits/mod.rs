@@ -7,7 +7,7 @@
 mod limiter;
 mod window;
 
-pub use limiter::{Dimension, Limiter, Limits, Rates, Refusal, Room, Ticket};
+pub use limiter::{Dimension, Limiter, Limits, Rates, Refusal, Room, Ticket, View};
 pub use window::SlidingWindow;
 
 /// The limiter of a client key.

@@ -3,13 +3,15 @@
 use std::sync::{Arc, LazyLock};
 
 use super::decision::{Candidate, Decision, Moment, Tier, Verdict};
-use super::factors::{FactorRef, Layer, Tokens, View};
+use super::factors::{FactorRef, Layer, Tokens, View, real_usd};
 use super::filter::{Filter, InGroup, Subject};
 use super::live::Live;
+use super::prices::{Costs, Saving, shadow_usd, used};
 use super::reason::Reason;
 use super::resolve::{Members, Target, Variant, lookup};
 use super::score::score;
 use super::select::{self, Draw, Ranks, Row, Selector};
+use super::sticky::{self, Sticky};
 use super::strategy::{Strategy, default_strategy, strategy};
 use crate::ask::Ask;
 use crate::catalog::{Capabilities, Group, GroupIx, Member, ModelIx, Snapshot};
@@ -33,10 +35,13 @@ pub fn decide(snapshot: &Snapshot, target: &Target, ask: &Ask, live: &impl Live,
         at,
         filter: Filter::new(snapshot, ask, at.now_ms),
         tokens: Tokens::expected(ask),
+        paced: Vec::new(),
         decision: Decision {
             at,
             tiers: Vec::with_capacity(1),
             candidates: Vec::new(),
+            savings: Vec::new(),
+            sticky: None,
             order: Vec::new(),
             raw: Vec::new(),
             normalised: Vec::new(),
@@ -45,6 +50,7 @@ pub fn decide(snapshot: &Snapshot, target: &Target, ask: &Ask, live: &impl Live,
     run.tier(target, None);
     run.fallbacks(target);
     run.last_resort();
+    run.note_session();
     run.decision
 }
 
@@ -55,6 +61,8 @@ struct Run<'a, L> {
     at: Moment,
     filter: Filter<'a>,
     tokens: Tokens,
+    /// Places, in the tier that is being judged, of candidates with a quota that is paced.
+    paced: Vec<u32>,
     decision: Decision,
 }
 
@@ -109,6 +117,7 @@ impl<L: Live> Run<'_, L> {
             stride,
         };
         let mut rows = Vec::with_capacity(stride);
+        self.paced.clear();
         self.decision.candidates.reserve(stride);
         self.decision.raw.resize(tier.values + stride * tier.layers.len(), f64::NAN);
         self.decision.normalised.resize(tier.values + stride * tier.layers.len(), f64::NAN);
@@ -204,22 +213,28 @@ impl<L: Live> Run<'_, L> {
     fn candidate(&mut self, target: &Target, group: InGroup<'_>, tier: &Tier, member: &Member) -> Option<Row> {
         let (model, channel) = self.snapshot.model_and_channel(member.model)?;
         let (live, channel_live) = (self.live.model(member.model), self.live.channel(model.channel));
-        let subject = Subject { member, model, channel, live: &live, channel_live: &channel_live };
-        let reason = self.filter.judge(target, group, &subject, self.live);
-        let place = self.decision.candidates.len() - tier.first;
-        let view = View {
+        let member_today = match (group, member.daily_limit) {
+            (Some((ix, _)), Some(_)) => self.live.member_requests_today(ix, member.model),
+            _ => 0,
+        };
+        let subject = Subject { member, model, channel, live: &live, channel_live: &channel_live, member_today };
+        let reason = self.filter.judge(target, group, &subject);
+        let place = u32::try_from(self.decision.candidates.len() - tier.first).ok()?;
+        let mut view = View {
             model,
             channel,
             member,
             overrides: group.map_or(&[], |(_, group)| group.overrides_of(member)),
-            price: if model.facts.has_tiers { self.snapshot.price(member.model) } else { None },
             live: &live,
             channel_live: &channel_live,
             tokens: self.tokens,
+            member_today,
+            costs: Costs::default(),
             optional: group.map_or(Capabilities::NONE, |(_, group)| group.optional_capabilities),
         };
+        view.costs = self.costs(&view, place);
         for (number, layer) in tier.layers.iter().enumerate() {
-            if let Some(value) = self.decision.raw.get_mut(tier.values + number * tier.stride + place) {
+            if let Some(value) = self.decision.raw.get_mut(tier.values + number * tier.stride + place as usize) {
                 *value = layer.factor.raw(&view);
             }
         }
@@ -229,9 +244,10 @@ impl<L: Live> Run<'_, L> {
             tier: u32::try_from(self.decision.tiers.len()).unwrap_or(u32::MAX),
             verdict,
             score: 0.0,
+            costs: view.costs,
         });
         let row = Row {
-            place: u32::try_from(place).ok()?,
+            place,
             priority: member.priority,
             score: 1.0,
             share: 0.0,
@@ -243,9 +259,52 @@ impl<L: Live> Run<'_, L> {
         reason.is_none().then_some(row)
     }
 
+    /// What the request would cost there, the shadow price of a quota included.
+    fn costs(&mut self, view: &View<'_>, place: u32) -> Costs {
+        let (prices, ix) = (self.snapshot.prices(), view.member.model);
+        let price = if view.model.facts.has_tiers { self.snapshot.price(ix) } else { None };
+        let cached = self.ask.held.filter(|held| held.model == ix).map_or(0, |held| held.cached_tokens);
+        let real = real_usd(view.model, price, Tokens { cached, ..self.tokens });
+        let costs = Costs::of(real, view, prices, self.at.now_ms);
+        match used(view).filter(|_| prices.pacing) {
+            None => costs,
+            Some(used) => {
+                self.paced.push(place);
+                costs.with_shadow(shadow_usd(view, used, self.filter.elapsed()), view)
+            }
+        }
+    }
+
+    /// What a use of each paced quota would have saved: the cheapest candidate without one, less this one.
+    fn savings(&mut self, tier: &Tier, rows: &[Row]) {
+        if self.paced.is_empty() {
+            return;
+        }
+        let is_paced = |row: &&Row| self.paced.binary_search(&row.place).is_ok();
+        let found = |row: &Row| self.decision.candidates.get(tier.first + row.place as usize);
+        let others = rows.iter().filter(|row| !is_paced(row)).filter_map(found);
+        let cheapest = others.map(|candidate| candidate.costs.effective_usd).reduce(f64::min);
+        let Some(cheapest) = cheapest.filter(|usd| usd.is_finite()) else { return };
+        let saving = |candidate: &Candidate| {
+            let usd = cheapest - (candidate.costs.effective_usd - candidate.costs.shadow_usd);
+            Some(Saving { channel: self.snapshot.model(candidate.model)?.channel, usd: usd.max(0.0) })
+        };
+        let savings: Vec<Saving> = rows.iter().filter(is_paced).filter_map(found).filter_map(saving).collect();
+        self.decision.savings.extend(savings);
+    }
+
+    /// Says what became of the session's cache.
+    fn note_session(&mut self) {
+        self.decision.sticky = self.ask.held.map(|held| {
+            let kept = self.decision.chosen().is_some_and(|chosen| chosen.model == held.model);
+            Sticky { held, kept }
+        });
+    }
+
     /// Scores and orders the rows of a tier and appends them to the decision.
     fn rank(&mut self, mut tier: Tier, mut rows: Vec<Row>) {
         tier.len = self.decision.candidates.len() - tier.first;
+        self.savings(&tier, &rows);
         let decision = &mut self.decision;
         let raw = decision.raw.get(tier.values..).unwrap_or(&[]);
         let normalised = decision.normalised.get_mut(tier.values..).unwrap_or(&mut []);
@@ -262,6 +321,9 @@ impl<L: Live> Run<'_, L> {
             }
         } else {
             (tier.selector.order)(&mut rows, &draw, &ranks);
+        }
+        if let Some(held) = self.ask.held {
+            sticky::keep(&mut rows, held, tier.strategy, decision.candidates.get(tier.first..).unwrap_or(&[]));
         }
         decision.order.reserve(rows.len());
         for row in rows {

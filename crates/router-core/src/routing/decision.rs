@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::factors::Layer;
+use super::prices::{Costs, Saving};
 use super::reason::{Reason, ReasonClass};
 use super::select::Selector;
+use super::sticky::Sticky;
 use super::strategy::Strategy;
 use crate::catalog::{Capabilities, GroupIx, ModelIx};
 
@@ -30,6 +32,10 @@ pub struct Decision {
     /// Every candidate, tier by tier, in the order of configuration. A channel model that is eligible in one tier
     /// does not stand again in a later one.
     pub candidates: Vec<Candidate>,
+    /// What uses of quotas would have saved, for the averages that pacing goes by. Empty without quotas.
+    pub savings: Vec<Saving>,
+    /// What became of the session's prompt cache, if it has one.
+    pub sticky: Option<Sticky>,
     /// Places in `candidates`, best first.
     pub(crate) order: Vec<u32>,
     /// Raw values: for each tier its layers one after the other, a value for each candidate. `NaN` is unknown.
@@ -72,6 +78,8 @@ pub struct Candidate {
     pub verdict: Verdict,
     /// 0…1; 0 for those that are out.
     pub score: f64,
+    /// What it would cost.
+    pub costs: Costs,
 }
 
 /// What became of a candidate.

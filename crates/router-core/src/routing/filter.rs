@@ -3,7 +3,7 @@
 
 use std::cell::OnceCell;
 
-use super::live::{Away, BreakerView, ChannelLive, Live, ModelLive};
+use super::live::{Away, BreakerView, ChannelLive, ModelLive};
 use super::reason::{Reason, Scope};
 use super::resolve::{Target, Variant, find_tag};
 use crate::ask::Ask;
@@ -22,7 +22,7 @@ pub(crate) struct Filter<'a> {
     now_ms: u64,
     required_tags: Vec<Option<TagId>>,
     forbidden_tags: Vec<TagId>,
-    next_day_ms: OnceCell<u64>,
+    day: OnceCell<Window>,
 }
 
 /// What is judged.
@@ -33,6 +33,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) channel: &'a Channel,
     pub(crate) live: &'a ModelLive,
     pub(crate) channel_live: &'a ChannelLive,
+    /// Requests of today through the member, where it has a daily limit.
+    pub(crate) member_today: u64,
 }
 
 /// The group in which it is judged, if any.
@@ -47,24 +49,18 @@ impl<'a> Filter<'a> {
                 None => required_tags.push(find_tag(snapshot, tag)),
             }
         }
-        Self { snapshot, ask, now_ms, required_tags, forbidden_tags, next_day_ms: OnceCell::new() }
+        Self { snapshot, ask, now_ms, required_tags, forbidden_tags, day: OnceCell::new() }
     }
 
     /// The first reason against a candidate: what lasts before what passes.
-    pub(crate) fn judge(
-        &self,
-        target: &Target,
-        group: InGroup<'_>,
-        subject: &Subject<'_>,
-        live: &impl Live,
-    ) -> Option<Reason> {
+    pub(crate) fn judge(&self, target: &Target, group: InGroup<'_>, subject: &Subject<'_>) -> Option<Reason> {
         subject
             .member
             .out
             .or_else(|| self.for_this_request(subject))
             .or_else(|| self.cost(target, group, subject))
             .or_else(|| observed(group, subject))
-            .or_else(|| self.used_up(group, subject, live))
+            .or_else(|| self.used_up(group, subject))
             .or_else(|| self.away(subject))
     }
 
@@ -110,7 +106,7 @@ impl<'a> Filter<'a> {
         (bound > limit).then_some(Reason::TooDear { bound, limit })
     }
 
-    fn used_up(&self, group: InGroup<'_>, subject: &Subject<'_>, live: &impl Live) -> Option<Reason> {
+    fn used_up(&self, group: InGroup<'_>, subject: &Subject<'_>) -> Option<Reason> {
         let limits = &subject.channel.limits;
         if let Some(limit) = limits.requests_per_day.filter(|limit| subject.channel_live.requests_today >= *limit) {
             return Some(Reason::DailyRequests { limit, until_ms: self.next_day_ms() });
@@ -121,8 +117,8 @@ impl<'a> Filter<'a> {
                 return Some(Reason::DailyBudget { limit, until_ms: self.next_day_ms() });
             }
         }
-        if let (Some(limit), Some((ix, _))) = (subject.member.daily_limit, group)
-            && live.member_requests_today(ix, subject.member.model) >= limit
+        if let (Some(limit), Some(_)) = (subject.member.daily_limit, group)
+            && subject.member_today >= limit
         {
             return Some(Reason::MemberDailyLimit { limit, until_ms: self.next_day_ms() });
         }
@@ -160,7 +156,18 @@ impl<'a> Filter<'a> {
 
     /// The next midnight in the router's zone, unix milliseconds.
     fn next_day_ms(&self) -> u64 {
-        *self.next_day_ms.get_or_init(|| Window::at(Period::Day, self.snapshot.zone(), self.now_ms).end_ms)
+        self.day().end_ms
+    }
+
+    fn day(&self) -> &Window {
+        self.day.get_or_init(|| Window::at(Period::Day, self.snapshot.zone(), self.now_ms))
+    }
+
+    /// The share of the day that is over, 0…1.
+    #[expect(clippy::cast_precision_loss, reason = "a share for ranking")]
+    pub(crate) fn elapsed(&self) -> f64 {
+        let Window { start_ms, end_ms, .. } = *self.day();
+        self.now_ms.saturating_sub(start_ms) as f64 / end_ms.saturating_sub(start_ms).max(1) as f64
     }
 }
 

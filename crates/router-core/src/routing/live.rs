@@ -90,8 +90,12 @@ pub struct ChannelLive {
     pub in_flight: u64,
     /// Health as the channel manager sees it, 0…1.
     pub health: Option<f64>,
-    /// What is left of the provider's quota, 0…1.
+    /// What is left of the scarcest limit, 0…1: of minute, day and requests at a time.
     pub quota_remaining: Option<f64>,
+    /// The largest used share of the limits per minute, 0…1; `None` where there are none.
+    pub minute_used: Option<f64>,
+    /// Mean of what a use of the channel's quota has saved, USD: the average of the savings of earlier decisions.
+    pub saving_usd: Option<f64>,
     /// Attempts of today, for `limits.requests_per_day`.
     pub requests_today: u64,
     /// Money of today, reserved and spent, for `limits.daily_budget`.

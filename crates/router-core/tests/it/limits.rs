@@ -108,15 +108,15 @@ fn a_refusal_takes_nothing_and_undo_gives_back() {
     assert!(take(&limiter, &limits, 101, 0).is_err());
     assert_eq!((limiter.today(&today()), limiter.in_flight()), (0, 0));
     let ticket = take(&limiter, &limits, 100, 0).expect("fits");
-    assert!((limiter.headroom(&limits, &today(), 0) - 0.0).abs() < 1e-9);
+    assert!((limiter.view(&limits, 0, &today(), 0).headroom - 0.0).abs() < 1e-9);
     ticket.undo(10);
-    assert!((limiter.headroom(&limits, &today(), 10) - 1.0).abs() < 1e-9);
+    assert!((limiter.view(&limits, 0, &today(), 10).headroom - 1.0).abs() < 1e-9);
     for _ in 0..2 {
         assert!(take(&limiter, &limits, 50, 20).is_ok());
     }
     let closed = Limits { requests_per_minute: Some(0), ..Limits::default() };
     assert_eq!(take(&limiter, &closed, 0, 0).err(), Some((Dimension::Requests, None)));
-    assert!(limiter.headroom(&closed, &today(), 10) < 1e-9);
+    assert!(limiter.view(&closed, 0, &today(), 10).headroom < 1e-9);
 }
 
 #[test]

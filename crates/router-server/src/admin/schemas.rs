@@ -327,6 +327,17 @@ fn question() -> Value {
 
 fn explanation() -> Value {
     let chosen = strict(&[("channel", text()), ("provider", text()), ("model", text()), ("upstream_model", text())]);
+    let price = open(
+        &[
+            ("real_usd", number()),
+            ("effective_usd", number()),
+            ("multiplier", number()),
+            ("policies", json!({ "type": "array", "items": { "type": "string" } })),
+            ("shadow_usd", number()),
+            ("cached_tokens", int()),
+        ],
+        &["real_usd", "effective_usd", "multiplier"],
+    );
     let candidate = open(
         &[
             ("rank", maybe(int())),
@@ -340,6 +351,7 @@ fn explanation() -> Value {
             ("reason_text", text()),
             ("until_ms", int()),
             ("score", maybe(number())),
+            ("price", maybe(price)),
             ("factors", described("object", "Raw and normalised value of each layer.")),
         ],
         &["rank", "channel", "model", "verdict", "score", "factors"],

@@ -18,7 +18,7 @@ use super::providers::{self, Provider};
 use super::secret::{Secret, hex};
 use super::sources::SourceFile;
 use super::system::System;
-use super::{Objects, Overrides, check, environment, groups, keys, presets};
+use super::{Objects, Overrides, check, environment, groups, keys, presets, pricing};
 
 /// A valid configuration.
 #[derive(Clone)]
@@ -76,6 +76,7 @@ impl Loaded {
                 default_max_output_tokens: budgets.default_max_output_tokens,
                 unknown_price: budgets.unknown_price.to_core(),
             },
+            pricing: pricing::spec(&self.pricing_policies),
         }
     }
 

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 
 use super::decode::Faults;
 use super::node::{Node, Path};
-use super::objects::{PolicyEntry, PolicyKind, PricingPolicies};
+use super::objects::{PolicyEntry, PricingPolicies};
+use super::pricing;
 use super::providers::Scope;
 use super::suggest::allowed_words;
 use super::system::System;
-use super::words;
 
 /// Settings of the program.
 pub(super) fn system(system: &System, tree: &Node, faults: &mut Faults) {
@@ -263,14 +263,7 @@ pub(super) fn policies(policies: &PricingPolicies, tree: &Node, known: &BTreeSet
             scope.fault(&root.key("order").index(index), format!("`{}` stands in the order already", kind.as_str()));
         }
     }
-    for (kind, entries) in [
-        (PolicyKind::Time, &policies.time),
-        (PolicyKind::Quota, &policies.quota),
-        (PolicyKind::Regional, &policies.regional),
-        (PolicyKind::Demand, &policies.demand),
-        (PolicyKind::Quality, &policies.quality),
-        (PolicyKind::Events, &policies.events),
-    ] {
+    for (kind, entries) in pricing::by_kind(policies) {
         let path = root.key(kind.as_str());
         if !entries.is_empty() && !policies.order.contains(&kind) {
             scope.fault(&path, format!("unreachable: `{}` does not stand in pricing_policies.order", kind.as_str()));
@@ -291,7 +284,7 @@ fn policy(entry: &PolicyEntry, at: &Path, known: &BTreeSet<&str>, scope: &mut Sc
         scope.fault(&at.key("multiplier"), "allowed: from 0 to 100");
     }
     for (index, words) in entry.weekdays.iter().enumerate() {
-        if !words.split('-').all(|day| words::WEEKDAYS.contains(&day)) || words.split('-').count() > 2 {
+        if pricing::weekdays(words).is_none() {
             let path = at.key("weekdays").index(index);
             scope.fault(&path, format!("`{words}` is not a weekday; allowed: mon … sun, and ranges such as mon-fri"));
         }

@@ -21,6 +21,7 @@ pub mod node;
 pub mod objects;
 pub mod presets;
 pub mod prices;
+mod pricing;
 mod problem;
 mod providers;
 mod schema;

@@ -204,6 +204,13 @@ impl Decimal {
         self.0
     }
 
+    /// As a number for ranking.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "for ranking, never for money")]
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let value = parse_decimal(text, 9).ok()?;
         (0..=1_000_000 * 1_000_000_000).contains(&value).then_some(Self(value))

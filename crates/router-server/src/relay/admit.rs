@@ -336,6 +336,11 @@ async fn judge(
     let view = LiveView::new(app, snapshot, now, tokens);
     let moment = Moment { now_ms: now.unix_ms, seed, sequence: app.turn(&ask.model) };
     let decision = decide(&snapshot.core, &target, ask, &view, moment);
+    for saving in &decision.savings {
+        if let Some(channel) = snapshot.channel(saving.channel) {
+            channel.state.saving.record(saving.usd);
+        }
+    }
     match decision.none() {
         None => Ok((permit, ticket, decision)),
         Some(none) => {

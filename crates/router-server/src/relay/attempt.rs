@@ -36,6 +36,8 @@ pub(super) struct Holding {
     key: Arc<Health>,
     passes: [Option<Pass>; 2],
     ticket: Option<Ticket>,
+    /// Of the group's member, where it has a daily limit.
+    _member: Option<Ticket>,
     _running: [InFlight; 2],
 }
 
@@ -112,12 +114,22 @@ impl Run {
         } else {
             None
         };
+        let member = target.group.and_then(|group| snapshot.group(group)?.members.get(&target.model));
+        let member = member.map(|member| {
+            let day = Window::at(Period::Day, &snapshot.zone, now_ms);
+            member.limiter.acquire(&member.limits, 0, &day, now_ms, now_ms)
+        });
+        let member = member.transpose().map_err(|refusal| Fault {
+            retry_after_ms: refusal.retry_after_ms,
+            ..Fault::new(FaultKind::RateLimited, "the group's daily limit for this member is reached")
+        })?;
         Ok(Holding {
             model: Arc::clone(model),
             channel: Arc::clone(&channel.state.health),
             key: Arc::clone(&key.health),
             passes,
             ticket,
+            _member: member,
             _running: [model.enter(), channel.state.health.enter()],
             snapshot: Arc::clone(snapshot),
             target,

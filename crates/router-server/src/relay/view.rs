@@ -1,7 +1,7 @@
 //! The present as routing sees it: live state by the indices of one snapshot.
 
 use router_core::budget::{Period, Window};
-use router_core::catalog::{ChannelIx, ModelIx};
+use router_core::catalog::{ChannelIx, GroupIx, ModelIx};
 use router_core::health::{Breaker, BreakerConfig, BreakerState, Health};
 use router_core::money::Nano;
 use router_core::routing::{Away, BreakerView, ChannelLive, Live, ModelLive};
@@ -64,14 +64,9 @@ impl Live for LiveView<'_> {
         let Some(side) = self.snapshot.channel(ix) else { return ChannelLive::default() };
         let state = &side.state;
         let mut away = self.away(&state.health);
-        let (mut quota, mut today) = (None, 0);
-        if side.has_limits() {
-            let refusal = state.limiter.refusal(&side.limits, self.tokens, &self.day, self.now_ms, self.now_ms);
-            let wait = refusal.and_then(|refusal| refusal.retry_after_ms);
-            let until_ms = wait.map_or(0, |wait| self.now_ms.saturating_add(wait));
-            away.rate_limited_until_ms = away.rate_limited_until_ms.max(until_ms);
-            quota = Some(state.limiter.headroom(&side.limits, &self.day, self.now_ms));
-            today = state.limiter.today(&self.day);
+        let limits = side.has_limits().then(|| state.limiter.view(&side.limits, self.tokens, &self.day, self.now_ms));
+        if let Some(wait_ms) = limits.and_then(|limits| limits.wait_ms) {
+            away.rate_limited_until_ms = away.rate_limited_until_ms.max(self.now_ms.saturating_add(wait_ms));
         }
         // Keys that are set aside set the channel aside when none is left.
         let first_back = side.keys.iter().map(|key| self.away(&key.health)).min_by_key(|key| key.cooldown_until_ms);
@@ -87,10 +82,17 @@ impl Live for LiveView<'_> {
         ChannelLive {
             in_flight: state.health.in_flight(),
             health: Some(state.health.success.get(Health::TAU_MS, self.now_ms)),
-            quota_remaining: quota,
-            requests_today: today,
+            quota_remaining: limits.map(|limits| limits.headroom),
+            minute_used: limits.and_then(|limits| limits.minute_used),
+            saving_usd: state.saving.get(),
+            requests_today: limits.map_or(0, |limits| limits.today),
             spent_today,
             away,
         }
+    }
+
+    fn member_requests_today(&self, group: GroupIx, model: ModelIx) -> u64 {
+        let member = self.snapshot.group(group).and_then(|group| group.members.get(&model));
+        member.map_or(0, |member| member.limiter.today(&self.day))
     }
 }

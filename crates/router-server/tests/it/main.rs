@@ -18,6 +18,7 @@ mod key_rotation;
 mod limits;
 mod other_work;
 mod pages;
+mod prices;
 mod provider_errors;
 mod refusals;
 mod reload;

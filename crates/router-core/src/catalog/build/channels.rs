@@ -106,6 +106,7 @@ impl Builder {
             max_output_tokens: spec.max_output_tokens,
             capabilities: known_or_assumed(spec.capabilities),
             scores,
+            policies: 0,
             facts,
         }
     }
@@ -149,6 +150,7 @@ fn facts(spec: &ChannelModelSpec, price: Option<&Price>) -> Facts {
     let bound = |input, output, answers| price.map_or(f64::NAN, |p| upper_bound(p, input, output, answers).0 as f64);
     Facts {
         usd_per_input,
+        usd_per_cached: per_token(|price| price.cached_input.unwrap_or(price.input)),
         usd_per_output,
         usd_per_request: price.map_or(f64::NAN, |price| price.per_request.as_usd_f64()),
         has_tiers: price.is_some_and(|price| !price.tiers.is_empty()),

@@ -8,7 +8,7 @@ use crate::catalog::group::{Overrides, TimePolicy};
 use crate::catalog::pattern::{Pattern, any_matches};
 use crate::catalog::problem::Problem;
 use crate::catalog::spec::{FilterSpec, GroupSpec, LayerSpec, MemberSpec, SelectSpec, TimePolicySpec};
-use crate::catalog::{Capabilities, Channel, ChannelModel, Group, Member, ModelIx, ScoreId, Snapshot, TagId};
+use crate::catalog::{Capabilities, Channel, ChannelModel, Group, Hours, Member, ModelIx, ScoreId, Snapshot, TagId};
 use crate::money::Nano;
 use crate::routing::{self, FactorRef, Layer, Reason, Selector, Strategy};
 
@@ -137,7 +137,7 @@ impl Builder {
         let peak_layers = layers("peak_strategy", &spec.peak_layers);
         let off_peak_layers = layers("off_peak_strategy", &spec.off_peak_layers);
         let zone = self.zone(&format!("{path}.timezone"), &spec.timezone);
-        TimePolicy { zone, peak: spec.peak, peak_layers, off_peak_layers }
+        TimePolicy { peak: Hours::new(zone, spec.peak, 0), peak_layers, off_peak_layers }
     }
 
     fn check_filters(&mut self, path: &str, filters: &FilterSpec) {

@@ -2,6 +2,7 @@
 
 mod channels;
 mod groups;
+mod prices;
 
 use std::collections::HashMap;
 
@@ -24,9 +25,10 @@ pub(super) struct Builder {
 pub(super) fn build(spec: CatalogSpec) -> Result<Snapshot, Vec<Problem>> {
     let mut builder = Builder { problems: Problems::default(), tags: Interner::default(), scores: Interner::default() };
     let zone = builder.zone("budgets.timezone", &spec.budgets.timezone);
-    let (channels, models) = builder.channels(spec.channels, &spec.budgets);
+    let (channels, mut models) = builder.channels(spec.channels, &spec.budgets);
     let channel_by_name: HashMap<_, _> =
         channels.iter().enumerate().map(|(slot, c)| (c.name.clone(), ChannelIx::of(slot))).collect();
+    let prices = builder.prices(spec.pricing, &channels, &mut models);
     let groups = builder.groups(spec.groups, &channels, &models);
     let group_by_name: HashMap<_, _> =
         groups.iter().enumerate().map(|(slot, g)| (g.name.clone(), GroupIx::of(slot))).collect();
@@ -51,6 +53,7 @@ pub(super) fn build(spec: CatalogSpec) -> Result<Snapshot, Vec<Problem>> {
         tags,
         scores,
         names,
+        prices,
         zone,
         warnings: problems.warnings,
     };

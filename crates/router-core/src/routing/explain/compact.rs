@@ -2,13 +2,15 @@
 //!
 //! `{"g":"auto:fast","s":"balanced","a":"top_score","l":[["effective_cost","asc",0.3],…],
 //! "c":[["channel","model",rank,score,[raw,…]],…,["channel","model","code",until_ms],…],"r":[["channel","model","code"],…]}`.
+//! Where routing compared another price than the real one, `[real,effective,shadow,["policy",…]]` in USD follows the raw
+//! values. A session's cache stands as `"h":["channel","model",tokens,kept]`.
 //! `c` holds at most [`IN_FULL`] candidates, the best first; `r` the others, at most [`BY_NAME`]; `n` how many there
 //! were in all.
 
 use std::fmt::Write;
 
-use super::names;
-use crate::catalog::Snapshot;
+use crate::catalog::{ModelIx, Snapshot};
+use crate::routing::Costs;
 use crate::routing::decision::{Decision, Verdict};
 
 /// Candidates with their values.
@@ -42,6 +44,11 @@ impl Decision {
             }
             out.push_str("],");
         }
+        if let Some(sticky) = self.sticky {
+            out.push_str("\"h\":");
+            named(sticky.held.model, snapshot, out);
+            let _ = write!(out, ",{},{}],", sticky.held.cached_tokens, sticky.kept);
+        }
         let _ = write!(out, "\"n\":{},\"c\":[", self.candidates.len());
         for (number, place) in self.places_in_order().take(IN_FULL).enumerate() {
             comma(out, number);
@@ -72,6 +79,7 @@ impl Decision {
                     number_or_null(out, raw);
                 }
                 out.push(']');
+                prices(out, &candidate.costs, snapshot);
             }
             Verdict::Out(reason) => {
                 out.push(',');
@@ -94,13 +102,36 @@ impl Decision {
 
     /// `["channel","model"`, to be continued.
     fn name(&self, place: usize, snapshot: &Snapshot, out: &mut String) {
-        let found = self.candidates.get(place).and_then(|candidate| names(candidate, snapshot));
-        let (model, channel) = found.map_or(("?", "?"), |(model, channel)| (&*model.name, &*channel.name));
-        out.push('[');
-        string(out, channel);
-        out.push(',');
-        string(out, model);
+        let model = self.candidates.get(place).map_or(ModelIx(u32::MAX), |candidate| candidate.model);
+        named(model, snapshot, out);
     }
+}
+
+fn named(model: ModelIx, snapshot: &Snapshot, out: &mut String) {
+    let found = snapshot.model_and_channel(model);
+    let (model, channel) = found.map_or(("?", "?"), |(model, channel)| (&*model.name, &*channel.name));
+    out.push('[');
+    string(out, channel);
+    out.push(',');
+    string(out, model);
+}
+
+/// Nothing, unless routing compared another price than the real one.
+fn prices(out: &mut String, costs: &Costs, snapshot: &Snapshot) {
+    if costs.policies == 0 && costs.effective_usd == costs.real_usd || !costs.real_usd.is_finite() {
+        return;
+    }
+    out.push_str(",[");
+    for usd in [costs.real_usd, costs.effective_usd, costs.shadow_usd] {
+        number_or_null(out, usd);
+        out.push(',');
+    }
+    out.push('[');
+    for (number, policy) in snapshot.prices().holding(costs.policies).enumerate() {
+        comma(out, number);
+        string(out, &policy.name);
+    }
+    out.push_str("]]");
 }
 
 fn comma(out: &mut String, number: usize) {

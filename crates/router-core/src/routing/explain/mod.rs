@@ -86,9 +86,36 @@ pub struct ExplainedCandidate {
     pub until_ms: Option<u64>,
     /// 0…1; `None` if it is out.
     pub score: Option<f64>,
+    /// What the request would cost there; `None` where the price is unknown.
+    pub price: Option<ExplainedPrice>,
     /// What it was ranked by, in the order of the layers.
     #[serde(serialize_with = "as_map")]
     pub factors: Vec<ExplainedFactor>,
+}
+
+/// The two prices of one candidate, and what lies between them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExplainedPrice {
+    /// USD that the books would hold for the expected usage.
+    pub real_usd: f64,
+    /// USD that routing compares.
+    pub effective_usd: f64,
+    /// Product of the pricing policies, within their limits.
+    pub multiplier: f64,
+    /// The policies that hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
+    /// USD that one use of a scarce quota is worth now.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shadow_usd: f64,
+    /// Tokens of the prompt that are expected to be read from the session's cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_tokens: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 /// A factor of one candidate.
@@ -161,7 +188,24 @@ impl Decision {
             reason_text: reason.map(|reason| reason.sentence(snapshot)),
             until_ms: reason.and_then(|reason| reason.until_ms()),
             score: reason.is_none().then_some(candidate.score),
+            price: self.explain_price(candidate, snapshot),
             factors: factors.collect(),
+        })
+    }
+}
+
+impl Decision {
+    fn explain_price(&self, candidate: &Candidate, snapshot: &Snapshot) -> Option<ExplainedPrice> {
+        let costs = candidate.costs;
+        let held = self.sticky.map(|sticky| sticky.held).filter(|held| held.model == candidate.model);
+        let name = |policy: &super::PricePolicy| format!("{} ×{}", policy.name, policy.multiplier);
+        costs.real_usd.is_finite().then(|| ExplainedPrice {
+            real_usd: costs.real_usd,
+            effective_usd: costs.effective_usd,
+            multiplier: costs.multiplier,
+            policies: snapshot.prices().holding(costs.policies).map(name).collect(),
+            shadow_usd: costs.shadow_usd,
+            cached_tokens: held.map(|held| held.cached_tokens),
         })
     }
 }

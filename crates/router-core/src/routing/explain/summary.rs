@@ -12,6 +12,8 @@ impl Decision {
             Some((model, channel)) => {
                 let mut text = format!("{} on {}", model.name, channel.name);
                 text.push_str(&self.why(snapshot));
+                text.push_str(&self.price(snapshot));
+                text.push_str(&self.session(snapshot));
                 text.push_str(&self.left_out());
                 text
             }
@@ -43,6 +45,34 @@ impl Decision {
             .zip(self.values(second))
             .find(|((_, _, best), (_, _, next))| *best >= 1.0 && best > next)
             .map(|((layer, _, _), _)| layer.factor.name(snapshot))
+    }
+
+    /// What makes the price of the chosen one differ from what it is in the books.
+    fn price(&self, snapshot: &Snapshot) -> String {
+        let Some(costs) = self.chosen().map(|chosen| chosen.costs) else { return String::new() };
+        let policies = snapshot.prices().holding(costs.policies);
+        let mut causes: Vec<String> =
+            policies.map(|policy| format!("{} ×{}", policy.name, policy.multiplier)).collect();
+        if costs.shadow_usd > 0.0 {
+            causes.push("its quota is used ahead of the clock".to_owned());
+        }
+        if causes.is_empty() {
+            causes.join("")
+        } else {
+            format!("; price for routing changed by {}", causes.join(", "))
+        }
+    }
+
+    /// Whether the session stays where its prompt is cached.
+    fn session(&self, snapshot: &Snapshot) -> String {
+        let Some(sticky) = self.sticky else { return String::new() };
+        if sticky.kept {
+            return format!("; its session has about {} tokens cached there", sticky.held.cached_tokens);
+        }
+        let held = snapshot.model_and_channel(sticky.held.model);
+        let place =
+            held.map_or_else(|| "a channel that is gone".to_owned(), |(m, c)| format!("{} on {}", m.name, c.name));
+        format!("; the session leaves its prompt cache at {place}")
     }
 
     /// The most frequent reasons of those that are out.

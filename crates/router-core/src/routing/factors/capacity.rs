@@ -4,7 +4,7 @@ use super::{Factor, View};
 
 pub(super) const QUOTA_REMAINING: Factor = Factor {
     name: "quota_remaining",
-    doc: "0…1: the least of what is left of the provider's quota and of requests_per_day and daily_budget of the \
+    doc: "0…1: the least of what is left of the limits per minute and at a time, of requests_per_day and daily_budget of the \
           channel; 1 where nothing limits it",
     descending: true,
     raw: quota_remaining,

@@ -1,7 +1,9 @@
 //! What a request would cost, for ranking. Floating point: the books never see these numbers.
 
-use super::{Factor, View};
+use super::Factor;
 use crate::ask::Ask;
+use crate::catalog::ChannelModel;
+use crate::pricing::Price;
 
 /// Output tokens of a chat answer where the client sets no lower limit: the order of magnitude of the median answer.
 pub const USUAL_OUTPUT_TOKENS: u64 = 400;
@@ -9,17 +11,19 @@ pub const USUAL_OUTPUT_TOKENS: u64 = 400;
 pub(super) const EFFECTIVE_COST: Factor = Factor {
     name: "effective_cost",
     doc: "USD of this request: input estimate × input price + expected output × output price (400 tokens, or the \
-          client's lower limit, for each answer) + price per request, times the member's cost_multiplier",
+          client's lower limit, for each answer) + price per request, tokens that the channel holds in its prompt cache for \
+          this session at their own price; times the member's cost_multiplier and the pricing policies; plus the shadow \
+          price of a quota that is used ahead of the clock",
     descending: false,
-    raw: effective_cost,
+    raw: |view| view.costs.effective_usd,
 };
 
 pub(super) const COST_EFFICIENCY: Factor = Factor {
     name: "cost_efficiency",
-    doc: "quality for money: quality_score / (1 + USD per million tokens mixed 3:1 × cost_multiplier)",
+    doc: "quality for money: quality_score / (1 + USD per million tokens mixed 3:1 × cost_multiplier × policies)",
     descending: true,
     raw: |view| {
-        let usd_per_million = view.model.facts.usd_per_million * view.member.cost_multiplier;
+        let usd_per_million = view.model.facts.usd_per_million * view.member.cost_multiplier * view.costs.multiplier;
         super::quality::quality(view) / (1.0 + usd_per_million)
     },
 };
@@ -29,6 +33,8 @@ pub(super) const COST_EFFICIENCY: Factor = Factor {
 pub(crate) struct Tokens {
     /// Estimated input, also as a the length that chooses the price tier.
     pub(crate) input: u64,
+    /// Of them, expected to be read from the prompt cache.
+    pub(crate) cached: u64,
     /// Expected output of all answers together.
     pub(crate) output: f64,
 }
@@ -41,20 +47,21 @@ impl Tokens {
         } else {
             0
         };
-        Self { input: ask.input_tokens, output: one as f64 * ask.answers.max(1) as f64 }
+        Self { input: ask.input_tokens, cached: 0, output: one as f64 * ask.answers.max(1) as f64 }
     }
 }
 
+/// USD that the expected tokens cost; `price` is asked only where long inputs have another one.
 #[expect(clippy::cast_precision_loss, reason = "numbers for ranking, not for the books")]
-fn effective_cost(view: &View<'_>) -> f64 {
-    let facts = &view.model.facts;
-    let (input, output) = match view.price {
+pub(crate) fn real_usd(model: &ChannelModel, price: Option<&Price>, tokens: Tokens) -> f64 {
+    let facts = &model.facts;
+    let (input, cached, output) = match price {
         Some(price) if facts.has_tiers => {
-            let rates = price.rates(view.tokens.input);
-            (rates.input.0 as f64 / 1e15, rates.output.0 as f64 / 1e15)
+            let rates = price.rates(tokens.input);
+            (rates.input.0 as f64 / 1e15, rates.cached_input.0 as f64 / 1e15, rates.output.0 as f64 / 1e15)
         }
-        _ => (facts.usd_per_input, facts.usd_per_output),
+        _ => (facts.usd_per_input, facts.usd_per_cached, facts.usd_per_output),
     };
-    let usd = view.tokens.input as f64 * input + view.tokens.output * output + facts.usd_per_request;
-    usd * view.member.cost_multiplier
+    let held = tokens.cached.min(tokens.input);
+    (tokens.input - held) as f64 * input + held as f64 * cached + tokens.output * output + facts.usd_per_request
 }

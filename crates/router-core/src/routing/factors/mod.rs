@@ -10,11 +10,12 @@ mod reliability;
 mod speed;
 
 use super::live::{ChannelLive, ModelLive};
+use super::prices::Costs;
 use crate::catalog::{Capabilities, Channel, ChannelModel, Member, ScoreId, Snapshot};
-use crate::pricing::Price;
 
-pub(crate) use cost::Tokens;
 pub use cost::USUAL_OUTPUT_TOKENS;
+pub(crate) use cost::{Tokens, real_usd};
+pub(crate) use quality::quality;
 
 /// Something to rank by.
 #[derive(Debug)]
@@ -129,10 +130,12 @@ pub(crate) struct View<'a> {
     pub(crate) channel: &'a Channel,
     pub(crate) member: &'a Member,
     pub(crate) overrides: &'a [(FactorRef, f64)],
-    pub(crate) price: Option<&'a Price>,
     pub(crate) live: &'a ModelLive,
     pub(crate) channel_live: &'a ChannelLive,
     pub(crate) tokens: Tokens,
+    /// Requests of today through the member, where it has a daily limit.
+    pub(crate) member_today: u64,
+    pub(crate) costs: Costs,
     pub(crate) optional: Capabilities,
 }
 

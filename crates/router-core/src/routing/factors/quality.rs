@@ -34,6 +34,6 @@ pub(super) const PARAMETER_COUNT: Factor = Factor {
 };
 
 /// `quality_score`, overridden or not.
-pub(super) fn quality(view: &View<'_>) -> f64 {
+pub(crate) fn quality(view: &View<'_>) -> f64 {
     view.overridden(FactorRef::quality()).unwrap_or(view.model.facts.quality)
 }

@@ -5,6 +5,8 @@ mod catalogue;
 mod explained;
 mod filters;
 mod names;
+mod pacing;
+mod prices;
 mod properties;
 mod ranking;
 mod shares;
@@ -118,10 +120,7 @@ pub(crate) fn ask(model: &str) -> Ask {
         input_tokens_bound: 2_000,
         max_output_tokens: Some(400),
         answers: 1,
-        max_cost: None,
-        strategy: None,
-        tags: Vec::new(),
-        session: None,
+        ..Ask::default()
     }
 }
 

@@ -11,6 +11,9 @@ section! {
         order: Vec<PolicyKind> = PolicyKind::ALL.to_vec(),
         /// Bounds of the product.
         limits: PolicyLimits = PolicyLimits::default(),
+        /// Whether quotas (requests_per_day of a channel, daily_limit of a member) that are used ahead of the clock get a
+        /// shadow price, so that what is cheap is kept for requests that would be dear elsewhere.
+        pacing: bool = true,
         /// By hour and weekday.
         time: Vec<PolicyEntry> = Vec::new(),
         /// By used quota.

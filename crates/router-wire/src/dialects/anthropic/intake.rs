@@ -38,10 +38,7 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
             + used.file_bytes,
         max_output_tokens,
         answers: 1,
-        max_cost: None,
-        strategy: None,
-        tags: Vec::new(),
-        session: None,
+        ..Ask::default()
     };
     let user = reader.object(Field::Metadata).and_then(|raw| string_inside(last_member(raw, "user_id")?));
     Ok(Intake {

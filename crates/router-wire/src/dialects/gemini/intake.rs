@@ -65,10 +65,7 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
             + used.file_bytes,
         max_output_tokens: max_output_tokens.filter(|_| generates),
         answers: candidates.filter(|_| generates).unwrap_or(1).clamp(1, 128),
-        max_cost: None,
-        strategy: None,
-        tags: Vec::new(),
-        session: None,
+        ..Ask::default()
     };
     let (array, method) = (route.array, route.method);
     Ok(Intake {

@@ -31,10 +31,7 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
         input_tokens_bound: reader.input_tokens_bound(),
         max_output_tokens: reader.max_output_tokens()?.filter(|_| generates),
         answers: 1,
-        max_cost: None,
-        strategy: None,
-        tags: Vec::new(),
-        session: None,
+        ..Ask::default()
     };
     let reasoning_wanted = reader.reasoning_wanted();
     let fallback_models = reader.fallback_models();

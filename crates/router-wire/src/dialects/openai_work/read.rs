@@ -81,10 +81,7 @@ fn intake(endpoint: Endpoint, model: String, stream: bool, (tokens, bound): (u64
         input_tokens_bound: bound,
         max_output_tokens: None,
         answers: 1,
-        max_cost: None,
-        strategy: None,
-        tags: Vec::new(),
-        session: None,
+        ..Ask::default()
     };
     Intake {
         ask,
