@@ -57,8 +57,8 @@ fn the_table_has_a_row_for_everyone() {
     let table = decision.explain(&snapshot).table();
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), 3 + 1 + 4, "{table}");
-    assert!(lines[3].starts_with("#  CHANNEL  MODEL  SCORE  USD      effective_cost asc ×0.3"), "{table}");
-    assert!(lines[4].starts_with("1  c\"0      m      1.000  0.00014  0.00014 (1.00)"), "{table}");
+    assert!(lines[3].starts_with("#  CHANNEL  MODEL  SCORE  USD       effective_cost asc ×0.3"), "{table}");
+    assert!(lines[4].starts_with("1  c\"0      m      1.000  0.00014   0.00014 (1.00)"), "{table}");
     assert!(lines[7].ends_with("this model on the channel is rate limited"), "{table}");
 }
 
