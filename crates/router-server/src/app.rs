@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gate::Gate;
 use crate::http::intake::BodyMemory;
+use crate::kept::Kept;
 use crate::live::LiveTable;
 use crate::snapshot::{ServerSnapshot, Surroundings};
 use crate::telemetry::metrics::Metrics;
@@ -28,6 +29,8 @@ pub struct App {
     pub live: LiveTable,
     /// Budgets.
     pub ledger: Ledger,
+    /// What providers keep for clients.
+    pub kept: Kept,
     /// What happened.
     pub spool: Arc<Spool>,
     /// The database, for the control plane only.
@@ -93,6 +96,8 @@ pub struct Parts {
     pub live: LiveTable,
     /// Budgets with what was spent before.
     pub ledger: Ledger,
+    /// What providers keep since before.
+    pub kept: Kept,
     /// Open.
     pub spool: Arc<Spool>,
     /// Migrated.
@@ -121,6 +126,7 @@ impl App {
             egress,
             live: parts.live,
             ledger: parts.ledger,
+            kept: parts.kept,
             spool: parts.spool,
             store: parts.store,
             vault: parts.vault,

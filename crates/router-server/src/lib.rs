@@ -8,6 +8,7 @@ pub mod config;
 pub mod exit;
 pub mod gate;
 pub mod http;
+pub mod kept;
 pub mod live;
 pub mod provision;
 pub mod relay;

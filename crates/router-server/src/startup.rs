@@ -25,6 +25,7 @@ use crate::config::{self, DemoBase, Loaded, Overrides, Source, System};
 use crate::exit::{Exit, Failed};
 use crate::gate::Gate;
 use crate::http::intake::BodyMemory;
+use crate::kept::Kept;
 use crate::live::LiveTable;
 use crate::provision::{self, REAL_CHANNEL_SEEN};
 use crate::snapshot::{ServerSnapshot, Surroundings};
@@ -131,6 +132,7 @@ pub async fn prepare_with(
     let zone = Zone::named(&loaded.system.budgets.timezone.0).map_err(|error| invalid(error.to_string()))?;
     let ledger = Ledger::new(zone.clone());
     load_budgets(&store, &ledger, &zone, now_ms).await?;
+    let kept = Kept::load(&store, now_ms).await?;
     let live = LiveTable::default();
     let instance = instance_id()?;
     let around = Surroundings { live: &live, ledger: &ledger, metrics: &metrics };
@@ -144,6 +146,7 @@ pub async fn prepare_with(
         snapshot,
         live,
         ledger,
+        kept,
         spool,
         store,
         vault,

@@ -20,7 +20,8 @@ pub use error::{StoreError, StoreErrorKind, StoreResult};
 pub use query::{
     BudgetSpent, ChannelStatistics, ClientKey, ClientKeySpec, ConfigVersion, FileCatalog, FileChannel,
     FileChannelModel, FileClientKey, FileGroup, FileGroupMember, FilePricingPolicy, FileProvider, FileProviderKey,
-    ManagedBy, ProviderKeyFacts, ProviderKeySecret, Provisioned, RequestFilter, RequestPage, Role, StatisticsFilter,
+    ManagedBy, PinnedState, ProviderKeyFacts, ProviderKeySecret, Provisioned, RequestFilter, RequestPage, Role,
+    StatisticsFilter,
 };
 pub use record::{
     AttemptRecord, BudgetScope, LedgerEntry, RequestRecord, RequestStatus, Reservation, TokenCounts, TokensSource,

@@ -365,6 +365,9 @@ pub struct RequestRecord {
     /// Oddities worth finding again, for example `overrun`, `usage_missing`.
     #[serde(skip_serializing_if = "is_default")]
     pub flags: Vec<String>,
+    /// Ids of what the provider keeps since this request ([`crate::PinnedState`]); its last attempt says where.
+    #[serde(skip_serializing_if = "is_default")]
+    pub state_ids: Vec<String>,
     /// The routing decision as JSON text.
     #[serde(skip_serializing_if = "is_default", with = "json_text")]
     pub decision: Option<String>,

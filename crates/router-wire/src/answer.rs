@@ -35,6 +35,8 @@ pub enum NotAnAnswer {
     Bad(&'static str),
     /// A stream where none was asked for: [`crate::relay::aggregate`] may save it.
     Stream,
+    /// The provider works on it and will keep what comes of it (`background`).
+    Unfinished,
     /// An error object: the adapter classifies it.
     Error,
 }
@@ -45,7 +47,7 @@ impl NotAnAnswer {
     pub const fn kind(self) -> FaultKind {
         match self {
             Self::Empty => FaultKind::EmptyAnswer,
-            Self::Bad(_) | Self::Stream => FaultKind::BadAnswer,
+            Self::Bad(_) | Self::Stream | Self::Unfinished => FaultKind::BadAnswer,
             Self::Error => FaultKind::Temporary,
         }
     }

@@ -33,7 +33,7 @@ pub fn decide(snapshot: &Snapshot, target: &Target, ask: &Ask, live: &impl Live,
         ask,
         live,
         at,
-        filter: Filter::new(snapshot, ask, at.now_ms),
+        filter: Filter::new(snapshot, ask, live.pinned(), at.now_ms),
         tokens: Tokens::expected(ask),
         paced: Vec::new(),
         decision: Decision {

@@ -8,7 +8,7 @@ use super::reason::{Reason, Scope};
 use super::resolve::{Target, Variant, find_tag};
 use crate::ask::Ask;
 use crate::budget::{Period, Window};
-use crate::catalog::{Capability, Channel, ChannelModel, Group, GroupIx, Member, Snapshot, TagId};
+use crate::catalog::{Capability, Channel, ChannelIx, ChannelModel, Group, GroupIx, Member, Snapshot, TagId};
 use crate::money::Nano;
 
 /// Observed figures stand on too little below so many observations to exclude anything.
@@ -20,6 +20,8 @@ pub(crate) struct Filter<'a> {
     snapshot: &'a Snapshot,
     ask: &'a Ask,
     now_ms: u64,
+    /// Who keeps the state that the request builds on.
+    pinned: Option<ChannelIx>,
     required_tags: Vec<Option<TagId>>,
     forbidden_tags: Vec<TagId>,
     day: OnceCell<Window>,
@@ -41,7 +43,7 @@ pub(crate) struct Subject<'a> {
 pub(crate) type InGroup<'a> = Option<(GroupIx, &'a Group)>;
 
 impl<'a> Filter<'a> {
-    pub(crate) fn new(snapshot: &'a Snapshot, ask: &'a Ask, now_ms: u64) -> Self {
+    pub(crate) fn new(snapshot: &'a Snapshot, ask: &'a Ask, pinned: Option<ChannelIx>, now_ms: u64) -> Self {
         let (mut required_tags, mut forbidden_tags) = (Vec::new(), Vec::new());
         for tag in ask.tags.iter().map(|tag| tag.trim()).filter(|tag| !tag.is_empty()) {
             match tag.strip_prefix('!') {
@@ -49,7 +51,7 @@ impl<'a> Filter<'a> {
                 None => required_tags.push(find_tag(snapshot, tag)),
             }
         }
-        Self { snapshot, ask, now_ms, required_tags, forbidden_tags, day: OnceCell::new() }
+        Self { snapshot, ask, now_ms, pinned, required_tags, forbidden_tags, day: OnceCell::new() }
     }
 
     /// The first reason against a candidate: what lasts before what passes.
@@ -66,6 +68,9 @@ impl<'a> Filter<'a> {
 
     fn for_this_request(&self, subject: &Subject<'_>) -> Option<Reason> {
         let (ask, model) = (self.ask, subject.model);
+        if self.pinned.is_some_and(|channel| model.channel != channel) {
+            return Some(Reason::PinnedElsewhere);
+        }
         if ask.endpoint.capability().is_some_and(|kind| !model.capabilities.has(kind)) {
             return Some(Reason::WrongEndpoint(ask.endpoint));
         }

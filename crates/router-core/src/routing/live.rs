@@ -7,12 +7,19 @@ use crate::catalog::{ChannelIx, GroupIx, ModelIx};
 use crate::money::Nano;
 
 /// Live state as routing sees it. Every method is called at most once for each candidate of a decision.
+///
+/// What stands only in memory belongs here too, such as who keeps the state that a request names.
 pub trait Live {
     /// Of a channel model.
     fn model(&self, ix: ModelIx) -> ModelLive;
 
     /// Of a channel.
     fn channel(&self, ix: ChannelIx) -> ChannelLive;
+
+    /// The only channel that can serve the request, because it keeps state that the request builds on. Asked once.
+    fn pinned(&self) -> Option<ChannelIx> {
+        None
+    }
 
     /// Requests of today through this member of the group. Asked only where the member has a `daily_limit`.
     fn member_requests_today(&self, group: GroupIx, model: ModelIx) -> u64 {

@@ -73,6 +73,8 @@ pub enum Reason {
     OtherProvider,
     /// Not in one of the group's `regions`.
     OtherRegion,
+    /// The request builds on state that another channel keeps.
+    PinnedElsewhere,
     /// It does not do this kind of work.
     WrongEndpoint(Endpoint),
     /// It lacks what the request uses.
@@ -187,6 +189,7 @@ impl Reason {
             Self::ExcludedModel => "excluded_model",
             Self::OtherProvider => "other_provider",
             Self::OtherRegion => "other_region",
+            Self::PinnedElsewhere => "pinned_elsewhere",
             Self::WrongEndpoint(_) => "wrong_endpoint",
             Self::LacksNeeds(_) => "lacks_needs",
             Self::NoStreaming => "no_streaming",
@@ -223,7 +226,8 @@ impl Reason {
             | Self::ExcludedModel
             | Self::OtherProvider
             | Self::OtherRegion => ReasonClass::Configured,
-            Self::WrongEndpoint(_)
+            Self::PinnedElsewhere
+            | Self::WrongEndpoint(_)
             | Self::LacksNeeds(_)
             | Self::NoStreaming
             | Self::ContextLength { .. }
@@ -283,6 +287,7 @@ impl Reason {
             Self::ExcludedModel => "named in the group's exclude_models".into(),
             Self::OtherProvider => "not one of the group's providers".into(),
             Self::OtherRegion => "not in one of the group's regions".into(),
+            Self::PinnedElsewhere => "the request builds on state that another channel keeps".into(),
             Self::WrongEndpoint(endpoint) => format!("does not serve {}", endpoint.as_str()),
             Self::LacksNeeds(set) => format!("lacks {}, which the request uses", list(set)),
             Self::NoStreaming => "does not stream".into(),

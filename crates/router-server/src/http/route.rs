@@ -4,6 +4,8 @@
 use http::Method;
 use router_wire::dialects::{self, Dialect};
 
+use crate::relay::Stored;
+
 /// A call to a model: whose dialect, what work.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -24,6 +26,8 @@ impl PartialEq for Call {
 pub enum Route<'a> {
     /// A call to a model.
     Call(Call),
+    /// `/v1/responses/{id}` and below: an answer that a provider keeps.
+    Stored(Stored),
     /// `GET /v1/models`.
     Models,
     /// `GET /v1/models/{id}`; the id may hold `/` and `:`, and is as the client sent it (percent-encoded or not).
@@ -81,6 +85,10 @@ pub fn find<'a>(method: &Method, path: &'a str, query: &str) -> Route<'a> {
         let call = Route::Call(Call { dialect, route });
         return if *method == Method::POST { call } else { Route::MethodNotAllowed };
     }
+    let unversioned = path.strip_prefix("/v1").unwrap_or(path);
+    if let Some(call) = unversioned.strip_prefix("/responses/").and_then(Stored::at) {
+        return if call.allows(method) { Route::Stored(call) } else { Route::MethodNotAllowed };
+    }
     if let Some(path) = path.strip_prefix("/v1beta/models") {
         return match path.strip_prefix('/') {
             None if path.is_empty() => on_get(Route::GeminiModels),
@@ -88,7 +96,7 @@ pub fn find<'a>(method: &Method, path: &'a str, query: &str) -> Route<'a> {
             _ => Route::NotFound,
         };
     }
-    match path.strip_prefix("/v1").unwrap_or(path).strip_prefix("/models") {
+    match unversioned.strip_prefix("/models") {
         Some("") => on_get(Route::Models),
         Some(rest) => match rest.strip_prefix('/') {
             Some(id) if !id.is_empty() => on_get(Route::Model(id)),
@@ -123,6 +131,11 @@ mod tests {
             (Method::GET, "/v1/models", Route::Models),
             (Method::GET, "/v1/models/auto:fast", Route::Model("auto:fast")),
             (Method::GET, "/v1/models/a/b:c", Route::Model("a/b:c")),
+            (Method::DELETE, "/v1/responses/resp_1", Route::Stored(Stored::at("resp_1").unwrap())),
+            (Method::POST, "/responses/resp_1/cancel", Route::Stored(Stored::at("resp_1/cancel").unwrap())),
+            (Method::POST, "/v1/responses/resp_1", Route::MethodNotAllowed),
+            (Method::GET, "/v1/responses/input_tokens", Route::MethodNotAllowed),
+            (Method::GET, "/v1/responses/resp_1/nothing", Route::NotFound),
             (Method::POST, "/v1/models", Route::MethodNotAllowed),
             (Method::GET, "/v1beta/models", Route::GeminiModels),
             (Method::GET, "/v1beta/models/auto:fast", Route::GeminiModel("auto:fast")),

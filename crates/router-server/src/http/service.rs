@@ -19,7 +19,7 @@ use super::listener::Handler;
 use super::route::{Call, Route, find};
 use super::{health, models};
 use crate::clock::Now;
-use crate::relay::{self, Ids, Worker, authenticate};
+use crate::relay::{self, Ids, Stored, Worker, authenticate};
 use crate::telemetry::metrics;
 
 /// The client's socket address, for the control plane.
@@ -55,6 +55,7 @@ impl Service {
             Route::Call(Call { dialect, route }) => {
                 return relay::call(&self.worker, peer, dialect, route, request).await;
             }
+            Route::Stored(call) => self.stored(peer, request.into_parts().0, &call).await.unwrap_or_else(refuse),
             Route::Admin => return self.admin(peer, request).await,
             Route::Models => self.models(peer, request, Shape::List, dialect, &ids),
             Route::Model(id) => {
@@ -83,6 +84,12 @@ impl Service {
         };
         ids.stamp(response.headers_mut());
         if head_only { response.map(|_| Body::empty()) } else { response }
+    }
+
+    async fn stored(&self, peer: SocketAddr, parts: Parts, call: &Stored) -> Result<Response<Body>, ApiError> {
+        let snapshot = self.worker.app.snapshot.load_full();
+        let key = authenticate(&snapshot, &parts, peer, Now::read())?.key();
+        relay::stored(&self.worker, &snapshot, key, call, parts.method, parts.uri.query().unwrap_or_default()).await
     }
 
     fn models(

@@ -15,13 +15,14 @@ use router_core::fault::{ERROR_CODES, ErrorCode};
 use router_core::ids::hash64;
 use router_core::limits::{Rates, Refusal, Ticket};
 use router_core::money::Nano;
-use router_core::routing::{Decision, Moment, NoCandidate, NoneKind, NotFound, decide, resolve, strategy};
+use router_core::routing::{Decision, Moment, NoCandidate, NoneKind, NotFound, Reason, decide, resolve, strategy};
 use router_wire::dialects::{Dialect, Intake, RequestError, Route};
 use router_wire::message as neutral;
 
 use super::Worker;
 use super::book::{Book, Opening};
 use super::headers::Ids;
+use super::pinned::{self, Pinned};
 use super::view::LiveView;
 use crate::clock::Now;
 use crate::gate::GatePermit;
@@ -81,6 +82,8 @@ pub(super) struct Job {
     pub(super) body: Bytes,
     pub(super) intake: Box<Intake>,
     pub(super) decision: Decision,
+    /// Who keeps the state that the request builds on.
+    pub(super) pinned: Option<Pinned>,
     pub(super) total_ms: u64,
     pub(super) seed: u64,
     pub(super) book: Book,
@@ -143,7 +146,7 @@ pub(super) async fn admit(
     });
     let seed = arrival.ids.ours.seed();
     let judged = judge(worker, snapshot, (identity, dialect), &intake, arrival.now, seed).await;
-    let (permit, ticket, decision) = match judged {
+    let Judged { permit, ticket, decision, pinned } = match judged {
         Ok(judged) => judged,
         Err(refused) => {
             book.refuse(&refused).await;
@@ -163,6 +166,7 @@ pub(super) async fn admit(
         body: bytes,
         intake,
         decision,
+        pinned,
         total_ms,
         seed,
         book,
@@ -305,6 +309,14 @@ fn user_agent(parts: &Parts) -> Option<String> {
     Some(text.chars().take(200).collect())
 }
 
+/// What a permitted request holds, and where it goes.
+struct Judged {
+    permit: GatePermit,
+    ticket: Option<Ticket>,
+    decision: Decision,
+    pinned: Option<Pinned>,
+}
+
 /// Limits, permit, decision.
 async fn judge(
     worker: &Worker,
@@ -313,7 +325,7 @@ async fn judge(
     intake: &Intake,
     now: Now,
     seed: u64,
-) -> Result<(GatePermit, Option<Ticket>, Decision), ApiError> {
+) -> Result<Judged, ApiError> {
     let app = &worker.app;
     let key = identity.key();
     let turn = key.map_or(0, |key| u64::from(key.0) + 1);
@@ -333,7 +345,8 @@ async fn judge(
             Some(ticket.map_err(|refusal| rate_limited(&refusal))?)
         }
     };
-    let view = LiveView::new(app, snapshot, now, tokens);
+    let pinned = intake.state.as_ref().map(|state| pinned::find(app, snapshot, key, state, now)).transpose()?;
+    let view = LiveView::new(app, snapshot, now, tokens).pinned_to(pinned);
     let moment = Moment { now_ms: now.unix_ms, seed, sequence: app.turn(&ask.model) };
     let decision = decide(&snapshot.core, &target, ask, &view, moment);
     for saving in &decision.savings {
@@ -342,10 +355,15 @@ async fn judge(
         }
     }
     match decision.none() {
-        None => Ok((permit, ticket, decision)),
+        None => Ok(Judged { permit, ticket, decision, pinned }),
         Some(none) => {
             let rates = ticket.as_ref().map(|ticket| Box::new(ticket.rates()));
-            Err(ApiError { rates, ..no_candidate(dialect, &ask.model, &none, now.unix_ms) })
+            let elsewhere = none.counts.iter().all(|(code, _)| *code == Reason::PinnedElsewhere.as_code());
+            let error = match intake.state.as_ref().filter(|_| elsewhere) {
+                Some(state) => pinned::other_model(&ask.model, state),
+                None => no_candidate(dialect, &ask.model, &none, now.unix_ms),
+            };
+            Err(ApiError { rates, ..error })
         }
     }
 }
@@ -363,7 +381,7 @@ fn model_not_found(model: &str, missing: &NotFound) -> ApiError {
     .param("model")
 }
 
-fn rate_limited(refusal: &Refusal) -> ApiError {
+pub(super) fn rate_limited(refusal: &Refusal) -> ApiError {
     let message = match refusal.retry_after_ms {
         Some(_) => format!("This key's limit of {} {} is reached.", refusal.limit, refusal.dimension.as_str()),
         None => format!(

@@ -13,6 +13,7 @@ use router_wire::answer::{NotAnAnswer, examine};
 use router_wire::dialects::Codec;
 use router_wire::message::Names;
 use router_wire::relay::{Neutral, StreamEnd, aggregate};
+use router_wire::scan::last_member;
 use router_wire::tokens::TextCount;
 
 use super::attempt::collect;
@@ -21,7 +22,7 @@ use super::tongue::Tongue;
 use crate::snapshot::ChannelSide;
 
 /// Largest whole answer.
-const MAX_ANSWER: usize = 32 * 1024 * 1024;
+pub(super) const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
 impl Run {
     /// Reads a whole answer.
@@ -75,12 +76,21 @@ impl Run {
     ) -> Event {
         let neutral = match Neutral::read(provider, names, &bytes) {
             Ok(neutral) => neutral,
+            Err(NotAnAnswer::Unfinished) if self.works_in_background() => {
+                self.note_kept_of(provider, &bytes);
+                let body = WholeAnswer { body: bytes, content_type: HeaderValue::from_static("application/json") };
+                self.whole = Some(body);
+                return Event::Ended(Some(self.at_most()));
+            }
             Err(not) => return self.not_an_answer(channel, status, headers, &bytes, not),
         };
         let metered = self.metered(neutral.answer.usage, &neutral.text);
         let json = || HeaderValue::from_static("application/json");
         let same = matches!(self.tongue, Tongue::Same) && !bytes.trim_ascii_start().starts_with(b"data:");
         let same = same && !bytes.trim_ascii_start().starts_with(b"event:");
+        if same {
+            self.note_kept_of(provider, &bytes);
+        }
         self.whole = Some(if same {
             WholeAnswer { content_type: headers.get(CONTENT_TYPE).cloned().unwrap_or_else(json), body: bytes }
         } else {
@@ -89,6 +99,26 @@ impl Run {
             WholeAnswer { body, content_type: json() }
         });
         Event::Ended(Some(metered))
+    }
+
+    /// The client asked a provider of its own dialect to work on after it has left (`background`).
+    fn works_in_background(&self) -> bool {
+        matches!(self.tongue, Tongue::Same) && last_member(&self.job.body, "background") == Some(b"true")
+    }
+
+    /// The usage of an answer of which nobody will hear the end: what was reserved for it.
+    fn at_most(&self) -> Metered {
+        let last = self.machine.attempts().last();
+        let target = last.and_then(|attempt| self.attempted(attempt.candidate, attempt.key));
+        let output = target.map_or(0, |target| self.output_bound(&target));
+        let usage = Usage { input: self.job.intake.ask.input_tokens, output, ..Usage::default() };
+        Metered { usage, source: UsageSource::Estimated }
+    }
+
+    fn note_kept_of(&mut self, provider: &Codec, body: &[u8]) {
+        if let Some(kept) = provider.kept {
+            kept(body, &mut self.kept_ids);
+        }
     }
 
     /// The fault of a body with status 200 that is no answer.
@@ -104,6 +134,9 @@ impl Run {
             NotAnAnswer::Error => {
                 let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
                 channel.adapter.classify(status, headers, bytes, now_ms)
+            }
+            NotAnAnswer::Unfinished => {
+                Fault { status: Some(status), ..Fault::new(not.kind(), "the answer is not finished") }
             }
             NotAnAnswer::Bad(what) => Fault { status: Some(status), ..Fault::new(not.kind(), what) },
             _ => Fault { status: Some(status), ..Fault::new(not.kind(), "the answer is empty") },

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::Response;
+use http::{Method, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use router_core::ask::Endpoint;
@@ -25,7 +25,7 @@ use crate::telemetry::metrics::AttemptLabels;
 use crate::upstream::{UpstreamRequest, body_fault};
 
 /// Largest body of an error answer that is read.
-const MAX_ERROR_BODY: usize = 64 * 1024;
+pub(super) const MAX_ERROR_BODY: usize = 64 * 1024;
 
 /// What a running attempt holds and whom it reports to.
 pub(super) struct Holding {
@@ -83,11 +83,16 @@ impl Run {
         candidate: usize,
         key: Option<u16>,
     ) -> Option<(Target, &'a ChannelSide)> {
-        let mut target = self.targets.get(candidate)?.clone();
+        let target = self.attempted(candidate, key)?;
         let channel = snapshot.channel(snapshot.core.model(target.model)?.channel)?;
-        let place = usize::from(key.unwrap_or(0));
-        target.key = usize::from(self.keys.get(candidate)?.get(place).copied().unwrap_or(0));
         Some((target, channel))
+    }
+
+    /// The candidate with the key of that place in its order.
+    pub(super) fn attempted(&self, candidate: usize, key: Option<u16>) -> Option<Target> {
+        let place = usize::from(key.unwrap_or(0));
+        let key = usize::from(self.keys.get(candidate)?.get(place).copied().unwrap_or(0));
+        Some(Target { key, ..self.targets.get(candidate)?.clone() })
     }
 
     /// Takes what an attempt needs of the channel: breaker passes, its limits, its counters.
@@ -174,7 +179,7 @@ impl Run {
     }
 
     /// The most output tokens of one answer: what the client named, else the model's limit or the configured cap.
-    fn output_bound(&self, target: &Target) -> u64 {
+    pub(super) fn output_bound(&self, target: &Target) -> u64 {
         if !self.job.endpoint.makes_text() {
             return 0;
         }
@@ -205,7 +210,9 @@ impl Run {
         }
         headers.insert(crate::http::HOP_HEADER, snapshot.settings.instance.clone());
         (self.tongue, self.dropped) = (prepared.tongue, prepared.dropped);
-        let request = UpstreamRequest { uri: prepared.uri, headers, body: prepared.body };
+        // Of an attempt before this one.
+        self.passage = None;
+        let request = UpstreamRequest { method: Method::POST, uri: prepared.uri, headers, body: prepared.body };
         let upstream = self.job.worker.upstream.clone();
         let response = match self.until(pin!(upstream.send(&request))).await {
             Ok(Ok(response)) => response,

@@ -178,6 +178,16 @@ impl Book {
         self.record.flags.extend(dropped.iter().take(32).map(short));
     }
 
+    /// The client key, if there is one.
+    pub(super) const fn key(&self) -> Option<KeyIx> {
+        self.opening.key
+    }
+
+    /// Notes the ids under which the provider of the last attempt keeps its answer.
+    pub(super) fn keeps(&mut self, ids: Vec<String>) {
+        self.record.state_ids = ids;
+    }
+
     /// What the attempts hold together.
     fn reserved(&self) -> Nano {
         self.attempts.iter().map(|held| held.amount).sum()

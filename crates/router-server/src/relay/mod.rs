@@ -9,7 +9,9 @@ mod attempt;
 mod book;
 mod estimate;
 mod headers;
+mod pinned;
 mod run;
+mod stored;
 mod stream;
 mod tongue;
 mod view;
@@ -35,6 +37,7 @@ use crate::upstream::Upstream;
 
 pub(crate) use admit::authenticate;
 pub(crate) use headers::Ids;
+pub use stored::{Stored, stored};
 pub use view::LiveView;
 
 /// What a worker has to serve requests with.

@@ -117,6 +117,8 @@ pub(super) struct Run {
     /// Orders of provider keys: for each candidate, places in its channel; empty where there is but one.
     pub(super) keys: Vec<Vec<u16>>,
     pub(super) whole: Option<WholeAnswer>,
+    /// Ids under which the provider keeps the answer.
+    pub(super) kept_ids: Vec<String>,
     /// Microseconds spent waiting for providers and for the client's reading.
     pub(super) upstream_us: u64,
     pub(super) bytes_out: usize,
@@ -165,6 +167,7 @@ impl Run {
             targets,
             keys,
             whole: None,
+            kept_ids: Vec::new(),
             upstream_us: 0,
             bytes_out: 0,
             tongue: Tongue::Same,
@@ -264,12 +267,25 @@ impl Run {
         stamp_dropped(response.headers_mut(), &self.dropped);
     }
 
+    /// Notes what the provider of the last attempt keeps, before the client has the whole answer and may ask for it.
+    fn note_kept(&mut self) {
+        if let Some(passage) = &self.passage {
+            self.kept_ids.extend_from_slice(passage.kept_ids());
+        }
+        let attempt = self.machine.attempts().last();
+        let target = attempt.and_then(|attempt| self.attempted(attempt.candidate, attempt.key));
+        if let Some(target) = target.filter(|_| !self.kept_ids.is_empty()) {
+            self.job.keep(std::mem::take(&mut self.kept_ids), &target);
+        }
+    }
+
     fn current_model(&self) -> Option<ModelIx> {
         let attempt = self.machine.attempts().last()?;
         self.targets.get(attempt.candidate).map(|target| target.model)
     }
 
     async fn close(&mut self, terminal: &Terminal) -> Settlement {
+        self.note_kept();
         self.job.book.dropped(&self.dropped);
         let settlement = self
             .job
@@ -499,6 +515,9 @@ impl Job {
     fn key_order(&self, model: ModelIx) -> Vec<u16> {
         let channel = self.snapshot.core.model(model).and_then(|m| self.snapshot.channel(m.channel));
         let Some(channel) = channel else { return Vec::new() };
+        if let Some(pinned) = self.pinned {
+            return vec![pinned.key];
+        }
         if channel.keys.len() == 1 {
             return Vec::new();
         }

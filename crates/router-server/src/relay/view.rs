@@ -6,6 +6,7 @@ use router_core::health::{Breaker, BreakerConfig, BreakerState, Health};
 use router_core::money::Nano;
 use router_core::routing::{Away, BreakerView, ChannelLive, Live, ModelLive};
 
+use super::pinned::Pinned;
 use crate::app::App;
 use crate::clock::Now;
 use crate::snapshot::ServerSnapshot;
@@ -18,6 +19,7 @@ pub struct LiveView<'a> {
     now_ms: u64,
     tokens: u64,
     day: Window,
+    pinned: Option<Pinned>,
 }
 
 impl<'a> LiveView<'a> {
@@ -25,7 +27,12 @@ impl<'a> LiveView<'a> {
     #[must_use]
     pub fn new(app: &'a App, snapshot: &'a ServerSnapshot, now: Now, tokens: u64) -> Self {
         let day = Window::at(Period::Day, &snapshot.zone, now.unix_ms);
-        Self { app, snapshot, now_ms: now.unix_ms, tokens, day }
+        Self { app, snapshot, now_ms: now.unix_ms, tokens, day, pinned: None }
+    }
+
+    /// The present of a request that only who keeps its state can serve.
+    pub(super) const fn pinned_to(self, pinned: Option<Pinned>) -> Self {
+        Self { pinned, ..self }
     }
 
     fn away(&self, health: &Health) -> Away {
@@ -47,6 +54,10 @@ fn breaker_view(breaker: &Breaker, config: &BreakerConfig, now_ms: u64) -> Break
 }
 
 impl Live for LiveView<'_> {
+    fn pinned(&self) -> Option<ChannelIx> {
+        self.pinned.map(|pinned| pinned.channel)
+    }
+
     fn model(&self, ix: ModelIx) -> ModelLive {
         let Some(side) = self.snapshot.model(ix) else { return ModelLive::default() };
         let health = &side.state.health;
@@ -69,7 +80,11 @@ impl Live for LiveView<'_> {
             away.rate_limited_until_ms = away.rate_limited_until_ms.max(self.now_ms.saturating_add(wait_ms));
         }
         // Keys that are set aside set the channel aside when none is left.
-        let first_back = side.keys.iter().map(|key| self.away(&key.health)).min_by_key(|key| key.cooldown_until_ms);
+        let pinned = self.pinned.filter(|pinned| pinned.channel == ix);
+        let usable = side.keys.iter().enumerate();
+        let usable = usable.filter(|(place, _)| pinned.is_none_or(|pinned| usize::from(pinned.key) == *place));
+        let first_back =
+            usable.map(|(_, key)| key).map(|key| self.away(&key.health)).min_by_key(|key| key.cooldown_until_ms);
         if let Some(key) = first_back.filter(|key| key.cooldown_until_ms > 0) {
             away.cooldown_until_ms = away.cooldown_until_ms.max(key.cooldown_until_ms);
             away.cooldown_is_guess = false;

@@ -77,6 +77,8 @@ impl Upstream {
 /// What goes to the provider; kept so that it can be built anew on a fresh connection.
 #[derive(Clone, Debug)]
 pub struct UpstreamRequest {
+    /// `POST` for all work of models.
+    pub method: http::Method,
     /// Always absolute.
     pub uri: http::Uri,
     /// Everything but `host` and `content-length`, which hyper adds.
@@ -88,7 +90,7 @@ pub struct UpstreamRequest {
 impl UpstreamRequest {
     fn build(&self) -> http::Request<Full<Bytes>> {
         let mut request = http::Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = http::Method::POST;
+        *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
         request

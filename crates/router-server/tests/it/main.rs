@@ -14,6 +14,7 @@ mod credentials;
 mod dialects;
 mod failover;
 mod first_start;
+mod kept;
 mod key_rotation;
 mod limits;
 mod other_work;

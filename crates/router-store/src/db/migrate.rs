@@ -19,8 +19,15 @@ struct Step {
     postgres: Option<&'static str>,
 }
 
-const STEPS: &[Step] =
-    &[Step { version: 1, name: "core", sql: include_str!("../../migrations/0001_core.sql"), postgres: None }];
+const STEPS: &[Step] = &[
+    Step { version: 1, name: "core", sql: include_str!("../../migrations/0001_core.sql"), postgres: None },
+    Step {
+        version: 2,
+        name: "pinned_state",
+        sql: include_str!("../../migrations/0002_pinned_state.sql"),
+        postgres: None,
+    },
+];
 
 /// A migration and whether the database has it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@ mod budget;
 mod config_versions;
 mod keys;
 mod meta;
+pub(crate) mod pinned;
 mod provider_keys;
 mod provision;
 pub(crate) mod request_columns;
@@ -13,6 +14,7 @@ mod stats;
 pub use budget::BudgetSpent;
 pub use config_versions::ConfigVersion;
 pub use keys::{ClientKey, ClientKeySpec, ManagedBy, Role};
+pub use pinned::PinnedState;
 pub use provider_keys::{ProviderKeyFacts, ProviderKeySecret};
 pub use provision::{
     FileCatalog, FileChannel, FileChannelModel, FileClientKey, FileGroup, FileGroupMember, FilePricingPolicy,

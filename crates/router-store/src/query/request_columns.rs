@@ -56,7 +56,7 @@ pub(crate) fn request_values(record: &RequestRecord) -> Vec<Value> {
     ]
 }
 
-/// A record from its row; the ledger stands elsewhere and stays empty, the decision is read only where it was selected.
+/// A record from its row; the ledger and ids of state stand elsewhere and stay empty, the decision is read only where it was selected.
 pub(crate) fn request_from(row: &Row, decision: Option<String>) -> StoreResult<RequestRecord> {
     let unknown = |what: &str, text: &str| {
         StoreError::new(StoreErrorKind::DatabaseDamaged, format!("unknown {what} in the request log: {text}"))
@@ -100,6 +100,7 @@ pub(crate) fn request_from(row: &Row, decision: Option<String>) -> StoreResult<R
         client_address: row.opt_text("client_address")?,
         flags: row.texts("flags")?,
         decision,
+        state_ids: Vec::new(),
         ledger: Vec::new(),
     })
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::rollup::{ATTEMPT_KEY, ATTEMPT_SUMS, LATENCY_COLUMNS, REQUEST_KEY, REQUEST_SUMS, Rollup, TTFT_COLUMNS};
 use crate::db::{Sql, Store, Tx, Value, insert_many, insert_returning};
 use crate::error::StoreResult;
+use crate::query::pinned::pin;
 use crate::query::request_columns::{REQUEST_COLUMNS, request_values};
 use crate::record::RequestRecord;
 use crate::spool::Position;
@@ -37,6 +38,7 @@ pub(super) async fn apply(
     if !new.is_empty() {
         post(&mut tx, &new, latest).await?;
         roll_up(&mut tx, &new).await?;
+        pin(&mut tx, &new).await?;
     }
     if let Some((spool_id, position)) = position {
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);

@@ -35,6 +35,7 @@ conformance!(
     a_failed_provisioning_changes_nothing,
     pages_show_every_request_once,
     a_request_is_seen_by_its_key_only,
+    what_providers_keep_is_known_again_by_its_owner,
     a_failing_database_fails_every_call_and_counts_it,
 );
 
@@ -336,6 +337,35 @@ async fn a_failed_provisioning_changes_nothing(test: &TestStore) {
     orphan.channels[0].provider = "nobody".into();
     let error = store.provision(&orphan, &vault(), NOW).await.unwrap_err();
     assert!(error.kind() == StoreErrorKind::Invalid && error.to_string().contains("nobody"), "{error}");
+}
+
+async fn what_providers_keep_is_known_again_by_its_owner(test: &TestStore) {
+    let mut records: Vec<_> = (0..6).map(record).collect();
+    records.iter_mut().for_each(|record| record.created_at = NOW + record.latency_ms);
+    records[1].state_ids = vec!["resp_1".into(), "msg_1".into()];
+    // The same id for the same owner again, and for another one.
+    records[3].state_ids = vec!["resp_1".into()];
+    records[4].state_ids = vec!["resp_1".into(), "resp_4".into()];
+    // Nobody was asked, so nobody keeps anything.
+    records[5].state_ids = vec!["resp_5".into()];
+    records[5].attempts.clear();
+    test.fill(&records).await;
+    test.fill(&records[..2]).await;
+
+    let kept = test.store.pinned_state(0, 10).await.unwrap();
+    let mut known: Vec<_> = kept.iter().map(|pin| (pin.key_id.as_str(), pin.state_id.as_str())).collect();
+    known.sort_unstable();
+    assert_eq!(known, [("key_0", "resp_1"), ("key_0", "resp_4"), ("key_1", "msg_1"), ("key_1", "resp_1")]);
+    let first = kept.iter().find(|pin| pin.key_id == "key_1" && pin.state_id == "resp_1").unwrap();
+    let last = records[1].attempts.last().unwrap();
+    assert_eq!((first.channel.as_str(), first.provider_key_id.as_str()), (last.channel.as_str(), "pkey_1"));
+    assert_eq!(first.made_at, records[1].created_at, "the first who made it keeps it");
+
+    let newest = test.store.pinned_state(0, 2).await.unwrap();
+    assert!(newest.iter().all(|pin| pin.made_at == records[4].created_at), "{newest:?}");
+    assert_eq!(test.store.pinned_state(records[4].created_at, 10).await.unwrap().len(), 2);
+    assert_eq!(test.store.forget_pinned_state(records[4].created_at).await.unwrap(), 2);
+    assert_eq!(test.store.pinned_state(0, 10).await.unwrap().len(), 2);
 }
 
 async fn pages_show_every_request_once(test: &TestStore) {

@@ -112,6 +112,7 @@ pub(crate) fn record(n: i64) -> RequestRecord {
         client_address: None,
         flags: if n % 7 == 0 { vec!["overrun".into()] } else { Vec::new() },
         decision: Some(format!("{{\"n\":{n}}}")),
+        state_ids: Vec::new(),
         ledger: vec![
             entry("key", format!("key_{}", n % 2), "2026-11-19"),
             entry("key", format!("key_{}", n % 2), "2026-11"),

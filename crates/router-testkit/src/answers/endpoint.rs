@@ -31,7 +31,7 @@ pub enum Endpoint {
     EmbedContents,
     /// `POST …/responses` (OpenAI)
     Responses,
-    /// `GET` or `DELETE …/responses/{id}`
+    /// `GET` or `DELETE …/responses/{id}`, `GET …/responses/{id}/input_items`, `POST …/responses/{id}/cancel`
     Response,
     /// `POST …/api/chat` (Ollama)
     OllamaChat,
@@ -63,6 +63,7 @@ impl Endpoint {
             _ if post && path.ends_with("/api/chat") => Self::OllamaChat,
             _ if get && path.ends_with("/api/tags") => Self::OllamaTags,
             _ if matches!(method, "GET" | "DELETE") && path.contains("/responses/") => Self::Response,
+            _ if post && path.contains("/responses/") && path.ends_with("/cancel") => Self::Response,
             _ if get && path.ends_with("/models") => Self::Models,
             _ if get && path.contains("/models/") => Self::Model,
             _ => Self::Unknown,

@@ -6,6 +6,9 @@ use crate::answer::NotAnAnswer;
 use crate::dialects::{ErrorView, RequestError};
 use crate::message::{Answer, Encoded, Event, Names, Request, SignatureFormat, Unsupported};
 
+/// Appends the ids under which a provider keeps an answer, given its bytes.
+pub type NoteKept = fn(&[u8], &mut Vec<String>);
+
 /// The pure functions of a dialect. Decoders and encoders of streams are right for any chunking of their input, because
 /// framing is done before them ([`Framing`]).
 #[derive(Clone, Debug)]
@@ -28,6 +31,9 @@ pub struct Codec {
     pub decoder: fn() -> Box<dyn StreamDecoder>,
     /// Neutral → a client's stream.
     pub encoder: fn(&Echo<'_>) -> Box<dyn StreamEncoder>,
+    /// Appends the ids under which the provider keeps an answer, given it whole or an event of its stream that begins or ends
+    /// it; `None` where providers keep nothing.
+    pub kept: Option<NoteKept>,
 }
 
 /// How a stream is cut into events.

@@ -7,7 +7,7 @@ pub mod openai_chat;
 pub mod openai_responses;
 pub mod openai_work;
 
-pub use codec::{Codec, Echo, Framing, StreamDecoder, StreamEncoder, Target, restore_names};
+pub use codec::{Codec, Echo, Framing, NoteKept, StreamDecoder, StreamEncoder, Target, restore_names};
 
 use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::Capability;
@@ -169,9 +169,17 @@ pub struct Intake {
     pub method: Option<&'static str>,
     /// `prompt_cache_key`: requests with the same one should go to the same channel.
     pub cache_key: Option<String>,
-    /// The id of state that one provider account keeps and this request builds on (`previous_response_id`, a conversation): only
-    /// the channel and key that made it can answer.
-    pub state_id: Option<String>,
+    /// State that one provider account keeps and this request builds on.
+    pub state: Option<StateId>,
+}
+
+/// State that one provider account keeps (an earlier answer, a conversation): only the channel and key that made it know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateId {
+    /// The provider's id.
+    pub id: String,
+    /// The parameter that names it.
+    pub param: &'static str,
 }
 
 /// A request that is refused before routing; always a 400.

@@ -10,7 +10,7 @@ use router_core::usage::Usage;
 use super::meter::{StreamEnd, StreamFault, StreamMeter, bad};
 use super::watch::Watch;
 use super::{MeterOptions, array};
-use crate::dialects::{Codec, Dialect, ErrorView, Framing, StreamDecoder, StreamEncoder, restore_names};
+use crate::dialects::{Codec, Dialect, ErrorView, Framing, NoteKept, StreamDecoder, StreamEncoder, restore_names};
 use crate::message::{Event, Names};
 use crate::scan::elements;
 use crate::sse::{self, Splitter};
@@ -64,6 +64,8 @@ impl Passage {
             decoder: (codec.decoder)(),
             encoder,
             names,
+            kept: codec.kept,
+            kept_ids: Vec::new(),
             frames: Cutter::new(codec.framing),
             watch: Watch::default(),
             kind: None,
@@ -204,6 +206,15 @@ impl Passage {
         }
     }
 
+    /// Ids under which the provider keeps the answer; none where the client gets other ids than the provider's.
+    #[must_use]
+    pub fn kept_ids(&self) -> &[String] {
+        match &self.way {
+            Way::Read(reader) if reader.encoder.is_none() => &reader.kept_ids,
+            _ => &[],
+        }
+    }
+
     /// Characters that passed, for counting where usage is missing.
     #[must_use]
     pub fn text(&self) -> TextCount {
@@ -267,6 +278,8 @@ struct Reader {
     decoder: Box<dyn StreamDecoder>,
     encoder: Option<Box<dyn StreamEncoder>>,
     names: Names,
+    kept: Option<NoteKept>,
+    kept_ids: Vec<String>,
     frames: Cutter,
     watch: Watch,
     /// Whether the body is one JSON value; `None` before its first byte.
@@ -335,6 +348,10 @@ impl Reader {
                 let found = sse::read(&frame);
                 if let Some(data) = found.data.as_deref().or(found.bare) {
                     self.decoder.event(data, &mut events);
+                    let bounds = |event: &Event| matches!(event, Event::Start { .. } | Event::Stop(_));
+                    if let Some(kept) = self.kept.filter(|_| events.iter().any(bounds)) {
+                        kept(data, &mut self.kept_ids);
+                    }
                 }
             }
         }

@@ -314,6 +314,33 @@ fn a_member_has_requests_of_its_own_for_the_day() {
 }
 
 #[test]
+fn who_keeps_the_state_is_the_only_one() {
+    let spec = catalogue(
+        vec![channel("a", vec![model("m", 10)]), channel("b", vec![model("m", 20), model("n", 20)])],
+        Vec::new(),
+    );
+    let snapshot = build(spec);
+    let pinned = |name| World { pinned: snapshot.channel_by_name(name), ..World::default() };
+    let decision = run(&snapshot, &pinned("b"), &ask("m"), at(1));
+    assert_eq!(
+        (order(&snapshot, &decision).as_str(), left_out(&snapshot, &decision).as_str()),
+        ("b/m", "a:pinned_elsewhere")
+    );
+    let decision = run(&snapshot, &pinned("a"), &ask("n"), at(1));
+    assert_eq!(left_out(&snapshot, &decision), "b/n:pinned_elsewhere");
+    let none = decision.none().expect("nobody");
+    assert_eq!((none.kind, none.until_ms), (NoneKind::Unsupported, None));
+    // Another channel does not come in by way of a last resort either.
+    let mut world = pinned("a");
+    world.set(&snapshot, "a", |_, channel| channel.away.breaker = BreakerView::Open { until_ms: NOW + 5 });
+    world.set(&snapshot, "b", |_, channel| {
+        (channel.away.cooldown_until_ms, channel.away.cooldown_is_guess) = (NOW + 1, true);
+    });
+    let decision = run(&snapshot, &world, &ask("m"), at(1));
+    assert_eq!(left_out(&snapshot, &decision), "a:breaker_open b/m:pinned_elsewhere");
+}
+
+#[test]
 fn why_nobody_is_left() {
     let spec = catalogue(
         vec![channel("a", vec![model("m", 10)]), channel("b", vec![model("m", 20)])],

@@ -142,6 +142,7 @@ pub(crate) struct World {
     models: BTreeMap<ModelIx, ModelLive>,
     channels: BTreeMap<ChannelIx, ChannelLive>,
     pub(crate) member_requests: u64,
+    pub(crate) pinned: Option<ChannelIx>,
 }
 
 impl World {
@@ -164,6 +165,10 @@ impl Live for World {
 
     fn channel(&self, ix: ChannelIx) -> ChannelLive {
         self.channels.get(&ix).copied().unwrap_or_default()
+    }
+
+    fn pinned(&self) -> Option<ChannelIx> {
+        self.pinned
     }
 
     fn member_requests_today(&self, _: GroupIx, _: ModelIx) -> u64 {

@@ -59,15 +59,19 @@ pub(super) fn compose(call: &Call<'_>) -> Result<ResponsesAnswer, Refusal> {
 /// `GET` and `DELETE` of a stored answer.
 pub(super) fn stored(call: &Call<'_>) -> Result<Value, Refusal> {
     let id = call.path.split_once("/responses/").map(|(_, rest)| rest).unwrap_or_default();
-    let id = id.split('/').next().unwrap_or_default();
+    let (id, part) = id.split_once('/').unwrap_or((id, ""));
     if !owned(id, call.key.unwrap_or_default()) {
         return Err(call.invalid("not_found", None, &format!("Response with id '{id}' not found.")).with_status(404));
     }
     if call.head.first_line.starts_with("DELETE") {
         return Ok(json!({"id": id, "object": "response", "deleted": true}));
     }
+    if part == "input_items" {
+        return Ok(json!({"object": "list", "data": [], "first_id": null, "last_id": null, "has_more": false}));
+    }
+    let status = if part == "cancel" { "cancelled" } else { "completed" };
     Ok(json!({
-        "id": id, "object": "response", "created_at": call.voice.created, "status": "completed", "error": null,
+        "id": id, "object": "response", "created_at": call.voice.created, "status": status, "error": null,
         "incomplete_details": null, "model": "simulated", "output": [], "parallel_tool_calls": true, "tool_choice": "auto", "tools": [],
     }))
 }

@@ -49,7 +49,7 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
         array: false,
         method: None,
         cache_key: user.filter(|user| !user.is_empty()).map(|user| unescape(user).into_owned()),
-        state_id: None,
+        state: None,
         scan,
     })
 }

@@ -36,6 +36,7 @@ pub static CODEC: Codec = Codec {
     write_answer: answer::write_answer,
     decoder: decoder::decoder,
     encoder: encoder::encoder,
+    kept: None,
 };
 
 /// The dialect's entry in the registry. Streams end with their last event.

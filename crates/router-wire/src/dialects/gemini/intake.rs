@@ -77,7 +77,7 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
         array,
         method,
         cache_key: None,
-        state_id: None,
+        state: None,
     })
 }
 

@@ -35,6 +35,7 @@ pub static CODEC: Codec = Codec {
     write_answer: answer::write_answer,
     decoder: || Box::new(stream::Decoder::default()),
     encoder: |echo| Box::new(stream::Encoder::new(echo)),
+    kept: None,
 };
 
 /// The dialect's entry in the registry. Streams end with their last event, and nothing keeps a waiting one alive: Google's SDK

@@ -15,4 +15,5 @@ pub static CODEC: Codec = Codec {
     write_answer: answer_out::write_answer,
     decoder: stream_in::decoder,
     encoder: stream_out::encoder,
+    kept: None,
 };

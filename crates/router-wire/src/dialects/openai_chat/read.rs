@@ -41,8 +41,8 @@ pub fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
     let reasoning_wanted = reader.reasoning_wanted();
     let fallback_models = reader.fallback_models();
     let cache_key = scan.string(body, Field::PromptCacheKey).map(std::borrow::Cow::into_owned);
-    let (array, method, state_id) = (false, None, None);
-    Ok(Intake { ask, scan, usage_wanted, reasoning_wanted, fallback_models, array, method, cache_key, state_id })
+    let (array, method, state) = (false, None, None);
+    Ok(Intake { ask, scan, usage_wanted, reasoning_wanted, fallback_models, array, method, cache_key, state })
 }
 
 /// The refusal of a body that cannot be scanned.

@@ -23,7 +23,7 @@ pub(super) fn read_answer(body: &[u8]) -> Result<Answer, NotAnAnswer> {
         return Err(NotAnAnswer::Error);
     }
     if matches!(word(&response, "status"), Some("queued" | "in_progress")) {
-        return Err(NotAnAnswer::Bad("the answer is not finished"));
+        return Err(NotAnAnswer::Unfinished);
     }
     let Some(output) = response.get("output").and_then(Value::as_array) else {
         return Err(NotAnAnswer::Bad("the answer has no output"));

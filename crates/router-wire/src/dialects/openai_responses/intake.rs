@@ -6,7 +6,7 @@
 use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::{Capabilities, Capability};
 
-use crate::dialects::{Intake, RequestError, Route};
+use crate::dialects::{Intake, RequestError, Route, StateId};
 use crate::scan::{Field, Kind, Scan, ScanError, elements, last_member, scan, string_inside, unescape};
 use crate::tokens::{self, TextCount};
 
@@ -18,8 +18,8 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
     let scan = scan(body).map_err(|error| refused(&error))?;
     let reader = Reader { body, scan: &scan, tools: Tools::default() };
     let reader = Reader { tools: reader.tools(), ..reader };
-    let state_id = reader.state_id();
-    reader.content(state_id.is_some())?;
+    let state = reader.state();
+    reader.content(state.is_some())?;
     let generates = route.endpoint == Endpoint::Responses;
     let stream = reader.flag(Field::Stream)?.unwrap_or(false) && generates;
     let ask = Ask {
@@ -37,7 +37,7 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
     let fallback_models = reader.fallback_models();
     let cache_key = reader.string(Field::PromptCacheKey);
     let (usage_wanted, array, method) = (true, false, None);
-    Ok(Intake { ask, scan, usage_wanted, reasoning_wanted, fallback_models, array, method, cache_key, state_id })
+    Ok(Intake { ask, scan, usage_wanted, reasoning_wanted, fallback_models, array, method, cache_key, state })
 }
 
 fn refused(error: &ScanError) -> RequestError {
@@ -48,6 +48,11 @@ fn refused(error: &ScanError) -> RequestError {
         ScanError::TooManyFields | ScanError::TooManyMessages => ("invalid_value", None),
     };
     RequestError { code, param, message: format!("Unreadable request: {error}.") }
+}
+
+/// The `id` of an object.
+fn id_of(object: &[u8]) -> Option<String> {
+    Some(unescape(string_inside(last_member(object, "id")?)?).into_owned())
 }
 
 /// Kinds of tools in a request.
@@ -91,12 +96,27 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `previous_response_id`, or `conversation` as an id or an object with one.
-    fn state_id(&self) -> Option<String> {
-        self.string(Field::PreviousResponseId).or_else(|| self.string(Field::Conversation)).or_else(|| {
-            let (_, conversation) = self.value(Field::Conversation)?;
-            Some(unescape(string_inside(last_member(conversation, "id")?)?).into_owned())
-        })
+    /// `previous_response_id`; or `conversation` as an id or an object with one; or an item of the input that only refers to one.
+    fn state(&self) -> Option<StateId> {
+        let named = |param, id: Option<String>| id.map(|id| StateId { id, param });
+        named("previous_response_id", self.string(Field::PreviousResponseId))
+            .or_else(|| named("conversation", self.string(Field::Conversation)))
+            .or_else(|| named("conversation", id_of(self.value(Field::Conversation)?.1)))
+            .or_else(|| named("input", self.item_reference()))
+    }
+
+    /// The id of the last item that the input refers to in place of repeating it.
+    fn item_reference(&self) -> Option<String> {
+        let (Kind::Array, raw) = self.value(Field::Input)? else { return None };
+        // Few requests have one, and to look into every item of a long history takes time.
+        memchr::memmem::find(raw, br#""item_reference""#)?;
+        let mut last = None;
+        elements(raw, |item| {
+            if last_member(item, "type") == Some(br#""item_reference""#) {
+                last = id_of(item);
+            }
+        });
+        last
     }
 
     fn flag(&self, field: Field) -> Result<Option<bool>, RequestError> {

@@ -1,7 +1,7 @@
 //! OpenAI Responses: items instead of messages, flat tools, a stream that builds a whole response object.
 //!
 //! Stored state (`previous_response_id`, conversations, prompts, item references) belongs to one provider account: a request
-//! that needs it is `unsupported` for every other dialect. Nothing that was translated is stored, whatever `store` says.
+//! that needs it is `unsupported` for every other dialect, and [`Codec::kept`] tells which ids an answer leaves there. Nothing that was translated is stored, whatever `store` says.
 //!
 //! What lets an agent's turn succeed elsewhere: tools in a `namespace` get flat names (and theirs back in the answer), hosted
 //! `web_search` and `tool_search` are dropped and named, unknown fields of items are dropped, unknown items dropped and named.
@@ -13,6 +13,7 @@ mod frame;
 mod input;
 mod intake;
 mod item;
+mod kept;
 mod output;
 mod pass;
 mod reasoning;
@@ -40,6 +41,7 @@ pub static CODEC: Codec = Codec {
     write_answer: encode::write_answer,
     decoder: decode::decoder,
     encoder: encode::encoder,
+    kept: Some(kept::kept),
 };
 
 /// The dialect's entry in the registry. Its agents stop at a spent budget only where the status is 429.

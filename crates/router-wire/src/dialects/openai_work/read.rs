@@ -92,7 +92,7 @@ fn intake(endpoint: Endpoint, model: String, stream: bool, (tokens, bound): (u64
         array: false,
         method: None,
         cache_key: None,
-        state_id: None,
+        state: None,
     }
 }
 

@@ -44,20 +44,26 @@ fn routing_learns_what_a_request_needs() {
     assert!((190..260).contains(&words.unwrap().ask.input_tokens));
     let codex = take(&serde_json::from_str(CODEX).unwrap()).unwrap();
     assert_eq!((codex.ask.model.as_str(), codex.ask.stream, codex.reasoning_wanted), ("auto:code", true, true));
-    assert_eq!((codex.cache_key.as_deref(), codex.state_id), (Some("0199-conversation"), None));
+    assert_eq!((codex.cache_key.as_deref(), codex.state), (Some("0199-conversation"), None));
     assert!(codex.ask.input_tokens_bound as usize >= CODEX.len() / 2);
 }
 
 #[test]
 fn state_is_known_by_its_id_and_nonsense_refused_by_name() {
-    for (more, id) in [
-        (json!({"previous_response_id": "resp_1"}), Some("resp_1")),
-        (json!({"conversation": "conv_1"}), Some("conv_1")),
-        (json!({"conversation": {"id": "conv_2"}}), Some("conv_2")),
+    for (more, state) in [
+        (json!({"previous_response_id": "resp_1"}), Some(("previous_response_id", "resp_1"))),
+        (json!({"conversation": "conv_1"}), Some(("conversation", "conv_1"))),
+        (json!({"conversation": {"id": "conv_2"}}), Some(("conversation", "conv_2"))),
         (json!({"previous_response_id": null}), None),
     ] {
-        assert_eq!(take(&asks(json!("hi"), more)).unwrap().state_id.as_deref(), id);
+        let found = take(&asks(json!("hi"), more)).unwrap().state;
+        assert_eq!(found.as_ref().map(|state| (state.param, state.id.as_str())), state);
     }
+    let items = json!([{"type": "item_reference", "id": "msg_1"}, {"type": "item_reference", "id": "rs_2"}, {"role": "user", "content": "item_reference"}]);
+    let found = take(&asks(items, json!({}))).unwrap().state.unwrap();
+    assert_eq!((found.param, found.id.as_str()), ("input", "rs_2"));
+    let said = json!([{"role": "user", "content": [{"type": "input_text", "text": "\"item_reference\""}]}]);
+    assert_eq!(take(&asks(said, json!({}))).unwrap().state, None);
     assert!(take(&json!({"model": "m", "previous_response_id": "resp_1"})).is_ok());
     assert!(take(&json!({"model": "m", "prompt": {"id": "pmpt_1"}})).is_ok());
     for (body, code, param) in [
