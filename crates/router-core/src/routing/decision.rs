@@ -9,6 +9,7 @@ use super::select::Selector;
 use super::sticky::Sticky;
 use super::strategy::Strategy;
 use crate::catalog::{Capabilities, GroupIx, ModelIx};
+use crate::fault::ErrorCode;
 
 /// When, and with which lots, a decision is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,6 +121,20 @@ pub enum NoneKind {
     TooDear,
     /// Out for other reasons; see the counts: 503.
     Unavailable,
+}
+
+impl NoneKind {
+    /// The error that the client gets.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::RateLimited => ErrorCode::RateLimitExceeded,
+            Self::ContextLength => ErrorCode::ContextLengthExceeded,
+            Self::Unsupported => ErrorCode::UnsupportedParameter,
+            Self::TooDear => ErrorCode::BudgetExceeded,
+            Self::Empty | Self::Unavailable => ErrorCode::NoChannelAvailable,
+        }
+    }
 }
 
 /// Why there is no eligible candidate.

@@ -43,6 +43,11 @@ pub enum Command {
         after_help = "Example:\n  smart-ai-router explain --model auto:cheap\n  smart-ai-router explain --model auto:fast --body request.json --json"
     )]
     Explain(ExplainArgs),
+    /// Routing assertions: "given …, `auto:fast` chooses …", for your CI
+    #[command(
+        after_help = "Example:\n  smart-ai-router test config/tests/*.yaml\n\nExit code 1: an assertion failed; 2: a file is broken."
+    )]
+    Test(TestArgs),
     /// What is unsafe or unhealthy in this installation, without secrets
     #[command(after_help = "Example:\n  smart-ai-router doctor --config ./config")]
     Doctor(InstallArgs),
@@ -195,4 +200,15 @@ pub struct ExplainArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `test`
+#[derive(Clone, Debug, Args)]
+pub struct TestArgs {
+    /// Test this configuration, a folder or one file, instead of the one that the files name
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// Files with assertions, or folders of them
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
 }

@@ -11,6 +11,7 @@ pub mod migrate;
 pub mod schema;
 pub mod serve;
 pub mod start_card;
+pub mod test;
 mod text_table;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ pub fn run(
         Command::Migrate(args) => migrate::run(args, &env, out, err),
         Command::Key(command) => key::run(command, &env, out, err),
         Command::Explain(args) => explain::run(args, &env, out, err),
+        Command::Test(args) => test::run(args, out, err),
         Command::Doctor(args) => doctor::run(args, &env, out, err),
     }
 }

@@ -7,6 +7,7 @@
 //! `file:line:column: field: what is wrong, what is allowed`, and all faults are told at once.
 //! [`load`] is pure but for reading files: the environment is an argument.
 
+pub mod assertions;
 mod build;
 mod channels;
 mod check;

@@ -402,26 +402,27 @@ fn no_candidate(dialect: &Dialect, model: &str, none: &NoCandidate, now_ms: u64)
     let reasons = if reasons.is_empty() { "there are none".to_owned() } else { reasons.join(", ") };
     let message = format!("No channel can serve `{model}` now: {out} candidates are out ({reasons}).");
     let wait = none.until_ms.map(|until| until.saturating_sub(now_ms));
+    let error = ApiError::new(none.kind.code(), message);
     match none.kind {
-        NoneKind::RateLimited => ApiError::new(ErrorCode::RateLimitExceeded, message).retry_after_ms(wait),
-        NoneKind::ContextLength => ApiError::new(ErrorCode::ContextLengthExceeded, message).param("messages"),
-        NoneKind::Unsupported => unsupported(dialect, model, none, message),
-        NoneKind::TooDear => ApiError::new(ErrorCode::BudgetExceeded, message),
+        NoneKind::RateLimited => error.retry_after_ms(wait),
+        NoneKind::ContextLength => error.param("messages"),
+        NoneKind::Unsupported => unsupported(dialect, model, none, error),
+        NoneKind::TooDear => error,
         NoneKind::Empty | NoneKind::Unavailable => {
-            let error = ApiError::new(ErrorCode::NoChannelAvailable, message).retry_after_ms(wait);
+            let error = error.retry_after_ms(wait);
             if wait.is_none() { error.hopeless() } else { error }
         }
     }
 }
 
 /// No candidate has what the request uses: the error names that, and the parameter that asks for it.
-fn unsupported(dialect: &Dialect, model: &str, none: &NoCandidate, message: String) -> ApiError {
+fn unsupported(dialect: &Dialect, model: &str, none: &NoCandidate, error: ApiError) -> ApiError {
     if none.lacking.is_empty() {
-        return ApiError::new(ErrorCode::UnsupportedParameter, message);
+        return error;
     }
     let names: Vec<&str> = none.lacking.names().collect();
     let message = format!("No channel for `{model}` has what this request uses: {}.", names.join(", "));
-    let error = ApiError::new(ErrorCode::UnsupportedParameter, message);
+    let error = ApiError::new(none.kind.code(), message);
     match dialect.params.iter().find(|(capability, _)| none.lacking.has(*capability)) {
         Some((_, param)) => error.param(*param),
         None => error,

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "UPDATE_GOLDEN is read from the environment of the test run")]
 
 mod accepted;
+mod assertions;
 mod commands;
 mod examples;
 mod refused;
