@@ -4,25 +4,38 @@ import os
 from types import SimpleNamespace
 
 import httpx
+import httpx2
 import openai
 import pytest
 
 BASE_URL = os.environ["ROUTER_URL"] + "/v1"
+CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key")
 
 
-class Wire(httpx.HTTPTransport):
-    """Counts what the SDK sends; `edit` may change a request before it leaves."""
+class Counting:
+    """Counts what an SDK sends and keeps the heads of what it gets; `edit` may change a request before it leaves."""
 
     def __init__(self, edit=None):
         super().__init__()
         self.sent = 0
+        self.heads = []
         self.edit = edit
 
     def handle_request(self, request):
         self.sent += 1
         if self.edit is not None:
             request = self.edit(request)
-        return super().handle_request(request)
+        answer = super().handle_request(request)
+        self.heads.append(SimpleNamespace(status=answer.status_code, headers=answer.headers))
+        return answer
+
+
+class Wire(Counting, httpx.HTTPTransport):
+    """The transport of the SDKs that use httpx."""
+
+
+class Wire2(Counting, httpx2.HTTPTransport):
+    """The transport of the SDKs that use its successor."""
 
 
 def with_body(body, **headers):
@@ -30,14 +43,25 @@ def with_body(body, **headers):
 
     def edit(request):
         kept = [(name, value) for name, value in request.headers.items() if name.lower() not in ("content-length", "transfer-encoding", *headers)]
-        return httpx.Request(request.method, request.url, headers=[*kept, *headers.items()], content=body)
+        return type(request)(request.method, request.url, headers=[*kept, *headers.items()], content=body)
+
+    return edit
+
+
+def with_headers(**headers):
+    """An edit that adds headers; `_` stands for `-`."""
+
+    def edit(request):
+        request.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+        return request
 
     return edit
 
 
 def without_key(request):
     """An edit that removes the credential."""
-    del request.headers["authorization"]
+    for name in CREDENTIALS:
+        request.headers.pop(name, None)
     return request
 
 
@@ -67,5 +91,5 @@ def client(connect):
 def naps(monkeypatch):
     """The waits between retries, taken down instead of slept."""
     taken = []
-    monkeypatch.setattr("openai._base_client.time.sleep", taken.append)
+    monkeypatch.setattr("time.sleep", taken.append)
     return taken
