@@ -14,4 +14,5 @@ mod refusals;
 #[expect(dead_code, unused_imports, reason = "shared with the tests of the whole router, which use all of it")]
 #[path = "../it/support/mod.rs"]
 mod support;
+mod unknown;
 mod world;
