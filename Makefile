@@ -49,6 +49,10 @@ endurance: ## fifty times kill -9, a thousand clients, a full disk, memory: agai
 	env $(PROVIDER_ENV) ENDURANCE_ROUNDS=50 ENDURANCE_ROUTER="$(abspath $(TARGET))/release/smart-ai-router" \
 		cargo test --locked --package router-server --test endurance -- --nocapture
 
+.PHONY: fuzz
+fuzz: ## look for inputs that break a parser or translator, 600 s for each of the four targets: make fuzz SECONDS=60
+	scripts/fuzz.sh $(or $(SECONDS),600)
+
 .PHONY: bench
 bench: ## measure against direct access, nginx and a minimal proxy; writes PERFORMANCE.md (several minutes)
 	scripts/setup-test-env.sh nginx

@@ -1,43 +1,42 @@
-//! Streams for clients that did not ask for `alt=sse`: one JSON array, piece by piece.
+//! A stream as one JSON array, piece by piece: Gemini's `streamGenerateContent` without `alt=sse`.
 
 use bytes::Bytes;
 
-use crate::sse::{FrameTooLong, Frames, Splitter, frames, read};
+use crate::sse::{Frames, Splitter, frames, read};
 
 /// Turns server-sent events (of our encoder or of a provider) into the elements of one JSON array: `[{…}`, `,\n{…}`, `]`.
 /// Right for any chunking of its input.
 #[derive(Debug)]
-pub struct JsonArray {
+pub(super) struct JsonArray {
     splitter: Splitter,
     begun: bool,
 }
 
 impl JsonArray {
-    /// A wrapper that holds at most `limit` bytes of an unfinished event.
-    #[must_use]
-    pub const fn new(limit: usize) -> Self {
-        Self { splitter: Splitter::new(limit), begun: false }
+    /// An array that has not been opened. What it takes was bounded before.
+    pub(super) const fn new() -> Self {
+        Self { splitter: Splitter::new(usize::MAX), begun: false }
     }
 
-    /// Takes bytes of the stream and appends what they add to the array.
-    ///
-    /// # Errors
-    /// [`FrameTooLong`]; nothing more can be written then but the end.
-    pub fn push(&mut self, chunk: Bytes, out: &mut Vec<u8>) -> Result<(), FrameTooLong> {
-        let Frames { joined, whole } = self.splitter.push(chunk)?;
+    /// Takes bytes of the stream: what they add to the array.
+    pub(super) fn push(&mut self, chunk: Bytes) -> Bytes {
+        let mut out = Vec::with_capacity(chunk.len() + 2);
+        let Frames { joined, whole } = self.splitter.push(chunk).unwrap_or_default();
         for frame in frames(&joined).chain(frames(&whole)) {
-            self.element(&frame, out);
+            self.element(&frame, &mut out);
         }
-        Ok(())
+        out.into()
     }
 
-    /// The stream is over, also after an error event: closes the array. An array without elements is `[]`.
-    pub fn end(&mut self, out: &mut Vec<u8>) {
+    /// The stream is over, also after an error event: what closes the array. One without elements is `[]`.
+    pub(super) fn end(&mut self) -> Bytes {
+        let mut out = Vec::new();
         let rest = self.splitter.finish();
         for frame in frames(&rest) {
-            self.element(&frame, out);
+            self.element(&frame, &mut out);
         }
         out.extend_from_slice(if self.begun { b"\n]" } else { b"[]" });
+        out.into()
     }
 
     fn element(&mut self, frame: &[u8], out: &mut Vec<u8>) {
@@ -62,6 +61,7 @@ mod tests {
         let cases: &[(&str, &str)] = &[
             ("", "[]"),
             ("data: {\"a\":1}\r\n\r\n", "[{\"a\":1}\n]"),
+            ("data: {\"a\":1}\r\n\r\ndata: {}\r\n\r\n", "[{\"a\":1},\n{}\n]"),
             (
                 ": hi\n\ndata: {\"a\":1}\n\ndata: oops\n\ndata: {\"error\":{\"code\":503}}",
                 "[{\"a\":1},\n{\"error\":{\"code\":503}}\n]",
@@ -70,12 +70,10 @@ mod tests {
         ];
         for (stream, expected) in cases {
             for cut in 0..=stream.len() {
-                let mut array = JsonArray::new(1_000);
-                let mut out = Vec::new();
+                let mut array = JsonArray::new();
                 let (head, tail) = stream.split_at(cut);
-                array.push(Bytes::copy_from_slice(head.as_bytes()), &mut out).unwrap();
-                array.push(Bytes::copy_from_slice(tail.as_bytes()), &mut out).unwrap();
-                array.end(&mut out);
+                let pieces = [head, tail].map(|piece| array.push(Bytes::copy_from_slice(piece.as_bytes())));
+                let out = [pieces.concat(), array.end().to_vec()].concat();
                 assert_eq!(String::from_utf8(out.clone()).unwrap(), *expected);
                 assert!(serde_json::from_slice::<Vec<serde_json::Value>>(&out).is_ok());
             }

@@ -5,12 +5,14 @@
 //! speaks in the client's dialect), what follows either, and, where the client did not ask for usage, the event that has
 //! nothing but usage and the `"usage":null` of the others. All else passes as the provider sent it.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use memchr::memmem;
 use router_core::fault::FaultKind;
 use router_core::usage::Usage;
 
 use super::chunk::Chunk;
+use super::opening::Opening;
+use crate::dialects::Framing;
 use crate::scan::{Lexer, Text};
 use crate::sse::{self, Frames, Splitter};
 use crate::tokens::TextCount;
@@ -72,13 +74,6 @@ pub enum StreamEnd {
     Json(Bytes),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Body {
-    Unknown,
-    Events,
-    Json,
-}
-
 /// What to do with a frame.
 enum Verdict {
     Pass,
@@ -92,8 +87,7 @@ pub struct StreamMeter {
     options: MeterOptions,
     splitter: Splitter,
     pattern: Option<Pattern>,
-    body: Body,
-    json: BytesMut,
+    opening: Opening,
     held: Vec<Bytes>,
     held_bytes: usize,
     passed: usize,
@@ -116,8 +110,7 @@ impl StreamMeter {
             options,
             splitter: Splitter::new(options.max_event),
             pattern: None,
-            body: Body::Unknown,
-            json: BytesMut::new(),
+            opening: Opening::new(Framing::Sse),
             held: Vec::new(),
             held_bytes: 0,
             passed: 0,
@@ -147,12 +140,7 @@ impl StreamMeter {
         if self.done || self.error.is_some() {
             return Ok(());
         }
-        if self.body == Body::Unknown {
-            self.sniff(&chunk)?;
-        }
-        if self.body == Body::Json {
-            return self.gather(&chunk);
-        }
+        let Some(chunk) = self.opening.take(chunk, self.options.max_body)? else { return Ok(()) };
         let Frames { joined, whole } =
             self.splitter.push(chunk).map_err(|_| bad("an event of the stream is larger than the limit"))?;
         self.block(joined, out);
@@ -165,8 +153,8 @@ impl StreamMeter {
 
     /// The provider closed the stream: the last event, if its blank line was forgotten, and the verdict.
     pub fn finish(&mut self, out: &mut Vec<Bytes>) -> StreamEnd {
-        if self.body == Body::Json {
-            return StreamEnd::Json(std::mem::take(&mut self.json).freeze());
+        if let Some(json) = self.opening.json() {
+            return StreamEnd::Json(json);
         }
         let rest = self.splitter.finish();
         self.block(rest, out);
@@ -222,29 +210,6 @@ impl StreamMeter {
     #[must_use]
     pub const fn skipped(&self) -> u64 {
         self.skipped
-    }
-
-    /// The body's kind is judged by its first byte: content types lie.
-    fn sniff(&mut self, chunk: &[u8]) -> Result<(), StreamFault> {
-        let start = chunk.strip_prefix(b"\xef\xbb\xbf").unwrap_or(chunk);
-        match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            None => {}
-            Some(b'<') => return Err(bad("the answer is a web page")),
-            Some(b'{' | b'[' | b'"') => self.body = Body::Json,
-            Some(_) => self.body = Body::Events,
-        }
-        Ok(())
-    }
-
-    fn gather(&mut self, mut chunk: &[u8]) -> Result<(), StreamFault> {
-        if self.json.is_empty() {
-            chunk = chunk.strip_prefix(b"\xef\xbb\xbf").unwrap_or(chunk).trim_ascii_start();
-        }
-        if self.json.len() + chunk.len() > self.options.max_body {
-            return Err(bad("the answer is larger than the limit"));
-        }
-        self.json.extend_from_slice(chunk);
-        Ok(())
     }
 
     /// Judges the frames of a block and forwards the runs that pass, as slices.

@@ -4,6 +4,7 @@ mod aggregate;
 mod array;
 mod chunk;
 mod meter;
+mod opening;
 mod passage;
 mod synthesize;
 mod watch;

@@ -7,9 +7,11 @@
 use bytes::{Bytes, BytesMut};
 use router_core::usage::Usage;
 
+use super::MeterOptions;
+use super::array::JsonArray;
 use super::meter::{StreamEnd, StreamFault, StreamMeter, bad};
+use super::opening::Opening;
 use super::watch::Watch;
-use super::{MeterOptions, array};
 use crate::dialects::{Codec, Dialect, ErrorView, Framing, NoteKept, StreamDecoder, StreamEncoder, restore_names};
 use crate::message::{Event, Names};
 use crate::scan::elements;
@@ -22,8 +24,8 @@ pub struct Passage {
     way: Way,
     /// What ends the client's stream in its dialect, where the stream itself does not bring it.
     end: &'static [u8],
-    /// The client gets one JSON array: whether its bracket has been opened.
-    array: Option<array::Opened>,
+    /// The client gets one JSON array.
+    array: Option<JsonArray>,
 }
 
 #[derive(Debug)]
@@ -68,8 +70,7 @@ impl Passage {
             kept_ids: Vec::new(),
             frames: Cutter::new(codec.framing),
             watch: Watch::default(),
-            kind: None,
-            json: BytesMut::new(),
+            opening: Opening::new(codec.framing),
             events: Vec::new(),
             held: Vec::new(),
             passed: 0,
@@ -82,7 +83,7 @@ impl Passage {
     /// The client gets one JSON array in place of server-sent events.
     #[must_use]
     pub fn as_array(self) -> Self {
-        Self { array: Some(array::Opened::default()), ..self }
+        Self { array: Some(JsonArray::new()), ..self }
     }
 
     /// Takes a chunk and appends to `out` what is to be forwarded now.
@@ -125,21 +126,18 @@ impl Passage {
     /// Events that were made of a whole answer, as this stream has to show them.
     #[must_use]
     pub fn framed(&mut self, events: Bytes) -> Bytes {
-        let mut out = [events];
-        if let Some(opened) = &mut self.array {
-            out = out.map(|block| opened.elements(&block));
+        match &mut self.array {
+            Some(array) => array.push(events),
+            None => events,
         }
-        let [events] = out;
-        events
     }
 
     /// The same for their end.
     #[must_use]
     pub fn framed_end(&mut self, end: Bytes) -> Bytes {
-        let end = self.framed(end);
-        match &self.array {
+        match &mut self.array {
+            Some(array) => [array.push(end), array.end()].concat().into(),
             None => end,
-            Some(opened) => [&end, opened.close()].concat().into(),
         }
     }
 
@@ -159,9 +157,9 @@ impl Passage {
     }
 
     fn reframe(&mut self, out: &mut [Bytes], before: usize) {
-        if let Some(opened) = &mut self.array {
+        if let Some(array) = &mut self.array {
             for block in out.iter_mut().skip(before) {
-                *block = opened.elements(block);
+                *block = array.push(std::mem::take(block));
             }
         }
     }
@@ -282,9 +280,7 @@ struct Reader {
     kept_ids: Vec<String>,
     frames: Cutter,
     watch: Watch,
-    /// Whether the body is one JSON value; `None` before its first byte.
-    kind: Option<bool>,
-    json: BytesMut,
+    opening: Opening,
     /// Of the frame in hand; kept for its memory.
     events: Vec<Event>,
     /// What waits for the first content.
@@ -304,35 +300,13 @@ impl Reader {
         if self.decoder.done() || self.watch.error.is_some() {
             return Ok(());
         }
-        if self.kind.is_none() {
-            self.sniff(&chunk)?;
-        }
-        if self.kind == Some(true) {
-            self.json.extend_from_slice(&chunk);
-            return if self.json.len() > LIMITS.max_body {
-                Err(bad("the answer is larger than the limit"))
-            } else {
-                Ok(())
-            };
-        }
+        let Some(chunk) = self.opening.take(chunk, LIMITS.max_body)? else { return Ok(()) };
         for frame in self.frames.cut(chunk)? {
             self.take(frame, out);
         }
         self.flush(out);
         if !self.watch.content && self.held.iter().map(Bytes::len).sum::<usize>() > LIMITS.max_prelude {
             return Err(bad("the stream sends too much before its first content"));
-        }
-        Ok(())
-    }
-
-    /// The body's kind is judged by its first byte: content types lie. Lines of JSON begin as one JSON value does.
-    fn sniff(&mut self, chunk: &[u8]) -> Result<(), StreamFault> {
-        let start = chunk.strip_prefix(b"\xef\xbb\xbf").unwrap_or(chunk);
-        match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            None => {}
-            Some(b'<') => return Err(bad("the answer is a web page")),
-            Some(b'{' | b'[' | b'"') if matches!(self.frames, Cutter::Sse(_)) => self.kind = Some(true),
-            Some(_) => self.kind = Some(false),
         }
         Ok(())
     }
@@ -400,9 +374,8 @@ impl Reader {
     }
 
     fn finish(&mut self, out: &mut Vec<Bytes>) -> StreamEnd {
-        if self.kind == Some(true) {
-            let json = std::mem::take(&mut self.json).freeze();
-            if !json.trim_ascii_start().starts_with(b"[") {
+        if let Some(json) = self.opening.json() {
+            if !json.starts_with(b"[") {
                 return StreamEnd::Json(json);
             }
             // Gemini's other form of a stream: one array, an element for each event.

@@ -160,7 +160,7 @@ fn cap_output(scan: &Scan, cap: OutputCap, plan: &mut Plan, gone: &mut FieldSet)
     };
     let named = |field| scan.field(field).filter(|found| found.kind != Kind::Null);
     match (named(cap.param), named(other)) {
-        (Some(_), Some(_)) if cap.rename => gone.add(other),
+        (Some(_), Some(_)) if cap.rename && other != cap.param => gone.add(other),
         (None, Some(given)) if cap.rename => {
             // A `null` under the provider's name would make the key stand twice.
             gone.add(cap.param);

@@ -42,10 +42,13 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
     let stream = route.stream.unwrap_or(false);
     let max_output_tokens = match get(config, "maxOutputTokens") {
         None => None,
-        Some(_) => match integer(config, "maxOutputTokens").and_then(|most| u64::try_from(most).ok()) {
-            Some(most) if most > 0 => Some(most),
-            _ => return Err(RequestError::invalid("generationConfig.maxOutputTokens", "a positive integer")),
-        },
+        Some(value) => {
+            let most = integer(config, "maxOutputTokens").and_then(|most| u64::try_from(most).ok());
+            match most.or_else(|| value.as_u64()) {
+                Some(most) if most > 0 => Some(most),
+                _ => return Err(RequestError::invalid("generationConfig.maxOutputTokens", "a positive integer")),
+            }
+        }
     };
     let candidates = integer(config, "candidateCount").and_then(|count| u64::try_from(count).ok());
     let thinking = object(config, "thinkingConfig");

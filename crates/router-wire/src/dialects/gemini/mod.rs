@@ -2,7 +2,6 @@
 //! path, streams of whole answers without a terminator.
 
 mod answer;
-pub mod array;
 pub mod embed;
 mod intake;
 mod model;

@@ -22,9 +22,11 @@ pub(super) fn splice(passing: &Passing<'_>) -> Vec<u8> {
         match (camel(&name).as_str(), cap) {
             ("model", _) => push(key, model(passing.model).as_bytes(), &mut out),
             ("requests" | "generateContentRequest", _) => push(key, &renamed(value, passing.model), &mut out),
-            ("generationConfig", Some(cap)) if value.starts_with(b"{") => {
+            ("generationConfig", Some(cap)) => {
                 capped = true;
-                push(key, &with_cap(value, cap), &mut out);
+                // What is neither an object nor nothing is the provider's to refuse.
+                let is_config = value.starts_with(b"{") || value == b"null";
+                if is_config { push(key, &with_cap(value, cap), &mut out) } else { push(key, value, &mut out) }
             }
             _ => push(key, value, &mut out),
         }

@@ -50,7 +50,7 @@ fn golden(path: &Path, fresh: &[u8], stale: &mut Vec<String>) {
 }
 
 /// Names of the files in a folder, sorted; empty if it is not there.
-fn files(folder: &Path) -> Vec<String> {
+pub(crate) fn files(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort_unstable();
@@ -58,14 +58,14 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 /// A fixture of a dialect.
-struct Fixture {
+pub(crate) struct Fixture {
     /// File name, such as `request-tools.json`.
-    name: String,
-    bytes: Vec<u8>,
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The fixtures of a dialect whose names begin so.
-fn fixtures(codec: &Codec, kind: &str) -> Vec<Fixture> {
+pub(crate) fn fixtures(codec: &Codec, kind: &str) -> Vec<Fixture> {
     let folder = folder().join("translate").join(codec.name);
     let names = files(&folder).into_iter().filter(|name| name.starts_with(kind));
     names.map(|name| Fixture { bytes: load(&folder.join(&name)).unwrap(), name }).collect()

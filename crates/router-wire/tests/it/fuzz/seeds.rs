@@ -1,0 +1,143 @@
+//! Inputs made of the fixtures: every body in its own dialect.
+
+use router_core::ask::Endpoint;
+use router_wire::adapters::ADAPTERS;
+use router_wire::dialects::{CODECS, DIALECTS};
+
+use crate::matrix::fixtures;
+
+type Seeds = Vec<(String, Vec<u8>)>;
+
+/// The seeds of that target by name; none for one that is not known here.
+pub(super) fn of(target: &str) -> Seeds {
+    match target {
+        "bodies" => [bodies(), forms()].concat(),
+        "requests" => requests(),
+        "answers" => [answers(), errors()].concat(),
+        "streams" => streams(),
+        _ => Seeds::new(),
+    }
+}
+
+fn seed(choices: &[u8], body: &[u8]) -> Vec<u8> {
+    [choices, body].concat()
+}
+
+/// The place of something in a list, as an input chooses it.
+fn place<T>(list: &[T], wanted: impl Fn(&T) -> bool) -> u8 {
+    list.iter().position(wanted).and_then(|at| u8::try_from(at).ok()).expect("it is in a list of fewer than 256")
+}
+
+fn bodies() -> Seeds {
+    let mut seeds = Seeds::new();
+    for codec in CODECS {
+        let dialect = place(DIALECTS, |dialect| dialect.name == codec.name);
+        // Gemini's paths are no fixed ones; its bodies name no model.
+        let (endpoint, flags) = match DIALECTS[usize::from(dialect)].routes.first() {
+            Some((_, endpoint)) => (*endpoint, 0b10_0111),
+            None => (Endpoint::GenerateContent, 0b10_1111),
+        };
+        let endpoint = place(Endpoint::ALL, |known| *known == endpoint);
+        for (index, fixture) in fixtures(codec, "request-").into_iter().enumerate() {
+            let index = u8::try_from(index).unwrap();
+            let choices = [flags, index % 4, dialect, endpoint, index % u8::try_from(ADAPTERS.len()).unwrap()];
+            seeds.push((format!("{}-{}", codec.name, fixture.name), seed(&choices, &fixture.bytes)));
+        }
+    }
+    seeds
+}
+
+fn forms() -> Seeds {
+    let form = b"--x-1\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\n\r\n\x00\xff\r\n--x-1\r\ncontent-disposition: form-data; name=model\r\n\r\nm-1\r\n--x-1--\r\n";
+    let bodies: [(Endpoint, &[u8]); 5] = [
+        (Endpoint::Transcriptions, form),
+        (Endpoint::Rerank, br#"{"model":"m","query":"q","documents":["a","b"]}"#),
+        (Endpoint::Speech, br#"{"model":"m","input":"x","stream_format":"sse"}"#),
+        (Endpoint::Estimate, br#"{"model":"m","contents":[{"parts":[{"text":"x"}]}]}"#),
+        (Endpoint::ImageGenerations, br#"{"prompt":"x","n":2,"provider":{"order":["a"]},"models":["b"]}"#),
+    ];
+    let dialect = place(DIALECTS, |dialect| dialect.name == "openai");
+    let seeds = bodies.into_iter().map(|(endpoint, body)| {
+        let choices = [0b111, 0, dialect, place(Endpoint::ALL, |known| *known == endpoint), 0];
+        (endpoint.as_str().to_owned(), seed(&choices, body))
+    });
+    seeds.collect()
+}
+
+fn requests() -> Seeds {
+    let mut seeds = Seeds::new();
+    for (codec, client) in CODECS.iter().zip(0..) {
+        for (fixture, index) in fixtures(codec, "request-").into_iter().zip(0_u8..) {
+            let choices = [client, index % u8::try_from(ADAPTERS.len()).unwrap(), index * 4 + 1];
+            seeds.push((format!("{}-{}", codec.name, fixture.name), seed(&choices, &fixture.bytes)));
+        }
+    }
+    seeds.push(("embeddings".into(), seed(&[0, 0, 0], br#"{"model":"m","input":["a","b"],"dimensions":3}"#)));
+    let contents = br#"{"requests":[{"content":{"parts":[{"text":"a"}]},"outputDimensionality":3}]}"#;
+    seeds.push(("contents".into(), seed(&[3, 0, 0], contents)));
+    seeds
+}
+
+fn answers() -> Seeds {
+    let mut seeds = Seeds::new();
+    for (codec, provider) in CODECS.iter().zip(0..) {
+        for fixture in fixtures(codec, "answer-").into_iter().chain(fixtures(codec, "stream-")) {
+            for (client, target) in CODECS.iter().zip(0..) {
+                let name = format!("{}-{}-{}", codec.name, client.name, fixture.name);
+                seeds.push((name, seed(&[provider, target, 0, 0, 0, 0, 0], &fixture.bytes)));
+            }
+        }
+    }
+    for (name, body) in [
+        ("vectors", &br#"{"embeddings":[{"values":[0.5,-1]},{"values":[2.0,0]}]}"#[..]),
+        ("usage-chat", br#"{"prompt_tokens":9,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":4,"audio_tokens":1},"completion_tokens_details":{"reasoning_tokens":2},"cost":0.0012}"#),
+        ("usage-anthropic", br#"{"input_tokens":9,"output_tokens":3,"cache_read_input_tokens":2,"cache_creation":{"ephemeral_5m_input_tokens":1,"ephemeral_1h_input_tokens":2}}"#),
+        ("usage-gemini", br#"{"promptTokenCount":9,"candidatesTokenCount":3,"thoughtsTokenCount":2,"cachedContentTokenCount":1,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":3}]}"#),
+    ] {
+        seeds.push((name.into(), seed(&[0, 0, 5, 0, 0, 0, 0], body)));
+    }
+    seeds
+}
+
+/// Every tenth of the known error bodies, with a wait in every form.
+fn errors() -> Seeds {
+    let waits = ["7", "0.5", "1m2.5s", "Mon, 23 Nov 2026 12:00:30 GMT", "2026-11-23T12:00:30Z", "1795437000", "250ms"];
+    let mut seeds = Seeds::new();
+    for (line, index) in include_str!("../../golden/errors.jsonl").lines().step_by(10).zip(0_u8..) {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let body = row["body"].as_str().map_or_else(|| row["body"].to_string(), str::to_owned);
+        let adapter = place(ADAPTERS, |adapter| adapter.name == row["adapter"]);
+        let wait = waits[usize::from(index) % waits.len()];
+        let choices = [0, 0, 0, adapter, index, index, u8::try_from(wait.len()).unwrap()];
+        seeds.push((format!("error-{index}"), seed(&choices, format!("{wait}{body}").as_bytes())));
+    }
+    seeds
+}
+
+fn streams() -> Seeds {
+    let mut seeds = Seeds::new();
+    for (codec, provider) in CODECS.iter().zip(0_u8..) {
+        for (fixture, index) in fixtures(codec, "answer-").into_iter().zip(0_u8..) {
+            let body = ["\u{feff} ".as_bytes(), &fixture.bytes].concat();
+            for way in [0, 1, 2, 3] {
+                let name = format!("{}-{}-{way}", codec.name, fixture.name);
+                seeds.push((name, seed(&[way, provider, index % 4, 1, 1, 1, 90], &body)));
+            }
+        }
+        for (fixture, index) in fixtures(codec, "stream-").into_iter().zip(0_u8..) {
+            let text = String::from_utf8(fixture.bytes.clone()).unwrap();
+            // Other line ends, and a byte order mark in front.
+            let other = format!("\u{feff}{}", text.replace('\n', ["\r\n", "\r"][usize::from(index % 2)]));
+            for way in [0, 1, 3] {
+                let choices = [way, provider, index % 4, 1, 1, 1, 1 + index];
+                seeds.push((format!("{}-{}-{way}-other", codec.name, fixture.name), seed(&choices, other.as_bytes())));
+            }
+            for (client, way) in [(0, 0b1000), (0, 0b1), (index % 4, 0b11), (3, 0b111)] {
+                let choices = [way, provider, client, 1 + index, 40, 3, 200];
+                let name = format!("{}-{}-{way}-{client}", codec.name, fixture.name);
+                seeds.push((name, seed(&choices, &fixture.bytes)));
+            }
+        }
+    }
+    seeds
+}

@@ -1,0 +1,4 @@
+//! Clients' bodies: scan, read, splice.
+#![no_main]
+
+router_fuzz::fuzz!("bodies");

@@ -1,0 +1,4 @@
+//! Clients' requests, translated for every provider.
+#![no_main]
+
+router_fuzz::fuzz!("requests");
