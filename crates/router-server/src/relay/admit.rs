@@ -21,6 +21,7 @@ use router_wire::message as neutral;
 
 use super::Worker;
 use super::book::{Book, Opening};
+use super::fit::Written;
 use super::headers::Ids;
 use super::pinned::{self, Pinned};
 use super::view::LiveView;
@@ -79,6 +80,8 @@ pub(super) struct Job {
     pub(super) shown_id: String,
     /// The request in the neutral form: made when the first provider of another dialect needs it.
     pub(super) neutral: OnceLock<Result<neutral::Request, RequestError>>,
+    /// What was written last for a provider of another dialect.
+    pub(super) written: Option<Written>,
     pub(super) body: Bytes,
     pub(super) intake: Box<Intake>,
     pub(super) decision: Decision,
@@ -163,6 +166,7 @@ pub(super) async fn admit(
         forwarded: router_wire::headers::only(dialect.forwarded, &arrival.parts.headers),
         shown_id: arrival.ids.shown().to_owned(),
         neutral: OnceLock::new(),
+        written: None,
         body: bytes,
         intake,
         decision,

@@ -110,7 +110,7 @@ impl Run {
     fn at_most(&self) -> Metered {
         let last = self.machine.attempts().last();
         let target = last.and_then(|attempt| self.attempted(attempt.candidate, attempt.key));
-        let output = target.map_or(0, |target| self.output_bound(&target));
+        let output = target.map_or(0, |target| self.job.output_bound(&target));
         let usage = Usage { input: self.job.intake.ask.input_tokens, output, ..Usage::default() };
         Metered { usage, source: UsageSource::Estimated }
     }

@@ -174,18 +174,8 @@ impl Run {
         }
         let price = snapshot.core.price(target.model);
         price.map_or(Nano::ZERO, |price| {
-            upper_bound(price, ask.input_tokens_bound, self.output_bound(target), ask.answers)
+            upper_bound(price, ask.input_tokens_bound, self.job.output_bound(target), ask.answers)
         })
-    }
-
-    /// The most output tokens of one answer: what the client named, else the model's limit or the configured cap.
-    pub(super) fn output_bound(&self, target: &Target) -> u64 {
-        if !self.job.endpoint.makes_text() {
-            return 0;
-        }
-        let cap = self.job.snapshot.settings.default_max_output_tokens;
-        let model = self.job.snapshot.core.model(target.model).and_then(|model| model.max_output_tokens);
-        self.job.intake.ask.max_output_tokens.unwrap_or_else(|| model.map_or(cap, |most| most.min(cap)))
     }
 
     /// Sends, and reads what comes.
@@ -194,13 +184,10 @@ impl Run {
         let Some((model, key)) = snapshot.core.model(target.model).zip(channel.keys.get(target.key)) else {
             return Event::Failed(Fault::new(FaultKind::Internal, "no such candidate"), None);
         };
-        // The cap goes upstream only where money is limited: elsewhere a request passes as it came.
-        let named = self.job.intake.ask.max_output_tokens.is_some();
-        let cap = (!named && self.job.book.is_capped(target)).then(|| self.output_bound(target));
         let Some(side) = snapshot.model(target.model) else {
             return Event::Failed(Fault::new(FaultKind::Internal, "no such model"), None);
         };
-        let prepared = match self.job.prepare(channel, model, side, cap) {
+        let prepared = match self.job.prepare(channel, model, side, target) {
             Ok(prepared) => prepared,
             Err(fault) => return Event::Failed(fault, None),
         };

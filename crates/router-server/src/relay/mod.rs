@@ -8,6 +8,7 @@ mod answer;
 mod attempt;
 mod book;
 mod estimate;
+mod fit;
 mod headers;
 mod pinned;
 mod run;

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::admit::Job;
 use super::book::{Closing, Target};
+use super::fit::Fits;
 use super::headers::{Way, overhead_us, stamp_attempts, stamp_dropped, stamp_rates};
 use super::tongue::{Tongue, unsupported_words};
 use crate::http::body::Body;
@@ -147,8 +148,11 @@ impl Run {
         let mut targets = Vec::with_capacity(ranked.len());
         let mut keys = Vec::with_capacity(ranked.len());
         let mut unfit = None;
+        let snapshot = Arc::clone(&job.snapshot);
+        let mut fits = Fits::default();
         for candidate in &ranked {
-            if let Some(why) = job.unfit_at(candidate.model) {
+            let target = Target { model: candidate.model, group: job.decision.group_of(candidate), key: 0 };
+            if let Some(why) = job.unfit(&snapshot, &target, &mut fits) {
                 job.book.passed_over(candidate.model, &why);
                 unfit.get_or_insert(why);
                 continue;
@@ -156,7 +160,7 @@ impl Run {
             let order = job.key_order(candidate.model);
             candidates.push(job.plan_candidate(candidate.model, order.len().max(1)));
             keys.push(order);
-            targets.push(Target { model: candidate.model, group: job.decision.group_of(candidate), key: 0 });
+            targets.push(target);
         }
         let max_attempts = job.snapshot.settings.max_attempts.max(1);
         let machine = RequestMachine::new(Plan { candidates, max_attempts, total_ms: job.total_ms }, 0);
@@ -492,12 +496,6 @@ fn unsupported(why: &Unsupported) -> ApiError {
 }
 
 impl Job {
-    /// Why that candidate cannot take the request; `None` if it can.
-    fn unfit_at(&self, model: ModelIx) -> Option<Unsupported> {
-        let model = self.snapshot.core.model(model)?;
-        self.unfit(self.snapshot.channel(model.channel)?, model)
-    }
-
     /// The candidate as the machine needs it.
     fn plan_candidate(&self, model: ModelIx, keys: usize) -> Candidate {
         let found = self.snapshot.core.model_and_channel(model);

@@ -5,12 +5,14 @@ use http::Uri;
 use router_core::catalog::ChannelModel;
 use router_core::fault::{ClientError, Fault, FaultKind};
 use router_wire::adapters::Call;
-use router_wire::dialects::{Codec, Echo, Passing, RequestError, Target, codec};
+use router_wire::dialects::{Codec, Echo, Passing, RequestError, Target as Upstream, codec};
 use router_wire::message::{Names, Request, Unsupported};
 use router_wire::relay::Passage;
 
 use super::admit::Job;
-use crate::snapshot::{ChannelSide, ModelSide};
+use super::book::Target;
+use super::fit::{Fits, Written};
+use crate::snapshot::{ChannelSide, ModelSide, ServerSnapshot};
 
 /// How the running attempt speaks.
 #[derive(Debug, Default)]
@@ -104,52 +106,85 @@ impl Job {
         }
     }
 
-    /// Why that channel model cannot get this request at all; `None` if it can. Cheap where both speak one dialect.
-    pub(super) fn unfit(&self, channel: &ChannelSide, model: &ChannelModel) -> Option<Unsupported> {
-        let tried = match self.between(channel) {
-            Ok(Between::Same) if self.endpoint.is_generation() => return None,
-            Ok(Between::Same) => channel
-                .address(&self.call(channel, &model.upstream_name))
-                .map(|_| ())
-                .ok_or_else(|| Unsupported::new("model", "the provider has no such endpoint")),
-            Ok(Between::Codecs(client, provider)) => self.written(client, provider, channel, model, None).map(|_| ()),
-            Err(unsupported) => Err(unsupported),
-        };
-        tried.err()
+    /// Why that channel model cannot get this request at all; `None` if it can. Cheap where both speak one dialect. What is
+    /// written to find out is kept for the first that can.
+    pub(super) fn unfit<'a>(
+        &mut self,
+        snapshot: &'a ServerSnapshot,
+        target: &Target,
+        fits: &mut Fits<'a>,
+    ) -> Option<Unsupported> {
+        let model = snapshot.core.model(target.model)?;
+        let channel = snapshot.channel(model.channel)?;
+        match self.between(channel) {
+            Ok(Between::Same) if self.endpoint.is_generation() => None,
+            Ok(Between::Same) => {
+                let address = channel.address(&self.call(channel, &model.upstream_name));
+                address.is_none().then(|| Unsupported::new("model", "the provider has no such endpoint"))
+            }
+            Ok(Between::Codecs(client, provider)) => {
+                fits.verdict(provider, &model.upstream_name, &channel.preset.quirks, || {
+                    let written = self.write(client, provider, channel, model, target);
+                    let keep = |written| {
+                        self.written.get_or_insert(written);
+                    };
+                    written.map(keep).err()
+                })
+            }
+            Err(unsupported) => Some(unsupported),
+        }
     }
 
-    fn written(
+    /// The cap that goes upstream only where money is limited and the client named none: elsewhere a request passes as it came.
+    fn output_cap(&self, target: &Target) -> Option<u64> {
+        let named = self.intake.ask.max_output_tokens.is_some();
+        (!named && self.book.is_capped(target)).then(|| self.output_bound(target))
+    }
+
+    /// The most output tokens of one answer: what the client named, else the model's limit or the configured cap.
+    pub(super) fn output_bound(&self, target: &Target) -> u64 {
+        if !self.endpoint.makes_text() {
+            return 0;
+        }
+        let cap = self.snapshot.settings.default_max_output_tokens;
+        let model = self.snapshot.core.model(target.model).and_then(|model| model.max_output_tokens);
+        self.intake.ask.max_output_tokens.unwrap_or_else(|| model.map_or(cap, |most| most.min(cap)))
+    }
+
+    fn write(
         &self,
         client: &'static Codec,
         provider: &'static Codec,
         channel: &ChannelSide,
         model: &ChannelModel,
-        output_cap: Option<u64>,
-    ) -> Result<(router_wire::message::Encoded, Vec<String>), Unsupported> {
+        target: &Target,
+    ) -> Result<Written, Unsupported> {
         let request = self.neutral(client)?;
         if let Some(unsupported) = request.unsupported.first() {
             return Err(unsupported.clone());
         }
-        let target = Target {
+        let output_cap = self.output_cap(target);
+        let upstream = Upstream {
             model: &model.upstream_name,
             model_max_output: model.max_output_tokens,
             output_cap,
             quirks: &channel.preset.quirks,
         };
-        let mut encoded = (provider.write_request)(request, &target)?;
+        let mut encoded = (provider.write_request)(request, &upstream)?;
         let mut dropped = request.dropped.clone();
         dropped.append(&mut encoded.dropped);
         dropped.dedup();
-        Ok((encoded, dropped))
+        let (model, body, names) = (target.model, encoded.body.into(), encoded.names);
+        Ok(Written { model, output_cap, body, names, dropped })
     }
 
     /// The bytes and the address of an attempt, always from the original request.
     pub(super) fn prepare(
-        &self,
+        &mut self,
         channel: &ChannelSide,
         model: &ChannelModel,
         side: &ModelSide,
-        output_cap: Option<u64>,
+        target: &Target,
     ) -> Result<Prepared, Fault> {
         let call = self.call(channel, &model.upstream_name);
         let uri = match side.uri(&call, &channel.preset) {
@@ -164,17 +199,25 @@ impl Job {
                     body: &self.body,
                     intake: &self.intake,
                     model: &model.upstream_name,
-                    output_cap,
+                    output_cap: self.output_cap(target),
                     preset: &channel.preset,
                 };
                 let body = Bytes::from(channel.adapter.body(self.dialect, &passing));
                 Ok(Prepared { uri, body, tongue: Tongue::Same, dropped: Vec::new() })
             }
             Between::Codecs(client, provider) => {
-                let written = self.written(client, provider, channel, model, output_cap);
-                let (encoded, dropped) = written.map_err(|unsupported| refused(&unsupported))?;
-                let tongue = Tongue::Other { provider, client, names: encoded.names };
-                Ok(Prepared { uri, body: encoded.body.into(), tongue, dropped })
+                let output_cap = self.output_cap(target);
+                let fresh = |written: &Written| written.model == target.model && written.output_cap == output_cap;
+                let written = match self.written.take().filter(fresh) {
+                    Some(written) => written,
+                    None => {
+                        let written = self.write(client, provider, channel, model, target);
+                        written.map_err(|unsupported| refused(&unsupported))?
+                    }
+                };
+                // For another try with another key.
+                let Written { body, names, dropped, .. } = self.written.insert(written).clone();
+                Ok(Prepared { uri, body, tongue: Tongue::Other { provider, client, names }, dropped })
             }
         }
     }

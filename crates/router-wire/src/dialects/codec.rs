@@ -23,6 +23,8 @@ pub struct Codec {
     pub read_request: fn(&[u8]) -> Result<Request, RequestError>,
     /// Neutral → a provider's body.
     pub write_request: fn(&Request, &Target<'_>) -> Result<Encoded, Unsupported>,
+    /// The kind of an upstream's model, by its name: of one kind, all take a request or none. 0 where the name does not matter.
+    pub kind: fn(&str) -> u8,
     /// A provider's whole answer → neutral.
     pub read_answer: fn(&[u8]) -> Result<Answer, NotAnAnswer>,
     /// Neutral → a whole answer for a client.

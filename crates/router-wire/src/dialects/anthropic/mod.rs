@@ -32,6 +32,7 @@ pub static CODEC: Codec = Codec {
     signatures: SignatureFormat::Anthropic,
     read_request: read_request::read_request,
     write_request: write_request::write_request,
+    kind: |model| u8::from(family::Family::of(model).continues()),
     read_answer: answer::read_answer,
     write_answer: answer::write_answer,
     decoder: decoder::decoder,

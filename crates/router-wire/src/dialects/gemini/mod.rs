@@ -30,6 +30,7 @@ pub static CODEC: Codec = Codec {
     signatures: SignatureFormat::Gemini,
     read_request: read::read_request,
     write_request: write::write_request,
+    kind: |model| model::Model::new(model).generation as u8,
     read_answer: answer::read_answer,
     write_answer: answer::write_answer,
     decoder: || Box::new(stream::Decoder::default()),

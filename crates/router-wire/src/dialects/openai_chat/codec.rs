@@ -11,6 +11,7 @@ pub static CODEC: Codec = Codec {
     signatures: SignatureFormat::OpenAi,
     read_request: request_in::read_request,
     write_request: request_out::write_request,
+    kind: |_| 0,
     read_answer: answer_in::read_answer,
     write_answer: answer_out::write_answer,
     decoder: stream_in::decoder,

@@ -37,6 +37,7 @@ pub static CODEC: Codec = Codec {
     signatures: SignatureFormat::OpenAi,
     read_request: request::read_request,
     write_request: write::write_request,
+    kind: |_| 0,
     read_answer: answer::read_answer,
     write_answer: encode::write_answer,
     decoder: decode::decoder,

@@ -5,6 +5,7 @@
 
 mod corpus;
 mod documents;
+mod fitness;
 mod golden;
 mod hostile;
 mod losses;
