@@ -1,13 +1,14 @@
 //! Which headers cross the router. Everything that is not listed stays on its side.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Headers of a client's request that go to the provider: none that name a host, an account or a credential.
-pub const FORWARDED: &[&str] = &["openai-beta", "traceparent", "tracestate"];
+use crate::dialects::Dialect;
 
-/// Headers of a provider's answer that go to the client.
-pub const RETURNED: &[&str] =
-    &["content-type", "content-language", "openai-model", "openai-processing-ms", "openai-version"];
+/// Headers of a provider's answer that go to every client. (The content type is the answer's own affair.)
+const RETURNED: &[&str] = &["content-language", "openai-model", "openai-processing-ms", "openai-version"];
+
+/// Longest value of such a header: providers are not trusted.
+const LONGEST: usize = 1_024;
 
 /// Headers in which providers name their request, best first; for the log.
 pub const UPSTREAM_IDS: &[&str] = &[
@@ -33,6 +34,20 @@ pub fn only(list: &[&'static str], headers: &HeaderMap) -> HeaderMap {
     kept
 }
 
+/// The headers of a provider's answer that its client gets: those of the common list and of its dialect's.
+#[must_use]
+pub fn returned(dialect: &Dialect, headers: &HeaderMap) -> HeaderMap {
+    let mut kept = only(RETURNED, headers);
+    kept.extend(only(dialect.returned, headers));
+    if kept.values().any(|value| value.len() > LONGEST) {
+        let fits = |(name, value): (&HeaderName, &HeaderValue)| {
+            (value.len() <= LONGEST).then(|| (name.clone(), value.clone()))
+        };
+        kept = kept.iter().filter_map(fits).collect();
+    }
+    kept
+}
+
 /// The provider's name for its request: visible ASCII, at most 128 characters.
 #[must_use]
 pub fn upstream_id(headers: &HeaderMap) -> Option<&str> {
@@ -43,6 +58,7 @@ pub fn upstream_id(headers: &HeaderMap) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::dialect;
 
     #[test]
     fn only_listed_headers_cross() {
@@ -57,9 +73,16 @@ mod tests {
         ] {
             headers.append(name, value.parse().unwrap());
         }
-        let kept = only(RETURNED, &headers);
-        assert_eq!(kept.keys().map(http::HeaderName::as_str).collect::<Vec<_>>(), ["content-type", "openai-version"]);
-        assert!(only(FORWARDED, &headers).is_empty());
+        headers.append("openai-model", "m".repeat(LONGEST + 1).parse().unwrap());
+        headers.append("x-codex-turn-state", "s".parse().unwrap());
+        let kept = |name| {
+            let kept = returned(dialect(name).unwrap(), &headers);
+            let mut names: Vec<_> = kept.keys().map(|name| name.as_str().to_owned()).collect();
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(kept("openai_chat"), ["openai-version"]);
+        assert_eq!(kept("openai_responses"), ["openai-version", "x-codex-turn-state"]);
     }
 
     #[test]

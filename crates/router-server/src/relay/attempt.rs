@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use router_core::ask::Endpoint;
@@ -217,6 +217,10 @@ impl Run {
         if !status.is_success() {
             return self.read_error(channel, response).await;
         }
+        self.returned = match self.tongue {
+            Tongue::Same => router_wire::headers::returned(self.job.dialect, response.headers()),
+            Tongue::Other { .. } => HeaderMap::new(),
+        };
         if self.job.intake.ask.stream || self.job.endpoint == Endpoint::Speech {
             self.read_stream(channel, response).await
         } else {

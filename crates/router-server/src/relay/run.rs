@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Response};
 use router_core::ask::Endpoint;
 use router_core::catalog::ModelIx;
 use router_core::fault::ErrorCode;
@@ -127,6 +127,8 @@ pub(super) struct Run {
     pub(super) tongue: Tongue,
     /// What its provider did not get.
     pub(super) dropped: Vec<String>,
+    /// Headers of the provider's answer that are the client's.
+    pub(super) returned: HeaderMap,
     /// Of the provider's stream, which is the client's where it is sound.
     pub(super) content_type: Option<HeaderValue>,
     /// What ends the client's stream once the books are written.
@@ -176,6 +178,7 @@ impl Run {
             bytes_out: 0,
             tongue: Tongue::Same,
             dropped: Vec::new(),
+            returned: HeaderMap::new(),
             content_type: None,
             ending: None,
             passage: None,
@@ -267,6 +270,8 @@ impl Run {
             overhead_us: overhead_us(self.job.now, self.upstream_us),
             cost: settlement.map(|settlement| settlement.cost),
         };
+        // Ours are written after the provider's, so that none of them can be taken for one of ours.
+        response.headers_mut().extend(self.returned.clone());
         way.stamp(response.headers_mut());
         stamp_dropped(response.headers_mut(), &self.dropped);
     }

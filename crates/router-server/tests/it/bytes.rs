@@ -1,8 +1,9 @@
 //! Bytes in, bytes out: what a client sends arrives, and what a provider sends arrives, byte for byte.
 
 use router_testkit::{Script, SimProvider};
+use serde_json::json;
 
-use crate::support::{MODEL, TestRouter};
+use crate::support::{KEY, MODEL, TestRouter};
 
 /// Odd but legal: unknown fields, long integers, number formats, escapes, order, blanks. MODEL and STREAM are places.
 const REQUEST: &str = "{ \"zeta\":1e2,\"seed\" : 12345678901234567890, \"temperature\":1.0,\r\n\t\"messages\":[{\"content\":\"caf\\u00e9 \\ud83d\\ude00 \\/ é\",\
@@ -141,4 +142,31 @@ async fn nothing_of_the_client_but_the_body_goes_upstream() {
     }
     let head = format!("{:?}", received.head);
     assert!(!head.contains(crate::support::KEY), "{head}");
+}
+
+#[tokio::test]
+async fn harmless_listed_headers_of_the_provider_pass_and_no_others() {
+    let headers = |script: Script| {
+        let script = script.header("openai-processing-ms", "12").header("openai-version", "2020-10-01");
+        script.header("x-codex-turn-state", "t1").header("set-cookie", "a=b").header("x-router-channel", "forged")
+    };
+    let provider = SimProvider::start().await.on_any(headers(Script::ok()));
+    let setup = TestRouter::setup().system(json!({"providers": {"sim": {"kind": "openai"}}}));
+    let router = setup.channel("only", &provider).start().await;
+    let translated = json!({"model": MODEL, "max_tokens": 50, "messages": [{"role": "user", "content": "Hello"}]});
+    for stream in [false, true] {
+        let reply = router.chat().stream_if(stream).send().await;
+        assert_eq!((reply.status(), reply.header("openai-processing-ms")), (200, "12"), "{}", reply.text());
+        assert_eq!(reply.header("openai-version"), "2020-10-01");
+        assert_eq!((reply.header("x-router-channel"), reply.has_header("set-cookie")), ("only", false));
+        assert!(!reply.has_header("x-codex-turn-state"), "it belongs to another dialect");
+
+        let body = json!({"model": MODEL, "input": "Hello", "stream": stream});
+        let reply = router.call("POST", "/v1/responses").bearer(KEY).json(&body).send().await;
+        assert_eq!((reply.status(), reply.header("x-codex-turn-state")), (200, "t1"), "{}", reply.text());
+
+        let call = router.call("POST", "/v1/messages").bearer(KEY).json(&translated).stream_if(stream);
+        let reply = call.send().await;
+        assert_eq!((reply.status(), reply.has_header("openai-version")), (200, false), "{}", reply.text());
+    }
 }

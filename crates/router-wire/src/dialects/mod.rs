@@ -48,9 +48,9 @@ pub struct Dialect {
     pub keep_alive: &'static [u8],
     /// Content type of a stream.
     pub stream_content_type: &'static str,
-    /// Headers of a client that go to a provider of the same dialect, beside [`crate::headers::FORWARDED`].
+    /// Headers of a client that go to a provider of the same dialect.
     pub forwarded: &'static [&'static str],
-    /// Headers of a provider of the same dialect that go to the client, beside [`crate::headers::RETURNED`].
+    /// Headers of a provider of the same dialect that go to the client, beside those of [`crate::headers::returned`].
     pub returned: &'static [&'static str],
 }
 
