@@ -24,8 +24,8 @@ for target in "$@"; do
   mkdir -p "$work/corpus/$target" "artifacts/$target"
   echo "fuzz: $target for $seconds s"
   cargo fuzz run --sanitizer none --target-dir "$work" "$target" "$work/corpus/$target" "$work/seeds/$target" "corpus/$target" -- \
-    -dict=words.dict -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 2>&1 \
-    | tee "$work/$target.log" | grep -E '^(stat::|Done|thread|==.*ERROR)|panicked' || true
-  grep -q '^Done' "$work/$target.log" || failed+=("$target")
+    -dict=words.dict -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    >"$work/$target.log" 2>&1 || failed+=("$target")
+  grep -E -A 1 'panicked|^(Done|stat::)' "$work/$target.log" || true
 done
 [ ${#failed[@]} = 0 ] || { echo "fuzz: failed: ${failed[*]} (inputs in fuzz/artifacts, logs in $work)"; exit 1; }
