@@ -3,7 +3,6 @@
 use crate::money::Nano;
 use crate::pricing::{ExactCost, Price, booked_cost};
 use crate::request::{AttemptRecord, Metered, Outcome};
-use crate::usage::Usage;
 
 /// What a request came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,18 +29,6 @@ pub struct Tariff<'p> {
     pub believes_provider: bool,
 }
 
-impl Tariff<'_> {
-    /// The cost of a usage; `None` if nobody knows it.
-    fn cost(&self, usage: &Usage) -> Option<ExactCost> {
-        let claimed = self.believes_provider && usage.reported_cost.is_some_and(|cost| cost >= Nano::ZERO);
-        match self.price {
-            Some(price) => Some(booked_cost(price, usage, self.believes_provider)),
-            // A bill needs no price.
-            None => claimed.then(|| booked_cost(&Price::default(), usage, true)),
-        }
-    }
-}
-
 /// Adds the attempts up. `tariff` tells of a candidate by its place in the plan.
 #[must_use]
 pub fn settle<'p>(attempts: &[AttemptRecord], tariff: impl Fn(usize) -> Tariff<'p>) -> Settlement {
@@ -52,7 +39,8 @@ pub fn settle<'p>(attempts: &[AttemptRecord], tariff: impl Fn(usize) -> Tariff<'
         if let Some(metered) = attempt.metered {
             let (usage, odd) = metered.usage.sanitized();
             settlement.odd_usage |= odd;
-            match tariff(attempt.candidate).cost(&usage) {
+            let tariff = tariff(attempt.candidate);
+            match booked_cost(tariff.price, &usage, tariff.believes_provider) {
                 Some(cost) => sum = sum + cost,
                 None => settlement.unpriced = true,
             }

@@ -97,12 +97,13 @@ pub fn cost(price: &Price, usage: &Usage) -> Nano {
     exact_cost(price, usage).round_up()
 }
 
-/// What goes into the books: the provider's own figure where it is to be believed and named one, else the computed cost.
+/// What goes into the books: the provider's own figure where it is to be believed and named one (a bill needs no price), else
+/// the computed cost. `None` if nobody knows it.
 #[must_use]
-pub fn booked_cost(price: &Price, usage: &Usage, believes_provider: bool) -> ExactCost {
+pub fn booked_cost(price: Option<&Price>, usage: &Usage, believes_provider: bool) -> Option<ExactCost> {
     match usage.reported_cost.filter(|cost| believes_provider && *cost >= Nano::ZERO) {
-        Some(cost) => ExactCost(i128::from(cost.0).saturating_mul(TOKENS_PER_RATE)),
-        None => exact_cost(price, usage),
+        Some(cost) => Some(ExactCost(i128::from(cost.0).saturating_mul(TOKENS_PER_RATE))),
+        None => price.map(|price| exact_cost(price, usage)),
     }
 }
 

@@ -3,6 +3,7 @@
 mod aggregate;
 mod array;
 mod chunk;
+mod cutter;
 mod meter;
 mod opening;
 mod passage;

@@ -9,13 +9,13 @@ use router_core::usage::Usage;
 
 use super::MeterOptions;
 use super::array::JsonArray;
+use super::cutter::Cutter;
 use super::meter::{StreamEnd, StreamFault, StreamMeter, bad};
 use super::opening::Opening;
 use super::watch::Watch;
-use crate::dialects::{Codec, Dialect, ErrorView, Framing, NoteKept, StreamDecoder, StreamEncoder, restore_names};
+use crate::dialects::{Codec, Dialect, ErrorView, NoteKept, StreamDecoder, StreamEncoder, restore_names};
 use crate::message::{Event, Names};
 use crate::scan::elements;
-use crate::sse::{self, Splitter};
 use crate::tokens::TextCount;
 
 /// A stream on its way.
@@ -68,7 +68,7 @@ impl Passage {
             names,
             kept: codec.kept,
             kept_ids: Vec::new(),
-            frames: Cutter::new(codec.framing),
+            frames: Cutter::new(codec.framing, LIMITS.max_event),
             watch: Watch::default(),
             opening: Opening::new(codec.framing),
             events: Vec::new(),
@@ -224,50 +224,6 @@ impl Passage {
     }
 }
 
-/// Cuts a provider's bytes into events: server-sent ones, or lines.
-#[derive(Debug)]
-enum Cutter {
-    Sse(Splitter),
-    Lines(Vec<u8>),
-}
-
-impl Cutter {
-    const fn new(framing: Framing) -> Self {
-        match framing {
-            Framing::Sse => Self::Sse(Splitter::new(LIMITS.max_event)),
-            Framing::Lines => Self::Lines(Vec::new()),
-        }
-    }
-
-    /// Whole frames of the chunk, as they came.
-    fn cut(&mut self, chunk: Bytes) -> Result<Vec<Bytes>, StreamFault> {
-        const LARGE: StreamFault = bad("an event of the stream is larger than the limit");
-        match self {
-            Self::Sse(splitter) => {
-                let found = splitter.push(chunk).map_err(|_| LARGE)?;
-                Ok(sse::frames(&found.joined).chain(sse::frames(&found.whole)).collect())
-            }
-            Self::Lines(carry) => {
-                carry.extend_from_slice(&chunk);
-                let end = memchr::memrchr(b'\n', carry).map_or(0, |at| at + 1);
-                if carry.len() - end > LIMITS.max_event {
-                    return Err(LARGE);
-                }
-                let rest = carry.split_off(end);
-                let lines = Bytes::from(std::mem::replace(carry, rest));
-                Ok(lines.split_inclusive(|byte| *byte == b'\n').map(|line| lines.slice_ref(line)).collect())
-            }
-        }
-    }
-
-    fn rest(&mut self) -> Vec<Bytes> {
-        match self {
-            Self::Sse(splitter) => sse::frames(&splitter.finish()).collect(),
-            Self::Lines(carry) => vec![Bytes::from(std::mem::take(carry))],
-        }
-    }
-}
-
 const LIMITS: MeterOptions = MeterOptions::USUAL;
 
 /// Reads a stream through the provider's decoder; passes its frames, or writes the client's.
@@ -316,19 +272,13 @@ impl Reader {
             return;
         }
         let mut events = std::mem::take(&mut self.events);
-        match self.frames {
-            Cutter::Lines(_) => self.decoder.event(frame.trim_ascii(), &mut events),
-            Cutter::Sse(_) => {
-                let found = sse::read(&frame);
-                if let Some(data) = found.data.as_deref().or(found.bare) {
-                    self.decoder.event(data, &mut events);
-                    let bounds = |event: &Event| matches!(event, Event::Start { .. } | Event::Stop(_));
-                    if let Some(kept) = self.kept.filter(|_| events.iter().any(bounds)) {
-                        kept(data, &mut self.kept_ids);
-                    }
-                }
+        self.frames.read(&frame, |data| {
+            self.decoder.event(data, &mut events);
+            let bounds = |event: &Event| matches!(event, Event::Start { .. } | Event::Stop(_));
+            if let Some(kept) = self.kept.filter(|_| events.iter().any(bounds)) {
+                kept(data, &mut self.kept_ids);
             }
-        }
+        });
         self.note(Some(frame), &mut events, out);
         self.events = events;
     }

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use router_core::usage::Usage;
 
+use super::cutter::Cutter;
 use super::watch::{Watch, explains_silence};
 use crate::answer::NotAnAnswer;
-use crate::dialects::{Codec, Echo, Framing};
+use crate::dialects::{Codec, Echo};
 use crate::message::{Answer, Collector, Content, Event, Names};
-use crate::sse;
 use crate::tokens::TextCount;
 
 /// A proper answer, in the neutral form.
@@ -85,21 +85,11 @@ impl Neutral {
 fn collect(codec: &Codec, body: &[u8]) -> Result<Answer, NotAnAnswer> {
     let (mut decoder, mut watch, mut collector) = ((codec.decoder)(), Watch::default(), Collector::default());
     let mut events: Vec<Event> = Vec::new();
-    match codec.framing {
-        Framing::Lines => {
-            body.split(|byte| *byte == b'\n').for_each(|line| decoder.event(line.trim_ascii(), &mut events));
-        }
-        Framing::Sse => {
-            let mut splitter = sse::Splitter::new(body.len());
-            let found = splitter.push(Bytes::copy_from_slice(body)).unwrap_or_default();
-            let blocks = [found.joined, found.whole, splitter.finish()];
-            for frame in blocks.iter().flat_map(sse::frames) {
-                let event = sse::read(&frame);
-                if let Some(data) = event.data.as_deref().or(event.bare) {
-                    decoder.event(data, &mut events);
-                }
-            }
-        }
+    let mut cutter = Cutter::new(codec.framing, body.len());
+    let mut frames = cutter.cut(Bytes::copy_from_slice(body)).unwrap_or_default();
+    frames.append(&mut cutter.rest());
+    for frame in &frames {
+        cutter.read(frame, |data| decoder.event(data, &mut events));
     }
     let proper = decoder.end(&mut events);
     for event in events {

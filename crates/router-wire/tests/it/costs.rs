@@ -102,7 +102,8 @@ fn every_usage_costs_what_it_should_to_the_nano_dollar() {
             other => panic!("no dialect {other}"),
         };
         let read = read.unwrap_or_else(|| panic!("no usage in {}", row.name));
-        let cost = booked_cost(&golden.prices[&row.price].price(), &read, row.believes_provider).round_up();
+        let cost =
+            booked_cost(Some(&golden.prices[&row.price].price()), &read, row.believes_provider).unwrap().round_up();
         if cost != Nano(row.nano_usd) {
             wrong.push(format!("{} × {}: {} instead of {}: {read:?}", row.name, row.price, cost.0, row.nano_usd));
         }
