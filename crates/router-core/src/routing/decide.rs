@@ -2,16 +2,16 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::decision::{Candidate, Decision, Moment, Tier, Verdict};
+use super::decision::{Candidate, Decision, Moment, Standing, Tier, Verdict};
 use super::factors::{FactorRef, Layer, Tokens, View, real_usd};
 use super::filter::{Filter, InGroup, Subject};
 use super::live::Live;
 use super::prices::{Costs, Saving, shadow_usd, used};
+use super::rank::Ranking;
 use super::reason::Reason;
 use super::resolve::{Members, Target, Variant, lookup};
-use super::score::score;
-use super::select::{self, Draw, Ranks, Row, Selector};
-use super::sticky::{self, Sticky};
+use super::select::{self, Draw, Row, Selector};
+use super::sticky::Sticky;
 use super::strategy::{Strategy, default_strategy, strategy};
 use crate::ask::Ask;
 use crate::catalog::{Capabilities, Group, GroupIx, Member, ModelIx, Snapshot};
@@ -19,8 +19,6 @@ use crate::ids::mix;
 
 /// A target with all its fallbacks has at most so many tiers.
 const MOST_TIERS: usize = 16;
-/// Weighted selectors count a score below this as this, so that the worst still gets a little and stays observed.
-const LEAST_SCORE: f64 = 0.05;
 
 /// Decides who should serve a request.
 ///
@@ -42,6 +40,8 @@ pub fn decide(snapshot: &Snapshot, target: &Target, ask: &Ask, live: &impl Live,
             candidates: Vec::new(),
             savings: Vec::new(),
             sticky: None,
+            session: ask.session,
+            last_resort: false,
             order: Vec::new(),
             raw: Vec::new(),
             normalised: Vec::new(),
@@ -168,6 +168,7 @@ impl<L: Live> Run<'_, L> {
             candidate.verdict = Verdict::Eligible { rank };
             decision.order.push(u32::try_from(place).unwrap_or(u32::MAX));
         }
+        decision.last_resort = !decision.order.is_empty();
     }
 
     /// Which channel models an earlier tier already offers; `None` for the first tier.
@@ -239,20 +240,26 @@ impl<L: Live> Run<'_, L> {
             }
         }
         let verdict = reason.map_or(Verdict::Eligible { rank: u32::MAX }, Verdict::Out);
+        let standing = Standing {
+            priority: member.priority,
+            weight: if member.weight.is_finite() { member.weight.max(0.0) } else { 0.0 },
+            in_flight: live.in_flight,
+        };
         self.decision.candidates.push(Candidate {
             model: member.model,
             tier: u32::try_from(self.decision.tiers.len()).unwrap_or(u32::MAX),
             verdict,
             score: 0.0,
             costs: view.costs,
+            standing,
         });
         let row = Row {
             place,
-            priority: member.priority,
+            priority: standing.priority,
             score: 1.0,
             share: 0.0,
-            weight: if member.weight.is_finite() { member.weight.max(0.0) } else { 0.0 },
-            in_flight: live.in_flight as f64,
+            weight: standing.weight,
+            in_flight: standing.in_flight as f64,
             tie: mix(self.ask.session.unwrap_or(self.at.seed) ^ model.stable_id),
             stable_id: model.stable_id,
         };
@@ -308,23 +315,18 @@ impl<L: Live> Run<'_, L> {
         let decision = &mut self.decision;
         let raw = decision.raw.get(tier.values..).unwrap_or(&[]);
         let normalised = decision.normalised.get_mut(tier.values..).unwrap_or(&mut []);
-        score(&mut rows, &tier.layers, raw, normalised, tier.stride);
-        for row in &mut rows {
-            row.share = row.weight * row.score.max(LEAST_SCORE);
+        Ranking {
+            strategy: tier.strategy,
+            selector: tier.selector,
+            layers: &tier.layers,
+            raw,
+            normalised,
+            stride: tier.stride,
+            draw: Draw { seed: self.at.seed, sequence: self.at.sequence, session: self.ask.session },
+            held: self.ask.held,
+            candidates: decision.candidates.get(tier.first..).unwrap_or(&[]),
         }
-        let draw = Draw { seed: self.at.seed, sequence: self.at.sequence, session: self.ask.session };
-        let ranks = Ranks { normalised, stride: tier.stride };
-        if tier.strategy.by_priority {
-            rows.sort_by_key(|row| row.priority);
-            for equals in rows.chunk_by_mut(|a, b| a.priority == b.priority) {
-                (tier.selector.order)(equals, &draw, &ranks);
-            }
-        } else {
-            (tier.selector.order)(&mut rows, &draw, &ranks);
-        }
-        if let Some(held) = self.ask.held {
-            sticky::keep(&mut rows, held, tier.strategy, decision.candidates.get(tier.first..).unwrap_or(&[]));
-        }
+        .order(&mut rows);
         decision.order.reserve(rows.len());
         for row in rows {
             let place = tier.first + row.place as usize;

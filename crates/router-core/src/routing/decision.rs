@@ -37,6 +37,10 @@ pub struct Decision {
     pub savings: Vec<Saving>,
     /// What became of the session's prompt cache, if it has one.
     pub sticky: Option<Sticky>,
+    /// The request's stickiness key.
+    pub session: Option<u64>,
+    /// Whether nobody was left, and those that are away only by our guess are offered, the first to return first.
+    pub last_resort: bool,
     /// Places in `candidates`, best first.
     pub(crate) order: Vec<u32>,
     /// Raw values: for each tier its layers one after the other, a value for each candidate. `NaN` is unknown.
@@ -81,6 +85,19 @@ pub struct Candidate {
     pub score: f64,
     /// What it would cost.
     pub costs: Costs,
+    /// What counts beside the layers.
+    pub standing: Standing,
+}
+
+/// What a candidate is ordered by beside the layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// 1 is the highest.
+    pub priority: u32,
+    /// Share among equals; finite, ≥ 0.
+    pub weight: f64,
+    /// Attempts that run there.
+    pub in_flight: u64,
 }
 
 /// What became of a candidate.

@@ -104,6 +104,11 @@ impl Strategy {
         self.preset.iter().filter_map(layer).collect()
     }
 
+    /// What [`Strategy::preset_layers`] look at, in the same order.
+    pub(crate) fn preset_fields(&self) -> impl Iterator<Item = &'static str> {
+        self.preset.iter().map(|(name, _, _)| *name)
+    }
+
     /// Its layers. For `multi_layer`, which has none of its own, those of `balanced`.
     #[must_use]
     pub fn preset_layers(&self) -> Arc<[Layer]> {

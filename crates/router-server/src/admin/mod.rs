@@ -19,6 +19,7 @@ pub mod question;
 mod requests;
 mod route;
 mod schemas;
+mod whatif;
 
 use std::fmt;
 use std::future::Future;
@@ -84,6 +85,7 @@ const RESOURCES: &[&[Route]] = &[
     model_groups::ROUTES,
     providers::ROUTES,
     explain::ROUTES,
+    whatif::ROUTES,
     config::ROUTES,
     docs::ROUTES,
 ];

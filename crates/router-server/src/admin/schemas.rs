@@ -20,6 +20,8 @@ pub(super) fn all() -> Value {
         "ReloadReport": strict(&[("version", int()), ("hash", text()), ("changed", flag())]),
         "Question": question(),
         "Explanation": explanation(),
+        "WhatIf": what_if(),
+        "WhatIfAnswer": what_if_answer(),
         "ChatRequest": open(&[("model", text()), ("messages", json!({ "type": "array", "items": { "type": "object" } })), ("stream", flag()), ("max_completion_tokens", int())], &["model", "messages"]),
         "CompletionRequest": open(&[("model", text()), ("prompt", json!({})), ("stream", flag()), ("max_tokens", int())], &["model", "prompt"]),
         "EmbeddingRequest": open(&[("model", text()), ("input", json!({}))], &["model", "input"]),
@@ -323,6 +325,44 @@ fn question() -> Value {
         ],
         &["model"],
     )
+}
+
+fn what_if() -> Value {
+    let numbers = |words: &str| json!({ "type": "object", "additionalProperties": { "type": "number", "minimum": 0 }, "description": words });
+    let mut schema = open(
+        &[
+            ("weights", numbers("New weights of recorded layers, by field.")),
+            (
+                "strategy",
+                described(
+                    "string",
+                    "Another strategy, instead of weights. Values that were not stored are those of today.",
+                ),
+            ),
+            ("prices", numbers("By CHANNEL or CHANNEL/MODEL: what the price that routing compares is multiplied by.")),
+            ("without", described("array", "CHANNEL or CHANNEL/MODEL that are not there.")),
+        ],
+        &[],
+    );
+    if let Some(map) = schema.as_object_mut() {
+        map.insert("additionalProperties".to_owned(), json!(false));
+    }
+    schema
+}
+
+fn what_if_answer() -> Value {
+    let candidate = open(
+        &[("channel", text()), ("model", text()), ("score", number()), ("recorded_rank", int()), ("fallback", text())],
+        &["channel", "model", "score", "recorded_rank"],
+    );
+    strict(&[
+        ("id", text()),
+        ("recorded", nullable("string")),
+        ("chosen", nullable("string")),
+        ("summary", text()),
+        ("order", list(candidate)),
+        ("of_today", texts()),
+    ])
 }
 
 fn explanation() -> Value {

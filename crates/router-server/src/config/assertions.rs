@@ -67,7 +67,8 @@ section! {
 section! {
     /// `given`: the world in which is asked.
     pub struct Given {
-        /// The configuration: a folder or a file, as seen from the file with the tests.
+        /// The configuration: a folder or a file, as seen from the file with the tests; default: `./config` where it exists,
+        /// nothing where there is `with`.
         config: Option<String> = None,
         /// More configuration: channels, groups, prices, beside those of `config`.
         with: Option<Inline> = None,

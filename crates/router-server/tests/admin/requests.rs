@@ -1,5 +1,8 @@
 //! The request log over the API: the agreed row, filters, pages, and rows of others that do not exist.
 
+use router_core::ask::Ask;
+use router_core::ids::RequestId;
+use router_core::routing::{Moment, NoLive, decide, resolve};
 use router_store::{AttemptRecord, RequestRecord, RequestStatus, TokenCounts, TokensSource};
 use serde_json::{Value, json};
 
@@ -132,4 +135,54 @@ async fn rows_of_another_key_do_not_exist_for_a_user() {
         assert_eq!((foreign.status, &foreign.text), (404, &missing.text), "{path}");
     }
     assert_eq!(control.get(&format!("{LIST}/req_0003"), USER).await.json()["key"], "user");
+}
+
+#[tokio::test]
+async fn a_stored_decision_is_computed_again_with_something_changed() {
+    let control = TestControl::start().await;
+    let id = RequestId::from_bytes([7; 16]);
+    let mut decision = String::new();
+    let ask = Ask { model: "gpt-4o-mini".to_owned(), strategy: Some("balanced".to_owned()), ..Ask::default() };
+    {
+        let snapshot = control.app.snapshot.load();
+        let target = resolve(&snapshot.core, None, &ask.model).expect("a model");
+        let at = Moment { now_ms: 1_795_000_000_000, seed: id.seed(), sequence: 3 };
+        decide(&snapshot.core, &target, &ask, &NoLive, at).compact_json(&snapshot.core, &mut decision);
+    }
+    let row = RequestRecord { id: id.to_string(), model: ask.model, ..record(&control, 7, "user").await };
+    control.keep(RequestRecord { decision: Some(decision), ..row.clone() }).await;
+    control.keep(record(&control, 8, "user").await).await;
+
+    let path = format!("{LIST}/{id}/whatif");
+    let ask = async |key: &str, body: Value| control.call("POST", &path, Some(key), &[], Some(&body)).await;
+    let same = ask(USER, json!({})).await.json();
+    let winner = same["recorded"].as_str().expect("a winner").to_owned();
+    assert_eq!((&same["chosen"], &same["id"]), (&json!(winner), &json!(id.to_string())));
+    let (channel, _) = winner.split_once('/').expect("CHANNEL/MODEL");
+    let other = if channel == "main" { "spare/gpt-4o-mini" } else { "main/gpt-4o-mini" };
+
+    let without = ask(ADMIN, json!({ "without": [channel] })).await.json();
+    assert_eq!(without["chosen"], other);
+    assert_eq!(without["summary"], format!("{other} instead of {winner}, which would not be there"));
+    assert_eq!(without["order"].as_array().map(Vec::len), Some(1));
+    let dear = ask(VIEWER, json!({ "prices": { channel: 3.0 } })).await.json();
+    assert_eq!((&dear["chosen"], &dear["of_today"]), (&json!(other), &json!([])));
+    let quick = ask(VIEWER, json!({ "strategy": "quality_optimized" })).await;
+    assert_eq!(quick.status, 200, "{quick:?}");
+    assert!(ask(VIEWER, json!({ "strategy": "priority" })).await.json()["chosen"].is_string());
+
+    for (body, told) in [
+        (json!({ "weights": { "luck": 1 } }), "was not a layer"),
+        (json!({ "weights": { "effective_cost": -1 } }), "a finite number"),
+        (json!({ "without": ["nobody"] }), "could not be tried"),
+        (json!({ "without": "main" }), "a list of CHANNEL"),
+        (json!({ "strategy": "luck" }), "is no strategy"),
+        (json!({ "models": [] }), "there is no such field; allowed: weights, strategy, prices, without"),
+    ] {
+        let answer = ask(ADMIN, body.clone()).await;
+        assert_eq!(answer.code(), "invalid_value", "{body}");
+        assert!(answer.text.contains(told), "{body}: {}", answer.text);
+    }
+    let unreadable = control.send("POST", &format!("{LIST}/req_0008/whatif"), &json!({})).await;
+    assert!(unreadable.text.contains("the stored decision cannot be read"), "{}", unreadable.text);
 }

@@ -148,6 +148,16 @@ fn a_broken_file_is_told_with_every_fault() {
 }
 
 #[test]
+fn another_configuration_replaces_the_named_one_and_leaves_worlds_of_their_own_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = folder.path().join("other.yaml");
+    fs::write(&other, "channels: []\n").expect("writable");
+    for (file, exit) in [("groups.yaml", Exit::Ok), ("example.yaml", Exit::Usage)] {
+        assert_eq!(run(example().join("tests").join(file), Some(other.clone())).0, exit, "{file}");
+    }
+}
+
+#[test]
 fn a_refusal_that_nobody_expected_is_a_failure() {
     for (model, code) in [("nothing", "model_not_found"), ("auto:vision", "no_channel_available")] {
         let (exit, out, _) = run_text(&format!(

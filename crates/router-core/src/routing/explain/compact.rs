@@ -2,8 +2,11 @@
 //!
 //! `{"g":"auto:fast","s":"balanced","a":"top_score","l":[["effective_cost","asc",0.3],…],
 //! "c":[["channel","model",rank,score,[raw,…]],…,["channel","model","code",until_ms],…],"r":[["channel","model","code"],…]}`.
-//! Where routing compared another price than the real one, `[real,effective,shadow,["policy",…]]` in USD follows the raw
-//! values. A session's cache stands as `"h":["channel","model",tokens,kept]`.
+//! `[place,priority,weight,in_flight]` follows the raw values: the place among the candidates, and what orders beside layers.
+//! Where routing compared another price than the real one, `[real,effective,shadow,["policy",…]]` in USD follows. A
+//! session's cache stands as `"h":["channel","model",tokens,kept]`, its hash as `k`, the number of the request's turn as `q`;
+//! fallbacks as `"t":[["name","strategy","algorithm",[layer,…],first place],…]`; `"z":1` where the last resort was offered.
+//! Raw values and weights have every digit: [`crate::routing::Recorded`] computes the same decision from them again.
 //! `c` holds at most [`IN_FULL`] candidates, the best first; `r` the others, at most [`BY_NAME`]; `n` how many there
 //! were in all.
 
@@ -11,7 +14,7 @@ use std::fmt::Write;
 
 use crate::catalog::{ModelIx, Snapshot};
 use crate::routing::Costs;
-use crate::routing::decision::{Decision, Verdict};
+use crate::routing::decision::{Decision, Tier, Verdict};
 
 /// Candidates with their values.
 const IN_FULL: usize = 64;
@@ -30,19 +33,27 @@ impl Decision {
                 out.push(',');
             }
             out.push_str("\"s\":");
-            string(out, tier.strategy.name);
-            out.push_str(",\"a\":");
-            string(out, tier.selector.name);
-            out.push_str(",\"l\":[");
-            for (number, layer) in tier.layers.iter().enumerate() {
+            tier_in_full(tier, snapshot, out, ",\"a\":", ",\"l\":");
+            out.push(',');
+        }
+        if self.tiers.len() > 1 {
+            out.push_str("\"t\":[");
+            for (number, tier) in self.tiers.iter().skip(1).enumerate() {
                 comma(out, number);
                 out.push('[');
-                string(out, &layer.factor.name(snapshot));
-                out.push_str(if layer.descending { ",\"desc\"," } else { ",\"asc\"," });
-                number_or_null(out, layer.weight);
-                out.push(']');
+                string(out, tier.fallback.as_deref().unwrap_or_default());
+                out.push(',');
+                tier_in_full(tier, snapshot, out, ",", ",");
+                let _ = write!(out, ",{}]", tier.first);
             }
             out.push_str("],");
+        }
+        let _ = write!(out, "\"q\":{},", self.at.sequence);
+        if let Some(session) = self.session {
+            let _ = write!(out, "\"k\":{session},");
+        }
+        if self.last_resort {
+            out.push_str("\"z\":1,");
         }
         if let Some(sticky) = self.sticky {
             out.push_str("\"h\":");
@@ -76,10 +87,13 @@ impl Decision {
                 out.push_str(",[");
                 for (number, (_, raw, _)) in self.values(place).enumerate() {
                     comma(out, number);
-                    number_or_null(out, raw);
+                    exact_or_null(out, raw);
                 }
-                out.push(']');
-                prices(out, &candidate.costs, snapshot);
+                let standing = candidate.standing;
+                let _ = write!(out, "],[{place},{},", standing.priority);
+                exact_or_null(out, standing.weight);
+                let _ = write!(out, ",{}]", standing.in_flight);
+                prices(out, &candidate.costs, self.sticky.is_some(), snapshot);
             }
             Verdict::Out(reason) => {
                 out.push(',');
@@ -116,14 +130,34 @@ fn named(model: ModelIx, snapshot: &Snapshot, out: &mut String) {
     string(out, model);
 }
 
-/// Nothing, unless routing compared another price than the real one.
-fn prices(out: &mut String, costs: &Costs, snapshot: &Snapshot) {
-    if costs.policies == 0 && costs.effective_usd == costs.real_usd || !costs.real_usd.is_finite() {
+/// Strategy, algorithm and layers, with what stands between them.
+fn tier_in_full(tier: &Tier, snapshot: &Snapshot, out: &mut String, algorithm: &str, layers: &str) {
+    string(out, tier.strategy.name);
+    out.push_str(algorithm);
+    string(out, tier.selector.name);
+    out.push_str(layers);
+    out.push('[');
+    for (number, layer) in tier.layers.iter().enumerate() {
+        comma(out, number);
+        out.push('[');
+        string(out, &layer.factor.name(snapshot));
+        out.push_str(if layer.descending { ",\"desc\"," } else { ",\"asc\"," });
+        exact_or_null(out, layer.weight);
+        out.push(']');
+    }
+    out.push(']');
+}
+
+/// Nothing, unless routing compared another price than the real one, or a session's cache was weighed against prices.
+fn prices(out: &mut String, costs: &Costs, weighed: bool, snapshot: &Snapshot) {
+    let same = costs.policies == 0 && costs.effective_usd == costs.real_usd && !weighed;
+    if same || !costs.real_usd.is_finite() {
         return;
     }
+    let number = if weighed { exact_or_null } else { number_or_null };
     out.push_str(",[");
     for usd in [costs.real_usd, costs.effective_usd, costs.shadow_usd] {
-        number_or_null(out, usd);
+        number(out, usd);
         out.push(',');
     }
     out.push('[');
@@ -145,6 +179,11 @@ fn comma(out: &mut String, number: usize) {
 fn number_or_null(out: &mut String, value: f64) {
     let short = value as f32;
     let _ = if short.is_finite() { write!(out, "{short:?}") } else { write!(out, "null") };
+}
+
+/// Every digit that counts.
+fn exact_or_null(out: &mut String, value: f64) {
+    let _ = if value.is_finite() { write!(out, "{value:?}") } else { write!(out, "null") };
 }
 
 fn string(out: &mut String, text: &str) {

@@ -9,6 +9,7 @@ mod pacing;
 mod prices;
 mod properties;
 mod ranking;
+mod recompute;
 mod shares;
 
 use std::collections::BTreeMap;

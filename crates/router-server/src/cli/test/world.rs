@@ -34,10 +34,13 @@ impl World {
         let in_field = |field: &str, message: String| (vec!["given".to_owned(), field.to_owned()], message);
         let invalid =
             |problems: &config::Problems| in_field("config", format!("the configuration is not valid:\n{problems}"));
-        let mut files = match instead.or(named.as_ref()) {
-            Some(path) => config::read(&Source::Path(path.clone())).map_err(|problems| invalid(&problems))?,
-            None => Vec::new(),
+        // A file that brings a whole world of its own has no configuration to be replaced.
+        let source = match (instead.or(named.as_ref()), &named, &given.with) {
+            (_, None, Some(_)) => Source::Texts(Vec::new()),
+            (Some(path), ..) => Source::Path(path.clone()),
+            (None, ..) => Source::Default,
         };
+        let mut files = config::read(&source).map_err(|problems| invalid(&problems))?;
         files
             .extend(given.with.as_ref().map(|with| SourceFile { name: "given.with".to_owned(), text: with.0.clone() }));
         let loaded = config::load_files(&files, &given.env, &Overrides::default()).map_err(|p| invalid(&p))?;

@@ -1,0 +1,50 @@
+//! From judged candidates to an order: scores, shares, the selector, and the session's cache. Deciding and recomputing
+//! a recorded decision both go through here.
+
+use super::decision::Candidate;
+use super::factors::Layer;
+use super::score::score;
+use super::select::{Draw, Ranks, Row, Selector};
+use super::sticky::{self, Held};
+use super::strategy::Strategy;
+
+/// Weighted selectors count a score below this as this, so that the worst still gets a little and stays observed.
+const LEAST_SCORE: f64 = 0.05;
+
+/// The candidates of one tier, and how they are ranked.
+pub(super) struct Ranking<'a> {
+    pub(super) strategy: &'static Strategy,
+    pub(super) selector: &'static Selector,
+    pub(super) layers: &'a [Layer],
+    /// Layer by layer, `stride` values each.
+    pub(super) raw: &'a [f64],
+    /// As `raw`; written.
+    pub(super) normalised: &'a mut [f64],
+    pub(super) stride: usize,
+    pub(super) draw: Draw,
+    pub(super) held: Option<Held>,
+    /// Of the tier, by the place of their rows.
+    pub(super) candidates: &'a [Candidate],
+}
+
+impl Ranking<'_> {
+    /// Scores the rows and puts them in order, best first.
+    pub(super) fn order(self, rows: &mut [Row]) {
+        score(rows, self.layers, self.raw, self.normalised, self.stride);
+        for row in rows.iter_mut() {
+            row.share = row.weight * row.score.max(LEAST_SCORE);
+        }
+        let ranks = Ranks { normalised: self.normalised, stride: self.stride };
+        if self.strategy.by_priority {
+            rows.sort_by_key(|row| row.priority);
+            for equals in rows.chunk_by_mut(|a, b| a.priority == b.priority) {
+                (self.selector.order)(equals, &self.draw, &ranks);
+            }
+        } else {
+            (self.selector.order)(rows, &self.draw, &ranks);
+        }
+        if let Some(held) = self.held {
+            sticky::keep(rows, held, self.strategy, self.candidates);
+        }
+    }
+}
