@@ -2,6 +2,7 @@
 
 pub mod anthropic;
 mod codec;
+mod fields;
 pub mod gemini;
 pub mod openai_chat;
 pub mod openai_responses;

@@ -4,8 +4,9 @@
 use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::{Capabilities, Capability};
 
+use crate::dialects::fields::{Fields, scanned};
 use crate::dialects::{Intake, RequestError, Route};
-use crate::scan::{Field, Kind, Scan, ScanError, elements, last_member, members, scan, string_inside, unescape};
+use crate::scan::{Field, Kind, elements, last_member, members, string_inside, unescape};
 use crate::tokens::{self, TextCount};
 
 /// Deepest nesting of blocks in blocks that is looked into.
@@ -16,13 +17,19 @@ const DEPTH: usize = 4;
 /// # Errors
 /// [`RequestError`] with the code and the field at fault.
 pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
-    let scan = scan(body).map_err(|error| refused(&error))?;
-    let reader = Reader { body, scan: &scan };
+    let scan = scanned(body)?;
+    let fields = Fields { body, scan: &scan };
+    let reader = Reader { fields };
     let counts = route.endpoint == Endpoint::CountTokens;
-    let model = reader.model()?;
+    let model = fields.model()?;
     reader.messages()?;
-    let max_output_tokens = if counts { None } else { Some(reader.max_tokens()?) };
-    let stream = reader.stream()? && !counts;
+    // Required by the API. 0 asks for nothing but a warm cache, and is reserved as one token.
+    let max_tokens = if counts { None } else { fields.integer(Field::MaxTokens, 0, u64::MAX)? };
+    if !counts && max_tokens.is_none() {
+        return Err(RequestError::missing("max_tokens"));
+    }
+    let max_output_tokens = max_tokens.map(|most| most.max(1));
+    let stream = fields.flag(Field::Stream)?.unwrap_or(false) && !counts;
     let used = reader.used();
     let prompt = used.text.tokens() + used.schema.div_ceil(4) + used.messages * tokens::PER_MESSAGE + tokens::PRIMING;
     let ask = Ask {
@@ -40,12 +47,12 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
         answers: 1,
         ..Ask::default()
     };
-    let user = reader.object(Field::Metadata).and_then(|raw| string_inside(last_member(raw, "user_id")?));
+    let user = fields.object(Field::Metadata).and_then(|raw| string_inside(last_member(raw, "user_id")?));
     Ok(Intake {
         ask,
         usage_wanted: true,
         reasoning_wanted: reader.thinks(),
-        fallback_models: reader.fallback_models(),
+        fallback_models: fields.fallback_models(),
         array: false,
         method: None,
         cache_key: user.filter(|user| !user.is_empty()).map(|user| unescape(user).into_owned()),
@@ -54,79 +61,27 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
     })
 }
 
-fn refused(error: &ScanError) -> RequestError {
-    let (code, param) = match error {
-        ScanError::Invalid { .. } => ("invalid_json", None),
-        ScanError::TooDeep { .. } => ("json_too_deep", None),
-        ScanError::DuplicateKey { key } => ("duplicate_key", Some(key.clone())),
-        ScanError::TooManyFields => ("invalid_value", None),
-        ScanError::TooManyMessages => ("invalid_value", Some("messages".to_owned())),
-    };
-    RequestError { code, param, message: format!("Unreadable request: {error}.") }
-}
-
 struct Reader<'a> {
-    body: &'a [u8],
-    scan: &'a Scan,
+    fields: Fields<'a>,
 }
 
-impl<'a> Reader<'a> {
-    fn value(&self, field: Field) -> Option<(Kind, &'a [u8])> {
-        self.scan.value(self.body, field)
-    }
-
-    fn object(&self, field: Field) -> Option<&'a [u8]> {
-        self.value(field).filter(|(kind, _)| *kind == Kind::Object).map(|(_, raw)| raw)
-    }
-
-    fn model(&self) -> Result<String, RequestError> {
-        match self.value(Field::Model) {
-            None => Err(RequestError::missing("model")),
-            Some((Kind::String, raw)) if raw.len() > 2 => {
-                Ok(self.scan.string(self.body, Field::Model).unwrap_or_default().into_owned())
-            }
-            Some(_) => Err(RequestError::invalid("model", "a string that is not empty")),
-        }
-    }
-
+impl Reader<'_> {
     fn messages(&self) -> Result<(), RequestError> {
-        match self.value(Field::Messages) {
+        match self.fields.value(Field::Messages) {
             None => Err(RequestError::missing("messages")),
-            Some((Kind::Array, _)) if self.scan.features.messages > 0 => Ok(()),
+            Some((Kind::Array, _)) if self.fields.scan.features.messages > 0 => Ok(()),
             Some(_) => Err(RequestError::invalid("messages", "a list of at least one message")),
         }
     }
 
-    /// Required by the API. 0 asks for nothing but a warm cache, and is reserved as one token.
-    fn max_tokens(&self) -> Result<u64, RequestError> {
-        let (kind, raw) = self.value(Field::MaxTokens).ok_or_else(|| RequestError::missing("max_tokens"))?;
-        let number = std::str::from_utf8(raw).ok().filter(|_| kind == Kind::Number).and_then(|text| text.parse().ok());
-        let number: u64 = number.ok_or_else(|| RequestError::invalid("max_tokens", "a positive integer"))?;
-        Ok(number.max(1))
-    }
-
-    fn stream(&self) -> Result<bool, RequestError> {
-        match self.value(Field::Stream) {
-            None | Some((Kind::False, _)) => Ok(false),
-            Some((Kind::True, _)) => Ok(true),
-            Some(_) => Err(RequestError::invalid("stream", "true or false")),
-        }
-    }
-
     fn thinks(&self) -> bool {
-        let thinking = self.object(Field::Thinking);
+        let thinking = self.fields.object(Field::Thinking);
         thinking.is_some_and(|raw| last_member(raw, "type") != Some(br#""disabled""#))
-    }
-
-    fn fallback_models(&self) -> Vec<String> {
-        let Some((Kind::Array, raw)) = self.value(Field::Models) else { return Vec::new() };
-        let names: Vec<serde_json::Value> = serde_json::from_slice(raw).unwrap_or_default();
-        names.iter().filter_map(|name| name.as_str().map(str::to_owned)).take(16).collect()
     }
 
     fn needs(&self, used: &Used, endpoint: Endpoint, stream: bool) -> Capabilities {
         use Capability as C;
-        let format = self.object(Field::OutputConfig).and_then(|raw| last_member(raw, "format"));
+        let format = self.fields.object(Field::OutputConfig).and_then(|raw| last_member(raw, "format"));
         let format = format.and_then(|raw| last_member(raw, "type")).unwrap_or_default();
         [
             (C::FunctionCalling, used.tools > 0),
@@ -142,22 +97,22 @@ impl<'a> Reader<'a> {
     }
 
     fn used(&self) -> Used {
-        let mut used = Used { messages: self.scan.features.messages, ..Used::default() };
-        if let Some((_, raw)) = self.value(Field::System) {
+        let mut used = Used { messages: self.fields.scan.features.messages, ..Used::default() };
+        if let Some((_, raw)) = self.fields.value(Field::System) {
             used.content(raw, 0);
         }
-        if let Some((_, raw)) = self.value(Field::Messages) {
+        if let Some((_, raw)) = self.fields.value(Field::Messages) {
             elements(raw, |message| {
                 if let Some(content) = last_member(message, "content") {
                     used.content(content, 0);
                 }
             });
         }
-        if let Some((Kind::Array, raw)) = self.value(Field::Tools) {
+        if let Some((Kind::Array, raw)) = self.fields.value(Field::Tools) {
             elements(raw, |_| used.tools += 1);
             used.schema += raw.len() as u64;
         }
-        used.schema += self.object(Field::OutputConfig).map_or(0, |raw| raw.len() as u64);
+        used.schema += self.fields.object(Field::OutputConfig).map_or(0, |raw| raw.len() as u64);
         used
     }
 }

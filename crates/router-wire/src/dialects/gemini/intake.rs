@@ -6,8 +6,8 @@ use router_core::catalog::{Capabilities, Capability};
 use serde_json::Value;
 
 use super::names::{Object, camel, get, integer, list, object, text};
+use crate::dialects::fields::scanned;
 use crate::dialects::{Intake, RequestError, Route};
-use crate::scan::{ScanError, scan};
 use crate::tokens::{self, TextCount};
 
 /// Reads a body; model and kind of answer come from the path.
@@ -15,7 +15,7 @@ use crate::tokens::{self, TextCount};
 /// # Errors
 /// [`RequestError`] with the code and the field at fault.
 pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
-    let scan = scan(body).map_err(|error| refused(&error))?;
+    let scan = scanned(body)?;
     let broken =
         |error| RequestError { code: "invalid_json", param: None, message: format!("The body is not JSON: {error}.") };
     let value: Value = serde_json::from_slice(body).map_err(broken)?;
@@ -82,16 +82,6 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
         cache_key: None,
         state: None,
     })
-}
-
-fn refused(error: &ScanError) -> RequestError {
-    let (code, param) = match error {
-        ScanError::TooDeep { .. } => ("json_too_deep", None),
-        ScanError::DuplicateKey { key } => ("duplicate_key", Some(key.clone())),
-        ScanError::TooManyFields | ScanError::TooManyMessages => ("invalid_value", None),
-        ScanError::Invalid { .. } => ("invalid_json", None),
-    };
-    RequestError { code, param, message: format!("Unreadable request: {error}.") }
 }
 
 fn needs(used: &Used, config: &Object, endpoint: Endpoint, stream: bool) -> Capabilities {

@@ -22,7 +22,6 @@ mod words;
 
 pub use codec::CODEC;
 pub use read::read;
-pub(super) use read::refused;
 pub use render::{error_body, error_event};
 
 use router_core::ask::Endpoint;

@@ -6,8 +6,9 @@
 use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::{Capabilities, Capability};
 
+use crate::dialects::fields::{Fields, scanned};
 use crate::dialects::{Intake, RequestError, Route};
-use crate::scan::{Features, Field, Kind, Scan, ScanError, last_member, scan};
+use crate::scan::{Features, Field, Kind, last_member};
 use crate::tokens;
 
 /// Most answers that one request may ask for.
@@ -19,11 +20,12 @@ const MAX_ANSWERS: u64 = 128;
 /// [`RequestError`] with the code and the field at fault.
 pub fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
     let endpoint = route.endpoint;
-    let scan = scan(body).map_err(|error| refused(&error))?;
-    let reader = Reader { body, scan: &scan, endpoint };
-    let model = reader.model()?;
+    let scan = scanned(body)?;
+    let fields = Fields { body, scan: &scan };
+    let reader = Reader { fields, endpoint };
+    let model = fields.model()?;
     reader.content()?;
-    let stream = reader.flag(Field::Stream)?.unwrap_or(false) && endpoint != Endpoint::Embeddings;
+    let stream = fields.flag(Field::Stream)?.unwrap_or(false) && endpoint != Endpoint::Embeddings;
     let usage_wanted = reader.usage_wanted()?;
     let max_output_tokens = reader.max_output_tokens()?;
     let answers = reader.answers()?;
@@ -39,52 +41,20 @@ pub fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
         ..Ask::default()
     };
     let reasoning_wanted = reader.reasoning_wanted();
-    let fallback_models = reader.fallback_models();
-    let cache_key = scan.string(body, Field::PromptCacheKey).map(std::borrow::Cow::into_owned);
+    let fallback_models = fields.fallback_models();
+    let cache_key = fields.string(Field::PromptCacheKey);
     let (array, method, state) = (false, None, None);
     Ok(Intake { ask, scan, usage_wanted, reasoning_wanted, fallback_models, array, method, cache_key, state })
 }
 
-/// The refusal of a body that cannot be scanned.
-pub(in crate::dialects) fn refused(error: &ScanError) -> RequestError {
-    let (code, param) = match error {
-        ScanError::Invalid { .. } => ("invalid_json", None),
-        ScanError::TooDeep { .. } => ("json_too_deep", None),
-        ScanError::DuplicateKey { key } => ("duplicate_key", Some(key.clone())),
-        ScanError::TooManyFields => ("invalid_value", None),
-        ScanError::TooManyMessages => ("invalid_value", Some("messages".to_owned())),
-    };
-    let mut message = error.to_string();
-    if let Some(first) = message.get(..1).map(str::to_uppercase) {
-        message.replace_range(..1, &first);
-    }
-    message.push('.');
-    RequestError { code, param, message }
-}
-
 struct Reader<'a> {
-    body: &'a [u8],
-    scan: &'a Scan,
+    fields: Fields<'a>,
     endpoint: Endpoint,
 }
 
-impl<'a> Reader<'a> {
-    fn value(&self, field: Field) -> Option<(Kind, &'a [u8])> {
-        self.scan.value(self.body, field)
-    }
-
+impl Reader<'_> {
     fn features(&self) -> &Features {
-        &self.scan.features
-    }
-
-    fn model(&self) -> Result<String, RequestError> {
-        match self.value(Field::Model) {
-            None => Err(RequestError::missing("model")),
-            Some((Kind::String, raw)) if raw.len() > 2 => {
-                Ok(self.scan.string(self.body, Field::Model).unwrap_or_default().into_owned())
-            }
-            Some(_) => Err(RequestError::invalid("model", "a string that is not empty")),
-        }
+        &self.fields.scan.features
     }
 
     /// What the model is to work on: `messages`, `prompt` or `input`.
@@ -95,7 +65,7 @@ impl<'a> Reader<'a> {
             Endpoint::Completions => (Field::Prompt, "a string or a list"),
             _ => (Field::Input, "a string or a list that is not empty"),
         };
-        let fits = match self.value(field) {
+        let fits = match self.fields.value(field) {
             None if self.endpoint == Endpoint::Completions => true,
             None => return Err(RequestError::missing(field.name())),
             Some((kind, _)) => match self.endpoint {
@@ -110,43 +80,24 @@ impl<'a> Reader<'a> {
         if fits { Ok(()) } else { Err(RequestError::invalid(field.name(), allowed)) }
     }
 
-    fn flag(&self, field: Field) -> Result<Option<bool>, RequestError> {
-        match self.value(field) {
-            None => Ok(None),
-            Some((Kind::True, _)) => Ok(Some(true)),
-            Some((Kind::False, _)) => Ok(Some(false)),
-            Some(_) => Err(RequestError::invalid(field.name(), "true or false")),
-        }
-    }
-
-    fn integer(&self, field: Field, most: u64) -> Result<Option<u64>, RequestError> {
-        let Some((kind, raw)) = self.value(field) else { return Ok(None) };
-        let parsed = std::str::from_utf8(raw).ok().filter(|_| kind == Kind::Number).and_then(|text| text.parse().ok());
-        match parsed {
-            Some(number) if (1..=most).contains(&number) => Ok(Some(number)),
-            _ if most == u64::MAX => Err(RequestError::invalid(field.name(), "a positive integer")),
-            _ => Err(RequestError::invalid(field.name(), &format!("an integer from 1 to {most}"))),
-        }
-    }
-
     /// The larger of the two parameters: which of them a provider obeys differs, and a reservation must hold for both.
     fn max_output_tokens(&self) -> Result<Option<u64>, RequestError> {
-        let old = self.integer(Field::MaxTokens, u64::MAX)?;
-        Ok(old.max(self.integer(Field::MaxCompletionTokens, u64::MAX)?))
+        let old = self.fields.integer(Field::MaxTokens, 1, u64::MAX)?;
+        Ok(old.max(self.fields.integer(Field::MaxCompletionTokens, 1, u64::MAX)?))
     }
 
     /// Answers that are generated and paid: `n`, or `best_of` of the old endpoint, times its prompts.
     fn answers(&self) -> Result<u64, RequestError> {
-        let n = self.integer(Field::N, MAX_ANSWERS)?.unwrap_or(1);
+        let n = self.fields.integer(Field::N, 1, MAX_ANSWERS)?.unwrap_or(1);
         if self.endpoint != Endpoint::Completions {
             return Ok(n);
         }
-        let best = self.integer(Field::BestOf, MAX_ANSWERS)?.unwrap_or(1);
+        let best = self.fields.integer(Field::BestOf, 1, MAX_ANSWERS)?.unwrap_or(1);
         Ok(n.max(best).saturating_mul(self.features().inputs.max(1)))
     }
 
     fn usage_wanted(&self) -> Result<bool, RequestError> {
-        match self.value(Field::StreamOptions) {
+        match self.fields.value(Field::StreamOptions) {
             None => Ok(false),
             Some((Kind::Object, raw)) => Ok(last_member(raw, "include_usage") == Some(b"true")),
             Some(_) => Err(RequestError::invalid("stream_options", "an object")),
@@ -156,9 +107,10 @@ impl<'a> Reader<'a> {
     fn needs(&self, stream: bool) -> Capabilities {
         use Capability as C;
         let used = self.features();
-        let holds =
-            |field, word: &[u8]| self.value(field).is_some_and(|(_, raw)| memchr::memmem::find(raw, word).is_some());
-        let format = self.value(Field::ResponseFormat).filter(|(kind, _)| *kind == Kind::Object);
+        let holds = |field, word: &[u8]| {
+            self.fields.value(field).is_some_and(|(_, raw)| memchr::memmem::find(raw, word).is_some())
+        };
+        let format = self.fields.value(Field::ResponseFormat).filter(|(kind, _)| *kind == Kind::Object);
         let format = format.and_then(|(_, raw)| last_member(raw, "type")).unwrap_or_default();
         let main = if self.endpoint == Endpoint::Embeddings { C::Embeddings } else { C::Chat };
         [
@@ -170,7 +122,7 @@ impl<'a> Reader<'a> {
             (C::JsonSchema, format == br#""json_schema""#),
             (C::AudioOutput, holds(Field::Modalities, br#""audio""#)),
             (C::ImageOutput, holds(Field::Modalities, br#""image""#)),
-            (C::WebSearch, self.value(Field::WebSearchOptions).is_some()),
+            (C::WebSearch, self.fields.value(Field::WebSearchOptions).is_some()),
             (C::Streaming, stream),
         ]
         .into_iter()
@@ -180,16 +132,16 @@ impl<'a> Reader<'a> {
     }
 
     fn reasoning_wanted(&self) -> bool {
-        let effort = self.value(Field::ReasoningEffort);
+        let effort = self.fields.value(Field::ReasoningEffort);
         effort.is_some_and(|(kind, raw)| kind == Kind::String && raw != br#""none""#)
-            || self.value(Field::Reasoning).is_some_and(|(kind, _)| kind == Kind::Object)
+            || self.fields.value(Field::Reasoning).is_some_and(|(kind, _)| kind == Kind::Object)
     }
 
     /// Bytes of the fields that describe tools and schemas; they are part of the prompt.
     fn schema_bytes(&self) -> u64 {
         [Field::Tools, Field::Functions, Field::ResponseFormat]
             .into_iter()
-            .filter_map(|field| self.value(field))
+            .filter_map(|field| self.fields.value(field))
             .map(|(_, raw)| raw.len() as u64)
             .sum()
     }
@@ -214,29 +166,12 @@ impl<'a> Reader<'a> {
     /// tool prompts are added. Not covered, because the body does not say: files by id or address, compressed files.
     fn input_tokens_bound(&self) -> u64 {
         let used = self.features();
-        let text = (self.body.len() as u64).saturating_sub(used.media_bytes);
+        let text = (self.fields.body.len() as u64).saturating_sub(used.media_bytes);
         text + used.messages * tokens::PER_MESSAGE_BOUND
             + tokens::TOOLS_BOUND * u64::from(used.tools > 0)
             + used.images_low * tokens::IMAGE_LOW_BOUND
             + (used.images - used.images_low) * tokens::IMAGE_BOUND
             + used.audio_bytes / 16
             + used.file_bytes
-    }
-
-    fn fallback_models(&self) -> Vec<String> {
-        let Some((Kind::Array, raw)) = self.value(Field::Models) else { return Vec::new() };
-        let names: Vec<serde_json::Value> = serde_json::from_slice(raw).unwrap_or_default();
-        names.iter().filter_map(|name| name.as_str().map(str::to_owned)).take(16).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_of_errors_are_sentences() {
-        let error = read(&Route::fixed(Endpoint::ChatCompletions), b"{").unwrap_err();
-        assert!(error.message.starts_with("The body is not") && error.message.ends_with('.'), "{error}");
     }
 }

@@ -6,8 +6,9 @@
 use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::{Capabilities, Capability};
 
+use crate::dialects::fields::{Fields, scanned};
 use crate::dialects::{Intake, RequestError, Route, StateId};
-use crate::scan::{Field, Kind, Scan, ScanError, elements, last_member, scan, string_inside, unescape};
+use crate::scan::{Field, Kind, elements, last_member, string_inside, unescape};
 use crate::tokens::{self, TextCount};
 
 /// Reads a body.
@@ -15,39 +16,30 @@ use crate::tokens::{self, TextCount};
 /// # Errors
 /// [`RequestError`] with the code and the field at fault.
 pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
-    let scan = scan(body).map_err(|error| refused(&error))?;
-    let reader = Reader { body, scan: &scan, tools: Tools::default() };
+    let scan = scanned(body)?;
+    let fields = Fields { body, scan: &scan };
+    let reader = Reader { fields, tools: Tools::default() };
     let reader = Reader { tools: reader.tools(), ..reader };
     let state = reader.state();
     reader.content(state.is_some())?;
     let generates = route.endpoint == Endpoint::Responses;
-    let stream = reader.flag(Field::Stream)?.unwrap_or(false) && generates;
+    let stream = fields.flag(Field::Stream)?.unwrap_or(false) && generates;
     let ask = Ask {
         endpoint: route.endpoint,
-        model: reader.model()?,
+        model: fields.model()?,
         stream,
         needs: reader.needs(route.endpoint, stream),
         input_tokens: reader.input_tokens(),
         input_tokens_bound: reader.input_tokens_bound(),
-        max_output_tokens: reader.max_output_tokens()?.filter(|_| generates),
+        max_output_tokens: fields.integer(Field::MaxOutputTokens, 1, u64::MAX)?.filter(|_| generates),
         answers: 1,
         ..Ask::default()
     };
     let reasoning_wanted = reader.reasoning_wanted();
-    let fallback_models = reader.fallback_models();
-    let cache_key = reader.string(Field::PromptCacheKey);
+    let fallback_models = fields.fallback_models();
+    let cache_key = fields.string(Field::PromptCacheKey);
     let (usage_wanted, array, method) = (true, false, None);
     Ok(Intake { ask, scan, usage_wanted, reasoning_wanted, fallback_models, array, method, cache_key, state })
-}
-
-fn refused(error: &ScanError) -> RequestError {
-    let (code, param) = match error {
-        ScanError::Invalid { .. } => ("invalid_json", None),
-        ScanError::TooDeep { .. } => ("json_too_deep", None),
-        ScanError::DuplicateKey { key } => ("duplicate_key", Some(key.clone())),
-        ScanError::TooManyFields | ScanError::TooManyMessages => ("invalid_value", None),
-    };
-    RequestError { code, param, message: format!("Unreadable request: {error}.") }
 }
 
 /// The `id` of an object.
@@ -64,34 +56,17 @@ struct Tools {
 }
 
 struct Reader<'a> {
-    body: &'a [u8],
-    scan: &'a Scan,
+    fields: Fields<'a>,
     tools: Tools,
 }
 
-impl<'a> Reader<'a> {
-    fn value(&self, field: Field) -> Option<(Kind, &'a [u8])> {
-        self.scan.value(self.body, field)
-    }
-
-    fn string(&self, field: Field) -> Option<String> {
-        self.scan.string(self.body, field).map(std::borrow::Cow::into_owned)
-    }
-
-    fn model(&self) -> Result<String, RequestError> {
-        match self.value(Field::Model) {
-            None => Err(RequestError::missing("model")),
-            Some((Kind::String, raw)) if raw.len() > 2 => Ok(self.string(Field::Model).unwrap_or_default()),
-            Some(_) => Err(RequestError::invalid("model", "a string that is not empty")),
-        }
-    }
-
+impl Reader<'_> {
     /// `input` may be missing only where stored state or a stored prompt stands in.
     fn content(&self, stateful: bool) -> Result<(), RequestError> {
-        match self.value(Field::Input) {
+        match self.fields.value(Field::Input) {
             Some((Kind::String | Kind::Array, _)) => Ok(()),
             Some(_) => Err(RequestError::invalid("input", "a string or a list of items")),
-            None if stateful || self.value(Field::Prompt).is_some() => Ok(()),
+            None if stateful || self.fields.value(Field::Prompt).is_some() => Ok(()),
             None => Err(RequestError::missing("input")),
         }
     }
@@ -99,15 +74,15 @@ impl<'a> Reader<'a> {
     /// `previous_response_id`; or `conversation` as an id or an object with one; or an item of the input that only refers to one.
     fn state(&self) -> Option<StateId> {
         let named = |param, id: Option<String>| id.map(|id| StateId { id, param });
-        named("previous_response_id", self.string(Field::PreviousResponseId))
-            .or_else(|| named("conversation", self.string(Field::Conversation)))
-            .or_else(|| named("conversation", id_of(self.value(Field::Conversation)?.1)))
+        named("previous_response_id", self.fields.string(Field::PreviousResponseId))
+            .or_else(|| named("conversation", self.fields.string(Field::Conversation)))
+            .or_else(|| named("conversation", id_of(self.fields.value(Field::Conversation)?.1)))
             .or_else(|| named("input", self.item_reference()))
     }
 
     /// The id of the last item that the input refers to in place of repeating it.
     fn item_reference(&self) -> Option<String> {
-        let (Kind::Array, raw) = self.value(Field::Input)? else { return None };
+        let (Kind::Array, raw) = self.fields.value(Field::Input)? else { return None };
         // Few requests have one, and to look into every item of a long history takes time.
         memchr::memmem::find(raw, br#""item_reference""#)?;
         let mut last = None;
@@ -119,26 +94,9 @@ impl<'a> Reader<'a> {
         last
     }
 
-    fn flag(&self, field: Field) -> Result<Option<bool>, RequestError> {
-        match self.value(field) {
-            None => Ok(None),
-            Some((Kind::True, _)) => Ok(Some(true)),
-            Some((Kind::False, _)) => Ok(Some(false)),
-            Some(_) => Err(RequestError::invalid(field.name(), "true or false")),
-        }
-    }
-
-    fn max_output_tokens(&self) -> Result<Option<u64>, RequestError> {
-        let Some((_, raw)) = self.value(Field::MaxOutputTokens) else { return Ok(None) };
-        match std::str::from_utf8(raw).ok().and_then(|text| text.parse().ok()) {
-            Some(most) if most > 0 => Ok(Some(most)),
-            _ => Err(RequestError::invalid("max_output_tokens", "a positive integer")),
-        }
-    }
-
     fn tools(&self) -> Tools {
         let mut tools = Tools::default();
-        let Some((Kind::Array, raw)) = self.value(Field::Tools) else { return tools };
+        let Some((Kind::Array, raw)) = self.fields.value(Field::Tools) else { return tools };
         elements(raw, |tool| match last_member(tool, "type").and_then(string_inside).unwrap_or_default() {
             kind if kind.starts_with(b"web_search") => tools.search = true,
             b"tool_search" => {}
@@ -150,8 +108,8 @@ impl<'a> Reader<'a> {
 
     fn needs(&self, endpoint: Endpoint, stream: bool) -> Capabilities {
         use Capability as C;
-        let used = &self.scan.features;
-        let format = self.value(Field::Text).and_then(|(_, text)| last_member(text, "format"));
+        let used = &self.fields.scan.features;
+        let format = self.fields.value(Field::Text).and_then(|(_, text)| last_member(text, "format"));
         let format = format.and_then(|format| last_member(format, "type")).unwrap_or_default();
         [
             (C::FunctionCalling, self.tools.calls),
@@ -171,26 +129,20 @@ impl<'a> Reader<'a> {
     }
 
     fn reasoning_wanted(&self) -> bool {
-        let reasoning = self.value(Field::Reasoning).filter(|(kind, _)| *kind == Kind::Object);
+        let reasoning = self.fields.value(Field::Reasoning).filter(|(kind, _)| *kind == Kind::Object);
         reasoning.is_some_and(|(_, raw)| last_member(raw, "effort") != Some(br#""none""#))
-    }
-
-    fn fallback_models(&self) -> Vec<String> {
-        let Some((Kind::Array, raw)) = self.value(Field::Models) else { return Vec::new() };
-        let names: Vec<serde_json::Value> = serde_json::from_slice(raw).unwrap_or_default();
-        names.iter().filter_map(|name| name.as_str().map(str::to_owned)).take(16).collect()
     }
 
     /// Estimate: characters by class, schemas at a quarter token a byte, fixed prices for images, audio by its size.
     fn input_tokens(&self) -> u64 {
-        let used = &self.scan.features;
+        let used = &self.fields.scan.features;
         let mut text = used.text;
-        if let Some((Kind::String, raw)) = self.value(Field::Instructions) {
+        if let Some((Kind::String, raw)) = self.fields.value(Field::Instructions) {
             let mut instructions = TextCount::default();
             instructions.add_json(string_inside(raw).unwrap_or_default());
             text = text.plus(instructions);
         }
-        let bytes = |field| self.value(field).map_or(0, |(_, raw)| raw.len() as u64);
+        let bytes = |field| self.fields.value(field).map_or(0, |(_, raw)| raw.len() as u64);
         text.tokens()
             + (bytes(Field::Tools) + bytes(Field::Text)).div_ceil(4)
             + used.inputs * tokens::PER_MESSAGE
@@ -204,8 +156,8 @@ impl<'a> Reader<'a> {
     /// A bound that the provider's count does not exceed, as for chat: every byte of the body that is no medium is a token at
     /// most. Not covered, because the body does not say: stored state, files by id or address.
     fn input_tokens_bound(&self) -> u64 {
-        let used = &self.scan.features;
-        (self.body.len() as u64).saturating_sub(used.media_bytes)
+        let used = &self.fields.scan.features;
+        (self.fields.body.len() as u64).saturating_sub(used.media_bytes)
             + used.inputs.max(1) * tokens::PER_MESSAGE_BOUND
             + tokens::TOOLS_BOUND * u64::from(used.tools > 0)
             + used.images_low * tokens::IMAGE_LOW_BOUND

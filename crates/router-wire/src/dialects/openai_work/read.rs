@@ -4,9 +4,9 @@ use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::Capabilities;
 
 use super::multipart;
-use crate::dialects::openai_chat::refused;
+use crate::dialects::fields::{Fields, scanned};
 use crate::dialects::{DIALECTS, Intake, RequestError, Route, dialect};
-use crate::scan::{Field, Kind, Scan, last_member, scan};
+use crate::scan::{Field, Kind, Scan, last_member};
 
 /// Reads a body for that endpoint.
 ///
@@ -41,17 +41,14 @@ fn form(endpoint: Endpoint, body: &[u8]) -> Result<Intake, RequestError> {
     let stream = multipart::field(body, "stream").is_some_and(|value| value.trim() == "true");
     // About a token for each kilobyte of sound; a picture costs about as much as its size says, too.
     let tokens = (multipart::largest(body) / 1_000) as u64;
-    let scan = scan(b"{}").map_err(|error| refused(&error))?;
+    let scan = scanned(b"{}")?;
     Ok(intake(endpoint, model.to_owned(), stream, (tokens, body.len() as u64), scan))
 }
 
 fn json(endpoint: Endpoint, body: &[u8]) -> Result<Intake, RequestError> {
-    let scan = scan(body).map_err(|error| refused(&error))?;
-    let model = match scan.value(body, Field::Model) {
-        Some((Kind::String, raw)) if raw.len() > 2 => scan.string(body, Field::Model).unwrap_or_default().into_owned(),
-        None => default_model(endpoint).ok_or_else(|| RequestError::missing("model"))?.to_owned(),
-        Some(_) => return Err(RequestError::invalid("model", "a string that is not empty")),
-    };
+    let scan = scanned(body)?;
+    let named = Fields { body, scan: &scan }.model_if_named()?.or_else(|| default_model(endpoint).map(str::to_owned));
+    let model = named.ok_or_else(|| RequestError::missing("model"))?;
     let wanted: &[&str] = match endpoint {
         Endpoint::Rerank => &["query", "documents"],
         Endpoint::ImageGenerations => &["prompt"],
