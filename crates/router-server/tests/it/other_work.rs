@@ -50,6 +50,19 @@ async fn sounds_pass_as_bytes_and_errors_in_their_place_fail_over() {
 }
 
 #[tokio::test]
+async fn the_usage_of_streamed_sounds_is_booked() {
+    let done = r#"{"type":"speech.audio.done","usage":{"input_tokens":14,"output_tokens":101,"total_tokens":115}}"#;
+    let events = Script::events([r#"{"type":"speech.audio.delta","audio":"AAAA"}"#, done]);
+    let provider = SimProvider::start().await.on_any(events);
+    let router = TestRouter::setup().channel("only", &provider).start().await;
+    let body = json!({"model": MODEL, "input": "Hello", "voice": "alloy", "stream_format": "sse"});
+    let reply = router.call("POST", "/v1/audio/speech").bearer(KEY).json(&body).send().await;
+    assert!(reply.status() == 200 && reply.text().contains(done), "{}", reply.text());
+    let row = router.row().await;
+    assert_eq!((row.status.as_str(), row.input, row.output), ("completed", 14, 101));
+}
+
+#[tokio::test]
 async fn lists_and_pictures_pass_and_are_metered() {
     let answer = r#"{"results":[{"index":0,"relevance_score":0.9}],"usage":{"total_tokens":15,"prompt_tokens":15}}"#;
     let provider = SimProvider::start().await.on_path("/v1/rerank", Script::body(200, "application/json", answer));

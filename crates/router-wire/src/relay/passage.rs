@@ -4,7 +4,7 @@
 //! All three hold everything back until the first content, so that another candidate may still answer; keep errors for the
 //! server to classify; and keep the end of the stream, which the server sends when the books are written.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use router_core::usage::Usage;
 
 use super::MeterOptions;
@@ -12,6 +12,7 @@ use super::array::JsonArray;
 use super::cutter::Cutter;
 use super::meter::{StreamEnd, StreamFault, StreamMeter, bad};
 use super::opening::Opening;
+use super::raw::Raw;
 use super::watch::Watch;
 use crate::dialects::{Codec, Dialect, ErrorView, NoteKept, StreamDecoder, StreamEncoder, restore_names};
 use crate::message::{Event, Names};
@@ -32,7 +33,7 @@ pub struct Passage {
 enum Way {
     Chat(Box<StreamMeter>),
     Read(Box<Reader>),
-    Raw(Raw),
+    Raw(Box<Raw>),
 }
 
 impl Passage {
@@ -58,7 +59,7 @@ impl Passage {
     /// Bytes of any kind (audio): content from the first one on, an end where the connection ends.
     #[must_use]
     pub fn raw() -> Self {
-        Self { way: Way::Raw(Raw::new()), end: b"", array: None }
+        Self { way: Way::Raw(Box::default()), end: b"", array: None }
     }
 
     fn read(codec: &Codec, encoder: Option<Box<dyn StreamEncoder>>, names: Names) -> Self {
@@ -170,7 +171,7 @@ impl Passage {
         match &self.way {
             Way::Chat(meter) => meter.content_started(),
             Way::Read(reader) => reader.watch.content,
-            Way::Raw(raw) => raw.content,
+            Way::Raw(raw) => raw.content(),
         }
     }
 
@@ -200,7 +201,7 @@ impl Passage {
         match &self.way {
             Way::Chat(meter) => meter.usage(),
             Way::Read(reader) => reader.watch.usage,
-            Way::Raw(_) => None,
+            Way::Raw(raw) => raw.usage(),
         }
     }
 
@@ -357,44 +358,6 @@ impl Reader {
                 encoder.end(usage, &mut self.written);
                 vec![std::mem::take(&mut self.written).into()]
             }
-        }
-    }
-}
-
-/// An answer that is not text: an error object or a web page in its place is noticed by its first byte.
-#[derive(Debug)]
-struct Raw {
-    content: bool,
-    json: BytesMut,
-}
-
-impl Raw {
-    fn new() -> Self {
-        Self { content: false, json: BytesMut::new() }
-    }
-
-    fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamFault> {
-        let first = if self.content { None } else { chunk.first() };
-        match first {
-            Some(b'<') => return Err(bad("the answer is a web page")),
-            Some(b'{') => self.json.extend_from_slice(&chunk),
-            _ if !self.json.is_empty() => self.json.extend_from_slice(&chunk),
-            _ if chunk.is_empty() => {}
-            _ => {
-                self.content = true;
-                out.push(chunk);
-            }
-        }
-        if self.json.len() > LIMITS.max_body { Err(bad("the answer is larger than the limit")) } else { Ok(()) }
-    }
-
-    fn finish(&mut self) -> StreamEnd {
-        if self.content {
-            StreamEnd::Complete
-        } else if self.json.is_empty() {
-            StreamEnd::Empty
-        } else {
-            StreamEnd::Json(std::mem::take(&mut self.json).freeze())
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `prompt_tokens` includes cached tokens, `completion_tokens` includes reasoning. Known variants: DeepSeek's
 //! `prompt_cache_hit_tokens`; `cache_creation_input_tokens` of gateways before Anthropic; reasoning that is counted
-//! beside the completion, which shows in `total_tokens` (xAI, Gemini's compatible endpoint).
+//! beside the completion, which shows in `total_tokens` (xAI, Gemini's compatible endpoint); `input_token_details` of transcriptions.
 
 use router_core::usage::Usage;
 use serde_json::Value;
@@ -77,7 +77,11 @@ pub fn from_openai_value(value: &Value) -> Option<Usage> {
         cached_input,
         cache_write,
         audio_input: sound(
-            &[&["prompt_tokens_details", "audio_tokens"], &["input_tokens_details", "audio_tokens"]],
+            &[
+                &["prompt_tokens_details", "audio_tokens"],
+                &["input_tokens_details", "audio_tokens"],
+                &["input_token_details", "audio_tokens"],
+            ],
             input - cached_input - cache_write,
         )?,
         output,
