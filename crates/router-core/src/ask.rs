@@ -3,6 +3,7 @@
 use crate::catalog::{Capabilities, Capability};
 use crate::money::Nano;
 use crate::routing::Held;
+use crate::wish::ProviderWish;
 
 macro_rules! endpoints {
     ($($(#[$doc:meta])* $name:ident $text:literal),+ $(,)?) => {
@@ -102,6 +103,10 @@ pub struct Ask {
     pub answers: u64,
     /// The most that this request may cost (`x-router-max-cost`).
     pub max_cost: Option<Nano>,
+    /// Further models to try in this order, where the first cannot (OpenRouter's `models`).
+    pub models: Vec<String>,
+    /// Wishes about providers (OpenRouter's `provider`).
+    pub provider: Option<Box<ProviderWish>>,
     /// Another strategy for this request (`x-router-strategy`).
     pub strategy: Option<String>,
     /// Tags that a candidate must (or with `!` must not) have (`x-router-tags`).
@@ -125,6 +130,8 @@ impl Default for Ask {
             max_output_tokens: None,
             answers: 1,
             max_cost: None,
+            models: Vec::new(),
+            provider: None,
             strategy: None,
             tags: Vec::new(),
             session: None,

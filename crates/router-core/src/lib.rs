@@ -15,5 +15,7 @@ pub mod money;
 pub mod pricing;
 pub mod request;
 pub mod routing;
+pub mod session;
 pub mod settle;
 pub mod usage;
+pub mod wish;

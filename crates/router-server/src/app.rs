@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use router_core::budget::Ledger;
 use router_core::ids::hash64;
 use router_core::request::RetryBudget;
+use router_core::session::Sessions;
 use router_store::{Spool, Store, Vault};
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +50,8 @@ pub struct App {
     pub durable: bool,
     /// How the router is.
     pub status: Status,
+    /// Where prompts of sessions are cached.
+    pub sessions: Sessions,
     /// Numbers of requests by target, for turns.
     turns: Turns,
 }
@@ -136,6 +139,7 @@ impl App {
             retries: parts.retries,
             durable: parts.durable,
             status: Status::default(),
+            sessions: Sessions::default(),
             turns: Turns((0..1024).map(|_| AtomicU64::new(0)).collect()),
         })
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::spec::Slo;
 use super::{Capabilities, Channel, ChannelModel, Hours, ModelIx};
 use crate::money::Nano;
 use crate::routing::{FactorRef, Layer, Reason, Selector, Strategy};
@@ -32,6 +33,8 @@ pub struct Group {
     pub daily_budget: Option<Nano>,
     /// Bound on the reserved cost of one request.
     pub max_cost_per_request: Option<Nano>,
+    /// Goals of strategy `slo`.
+    pub slo: Slo,
     /// Other layers by time of day.
     pub time_policy: Option<TimePolicy>,
     /// Every channel model that belongs to the group, explicit ones first, each once.

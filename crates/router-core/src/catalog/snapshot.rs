@@ -28,6 +28,7 @@ pub struct Snapshot {
     pub(crate) groups: Vec<Group>,
     pub(crate) keys: Vec<ClientKey>,
     pub(crate) key_by_hash: HashMap<[u8; 32], KeyIx>,
+    pub(crate) model_by_id: HashMap<u64, ModelIx>,
     pub(crate) group_by_name: HashMap<Arc<str>, GroupIx>,
     pub(crate) channel_by_name: HashMap<Arc<str>, ChannelIx>,
     pub(crate) tags: Interner,
@@ -129,6 +130,12 @@ impl Snapshot {
     #[must_use]
     pub fn key_by_hash(&self, hash: &[u8; 32]) -> Option<KeyIx> {
         self.key_by_hash.get(hash).copied()
+    }
+
+    /// The channel model of that stable id.
+    #[must_use]
+    pub fn model_by_stable_id(&self, id: u64) -> Option<ModelIx> {
+        self.model_by_id.get(&id).copied()
     }
 
     /// The group of exactly that name.

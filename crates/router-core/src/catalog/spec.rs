@@ -245,6 +245,8 @@ pub struct GroupSpec {
     pub algorithm: String,
     /// What a candidate must hold.
     pub filters: FilterSpec,
+    /// Goals of strategy `slo`.
+    pub slo: Option<Slo>,
     /// Money that the group may spend.
     pub daily_budget: Option<Nano>,
     /// Bound on the reserved cost of one request.
@@ -259,6 +261,15 @@ pub struct GroupSpec {
     pub fallback: Vec<Arc<str>>,
     /// Built in rather than configured: may be empty without being a fault.
     pub built_in: bool,
+}
+
+/// `slo` of a group. `None` is no goal.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Slo {
+    /// Milliseconds to the first token that 95 of 100 requests hold.
+    pub ttft_p95_ms: Option<f64>,
+    /// Share of attempts that succeed, 0…1.
+    pub success: Option<f64>,
 }
 
 /// One layer of `multi_layer`.

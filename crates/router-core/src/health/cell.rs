@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Breaker, Cooldown, Ewma, SuccessRate};
+use super::{Breaker, Cooldown, Ewma, SuccessRate, Tail};
 
 /// Health of one thing, by its stable id. Share it as `Arc<Health>`.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub struct Health {
     pub success: SuccessRate,
     /// Milliseconds to the first content.
     pub first_byte_ms: Ewma,
+    /// The tail of that.
+    pub first_byte_tail: Tail,
     /// Milliseconds of the whole answer.
     pub latency_ms: Ewma,
     /// Output tokens per second after the first content.
@@ -45,6 +47,7 @@ impl Health {
         let (first, whole, tokens) = (first_byte_ms as f64, latency_ms as f64, output_tokens as f64);
         self.success.record(true, Self::TAU_MS, now_ms);
         self.first_byte_ms.record_peak(first, Self::TAU_MS, now_ms);
+        self.first_byte_tail.record(first, now_ms);
         self.latency_ms.record(whole, Self::TAU_MS, now_ms);
         // too short a stream says nothing about speed
         let streamed = whole - first;

@@ -9,9 +9,11 @@ mod cell;
 mod cooldown;
 mod ewma;
 mod mean;
+mod tail;
 
 pub use breaker::{Breaker, BreakerConfig, BreakerState, Pass};
 pub use cell::{Health, InFlight};
 pub use cooldown::{Cooldown, CooldownConfig};
 pub use ewma::{Ewma, SuccessRate};
 pub use mean::Mean;
+pub use tail::Tail;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use super::decision::{Candidate, Decision, Moment, Standing, Tier, Verdict};
+use super::explore;
 use super::factors::{FactorRef, Layer, Tokens, View, real_usd};
 use super::filter::{Filter, InGroup, Subject};
 use super::live::Live;
@@ -11,11 +12,13 @@ use super::rank::Ranking;
 use super::reason::Reason;
 use super::resolve::{Members, Target, Variant, lookup};
 use super::select::{self, Draw, Row, Selector};
+use super::slo;
 use super::sticky::Sticky;
-use super::strategy::{Strategy, default_strategy, strategy};
+use super::strategy::{SLO, Strategy, default_strategy, strategy};
 use crate::ask::Ask;
 use crate::catalog::{Capabilities, Group, GroupIx, Member, ModelIx, Snapshot};
 use crate::ids::mix;
+use crate::wish::Sort;
 
 /// A target with all its fallbacks has at most so many tiers.
 const MOST_TIERS: usize = 16;
@@ -39,6 +42,9 @@ pub fn decide(snapshot: &Snapshot, target: &Target, ask: &Ask, live: &impl Live,
             tiers: Vec::with_capacity(1),
             candidates: Vec::new(),
             savings: Vec::new(),
+            rearranged: false,
+            missed: None,
+            explored: None,
             sticky: None,
             session: ask.session,
             last_resort: false,
@@ -48,7 +54,10 @@ pub fn decide(snapshot: &Snapshot, target: &Target, ask: &Ask, live: &impl Live,
         },
     };
     run.tier(target, None);
-    run.fallbacks(target);
+    run.further_models(target);
+    if ask.provider.as_ref().is_none_or(|wish| wish.allow_fallbacks) {
+        run.fallbacks(target);
+    }
     run.last_resort();
     run.note_session();
     run.decision
@@ -74,6 +83,19 @@ struct Plan {
 }
 
 impl<L: Live> Run<'_, L> {
+    /// The request's own list of models, as far as they exist and the key may use them.
+    fn further_models(&mut self, target: &Target) {
+        let ask = self.ask;
+        for name in ask.models.iter().filter(|name| **name != ask.model) {
+            if self.decision.tiers.len() >= MOST_TIERS {
+                return;
+            }
+            if let Some(further) = lookup(self.snapshot, target.key, name) {
+                self.tier(&further, Some(&Arc::from(name.as_str())));
+            }
+        }
+    }
+
     /// Fallbacks of a group, then theirs, each group once, as far as the key may use them.
     fn fallbacks(&mut self, target: &Target) {
         let Some(first) = target.group() else { return };
@@ -190,16 +212,13 @@ impl<L: Live> Run<'_, L> {
         if let Some(strategy) = asked {
             return preset(strategy, group);
         }
-        match target.variant {
-            Some(Variant::Floor) => {
-                return strategy("cost_optimized")
-                    .map_or_else(|_| preset(default_strategy(), group), |s| preset(s, group));
-            }
-            Some(Variant::Nitro) => {
-                let plan = preset(default_strategy(), group);
-                return Plan { layers: nitro(), selector: &select::TOP_SCORE, ..plan }.without_bands();
-            }
-            Some(Variant::Free) | None => {}
+        let sort = self.ask.provider.as_ref().and_then(|wish| wish.sort).or(match target.variant {
+            Some(Variant::Floor) => Some(Sort::Price),
+            Some(Variant::Nitro) => Some(Sort::Throughput),
+            Some(Variant::Free) | None => None,
+        });
+        if let Some(sort) = sort {
+            return sorted(sort, group);
         }
         let Some((_, group)) = group else { return preset(default_strategy(), None) };
         let by_time = group.time_policy.as_ref().and_then(|policy| policy.layers(self.at.now_ms));
@@ -266,20 +285,60 @@ impl<L: Live> Run<'_, L> {
         reason.is_none().then_some(row)
     }
 
+    /// What goes beyond ranking: goals, somebody to try out where no cache is warm, the request's own order of providers.
+    /// Each overrides those before it.
+    fn rearrange(&mut self, tier: &Tier, rows: &mut Vec<Row>) {
+        let seen = Seen { decision: &self.decision, snapshot: self.snapshot, first: tier.first };
+        let (mut missed, mut explored) = (None, None);
+        if tier.strategy.name == SLO {
+            let goals = tier.group.and_then(|ix| self.snapshot.group(ix)).map(|group| group.slo).unwrap_or_default();
+            let raw = self.decision.raw.get(tier.values..).unwrap_or(&[]);
+            missed = slo::cheapest_that_holds(rows, goals, raw, tier.stride);
+        }
+        if self.decision.order.is_empty()
+            && self.ask.held.is_none()
+            && let Some(due) = explore::is_due(tier, self.at.seed)
+        {
+            explored = explore::put_first(rows, due, &seen, |model| self.live.model(model));
+        }
+        if self.decision.order.is_empty() {
+            (self.decision.missed, self.decision.explored) = (missed, explored);
+        }
+        let wished = self.ask.provider.as_ref().is_some_and(|wish| !wish.order.is_empty() || wish.first_only());
+        self.decision.rearranged |= wished || explored.is_some() || tier.strategy.name == SLO;
+        let Some(wish) = self.ask.provider.as_deref() else { return };
+        if !wish.order.is_empty() {
+            let channel = |row: &Row| {
+                let candidate = self.decision.candidates.get(tier.first + row.place as usize)?;
+                self.snapshot.model_and_channel(candidate.model).map(|(_, channel)| channel)
+            };
+            rows.sort_by_key(|row| channel(row).map_or(usize::MAX, |channel| wish.place(channel)));
+        }
+        if wish.first_only() {
+            for row in rows.drain(rows.len().min(1)..) {
+                if let Some(candidate) = self.decision.candidates.get_mut(tier.first + row.place as usize) {
+                    candidate.verdict = Verdict::Out(Reason::FallbacksOff);
+                }
+            }
+        }
+    }
+
     /// What the request would cost there, the shadow price of a quota included.
     fn costs(&mut self, view: &View<'_>, place: u32) -> Costs {
         let (prices, ix) = (self.snapshot.prices(), view.member.model);
         let price = if view.model.facts.has_tiers { self.snapshot.price(ix) } else { None };
         let cached = self.ask.held.filter(|held| held.model == ix).map_or(0, |held| held.cached_tokens);
         let real = real_usd(view.model, price, Tokens { cached, ..self.tokens });
-        let costs = Costs::of(real, view, prices, self.at.now_ms);
-        match used(view).filter(|_| prices.pacing) {
-            None => costs,
-            Some(used) => {
-                self.paced.push(place);
-                costs.with_shadow(shadow_usd(view, used, self.filter.elapsed()), view)
-            }
+        let used = if prices.pacing { used(view) } else { None };
+        if cached == 0 && used.is_none() && view.model.policies == 0 && view.member.cost_multiplier == 1.0 {
+            return Costs::real(real);
         }
+        let mut costs = Costs::of(real, view, prices, self.at.now_ms);
+        if let Some(used) = used {
+            self.paced.push(place);
+            costs = costs.with_shadow(shadow_usd(view, used, self.filter.elapsed()), view);
+        }
+        costs
     }
 
     /// What a use of each paced quota would have saved: the cheapest candidate without one, less this one.
@@ -288,24 +347,25 @@ impl<L: Live> Run<'_, L> {
             return;
         }
         let is_paced = |row: &&Row| self.paced.binary_search(&row.place).is_ok();
-        let found = |row: &Row| self.decision.candidates.get(tier.first + row.place as usize);
-        let others = rows.iter().filter(|row| !is_paced(row)).filter_map(found);
-        let cheapest = others.map(|candidate| candidate.costs.effective_usd).reduce(f64::min);
+        let costs = |row: &Row| self.decision.costs(tier.first + row.place as usize);
+        let others = rows.iter().filter(|row| !is_paced(row));
+        let cheapest = others.map(|row| costs(row).effective_usd).reduce(f64::min);
         let Some(cheapest) = cheapest.filter(|usd| usd.is_finite()) else { return };
-        let saving = |candidate: &Candidate| {
-            let usd = cheapest - (candidate.costs.effective_usd - candidate.costs.shadow_usd);
+        let saving = |row: &Row| {
+            let candidate = self.decision.candidates.get(tier.first + row.place as usize)?;
+            let own = costs(row);
+            let usd = cheapest - (own.effective_usd - own.shadow_usd);
             Some(Saving { channel: self.snapshot.model(candidate.model)?.channel, usd: usd.max(0.0) })
         };
-        let savings: Vec<Saving> = rows.iter().filter(is_paced).filter_map(found).filter_map(saving).collect();
+        let savings: Vec<Saving> = rows.iter().filter(is_paced).filter_map(saving).collect();
         self.decision.savings.extend(savings);
     }
 
-    /// Says what became of the session's cache.
+    /// Says what became of the session's cache, and whether the one to be tried out is.
     fn note_session(&mut self) {
-        self.decision.sticky = self.ask.held.map(|held| {
-            let kept = self.decision.chosen().is_some_and(|chosen| chosen.model == held.model);
-            Sticky { held, kept }
-        });
+        let chosen = self.decision.chosen().map(|chosen| chosen.model);
+        self.decision.explored = self.decision.explored.filter(|tried| chosen == Some(*tried));
+        self.decision.sticky = self.ask.held.map(|held| Sticky { held, kept: chosen == Some(held.model) });
     }
 
     /// Scores and orders the rows of a tier and appends them to the decision.
@@ -327,6 +387,8 @@ impl<L: Live> Run<'_, L> {
             candidates: decision.candidates.get(tier.first..).unwrap_or(&[]),
         }
         .order(&mut rows);
+        self.rearrange(&tier, &mut rows);
+        let decision = &mut self.decision;
         decision.order.reserve(rows.len());
         for row in rows {
             let place = tier.first + row.place as usize;
@@ -337,6 +399,23 @@ impl<L: Live> Run<'_, L> {
             }
         }
         decision.tiers.push(tier);
+    }
+}
+
+/// What the rows of a tier stand for.
+pub(super) struct Seen<'a> {
+    decision: &'a Decision,
+    pub(super) snapshot: &'a Snapshot,
+    first: usize,
+}
+
+impl Seen<'_> {
+    pub(super) fn model(&self, row: &Row) -> Option<ModelIx> {
+        self.decision.candidates.get(self.first + row.place as usize).map(|candidate| candidate.model)
+    }
+
+    pub(super) fn effective_usd(&self, row: &Row) -> f64 {
+        self.decision.costs(self.first + row.place as usize).effective_usd
     }
 }
 
@@ -354,14 +433,26 @@ fn preset(strategy: &'static Strategy, group: Option<(GroupIx, &Group)>) -> Plan
     Plan { strategy, layers, selector: strategy.selector }
 }
 
-/// Throughput as observed; equals by what is configured.
-fn nitro() -> Arc<[Layer]> {
-    static NITRO: LazyLock<Arc<[Layer]>> = LazyLock::new(|| {
-        let layer =
-            |name: &str, weight| FactorRef::known(name).map(|factor| Layer { factor, descending: true, weight });
-        [layer("throughput", 1.0), layer("speed_score", 0.0)].into_iter().flatten().collect()
-    });
-    Arc::clone(&NITRO)
+/// Ranked by one thing alone: the price, or a speed as observed, equals by what is configured.
+fn sorted(sort: Sort, group: InGroup<'_>) -> Plan {
+    static NITRO: LazyLock<Arc<[Layer]>> = LazyLock::new(|| fastest("throughput", true));
+    static QUICK: LazyLock<Arc<[Layer]>> = LazyLock::new(|| fastest("ttft", false));
+    let layers = match sort {
+        Sort::Price => {
+            let cheapest = strategy("cost_optimized").unwrap_or_else(|_| default_strategy());
+            return preset(cheapest, group);
+        }
+        Sort::Throughput => &NITRO,
+        Sort::Latency => &QUICK,
+    };
+    let plan = preset(default_strategy(), group);
+    Plan { layers: Arc::clone(layers), selector: &select::TOP_SCORE, ..plan }.without_bands()
+}
+
+fn fastest(name: &str, descending: bool) -> Arc<[Layer]> {
+    let layer =
+        |name: &str, descending, weight| FactorRef::known(name).map(|factor| Layer { factor, descending, weight });
+    [layer(name, descending, 1.0), layer("speed_score", true, 0.0)].into_iter().flatten().collect()
 }
 
 fn plain_members<'a>(snapshot: &'a Snapshot, models: &'a [ModelIx]) -> impl Iterator<Item = Member> + 'a {

@@ -6,6 +6,7 @@ use super::factors::Layer;
 use super::prices::{Costs, Saving};
 use super::reason::{Reason, ReasonClass};
 use super::select::Selector;
+use super::slo::Miss;
 use super::sticky::Sticky;
 use super::strategy::Strategy;
 use crate::catalog::{Capabilities, GroupIx, ModelIx};
@@ -35,8 +36,14 @@ pub struct Decision {
     pub candidates: Vec<Candidate>,
     /// What uses of quotas would have saved, for the averages that pacing goes by. Empty without quotas.
     pub savings: Vec<Saving>,
+    /// Strategy `slo`, and nobody holds its goals: by how much the chosen one misses them.
+    pub missed: Option<Miss>,
+    /// Who goes first only to be tried out: nobody has used it lately.
+    pub explored: Option<ModelIx>,
     /// What became of the session's prompt cache, if it has one.
     pub sticky: Option<Sticky>,
+    /// Whether the order was changed beyond ranking: by goals, by somebody to try out, by the request's wishes.
+    pub rearranged: bool,
     /// The request's stickiness key.
     pub session: Option<u64>,
     /// Whether nobody was left, and those that are away only by our guess are offered, the first to return first.
@@ -184,6 +191,17 @@ impl Decision {
         self.ranked().next()
     }
 
+    /// Places of the eligible candidates in [`Decision::candidates`], best first.
+    pub fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        self.order.iter().map(|place| *place as usize)
+    }
+
+    /// What the request would cost at the candidate at a place of [`Decision::candidates`].
+    #[must_use]
+    pub fn costs(&self, place: usize) -> Costs {
+        self.candidates.get(place).map(|candidate| candidate.costs).unwrap_or_default()
+    }
+
     /// How many candidates may be tried.
     #[must_use]
     pub fn eligible(&self) -> usize {
@@ -259,7 +277,7 @@ impl Decision {
         }
         if any(|reason| matches!(reason, Reason::ContextLength { .. } | Reason::LargerThanMinute { .. })) {
             NoneKind::ContextLength
-        } else if any(|reason| matches!(reason, Reason::TooDear { .. })) {
+        } else if any(|reason| matches!(reason, Reason::TooDear { .. } | Reason::MaxPrice)) {
             NoneKind::TooDear
         } else if any(|reason| reason.class() == ReasonClass::Request) {
             NoneKind::Unsupported

@@ -77,6 +77,9 @@ impl<'a> Filter<'a> {
         if ask.stream && !model.capabilities.has(Capability::Streaming) {
             return Some(Reason::NoStreaming);
         }
+        if ask.provider.as_ref().is_some_and(|wish| wish.unwanted(subject.channel)) {
+            return Some(Reason::ProviderUnwanted);
+        }
         let missing = ask.needs.minus(model.capabilities);
         if !missing.is_empty() {
             return Some(Reason::LacksNeeds(missing));
@@ -96,6 +99,11 @@ impl<'a> Filter<'a> {
     }
 
     fn cost(&self, target: &Target, group: InGroup<'_>, subject: &Subject<'_>) -> Option<Reason> {
+        if let Some(wish) = self.ask.provider.as_deref().filter(|wish| !wish.max_price.is_empty())
+            && self.snapshot.price(subject.member.model).is_some_and(|price| !wish.max_price.allows(price))
+        {
+            return Some(Reason::MaxPrice);
+        }
         if target.variant == Some(Variant::Free) && !subject.model.facts.is_free {
             return Some(Reason::NotFree);
         }

@@ -6,7 +6,8 @@
 use crate::catalog::{ChannelIx, GroupIx, ModelIx};
 use crate::money::Nano;
 
-/// Live state as routing sees it. Every method is called at most once for each candidate of a decision.
+/// Live state as routing sees it. Every method is called at most once for each candidate of a decision, and the first once more
+/// where somebody is to be tried out.
 ///
 /// What stands only in memory belongs here too, such as who keeps the state that a request names.
 pub trait Live {
@@ -80,6 +81,8 @@ pub struct ModelLive {
     pub in_flight: u64,
     /// Moving average of the time to the first token, milliseconds.
     pub ttft_ms: Option<f64>,
+    /// The time to the first token that 95 of 100 attempts held, milliseconds.
+    pub ttft_p95_ms: Option<f64>,
     /// Moving average of output tokens per second.
     pub tokens_per_second: Option<f64>,
     /// Share of good attempts, 0…1.

@@ -6,6 +6,7 @@
 mod decide;
 mod decision;
 mod explain;
+mod explore;
 mod factors;
 mod filter;
 mod hash;
@@ -18,6 +19,7 @@ mod recompute;
 mod resolve;
 mod score;
 mod select;
+mod slo;
 mod sticky;
 mod strategy;
 mod unknown;
@@ -33,6 +35,7 @@ pub use recompute::{Change, NotRecomputable, Recomputed, RecomputedCandidate, Re
 pub use resolve::{Members, NotFound, Target, Variant, exists, resolve};
 pub use score::NEUTRAL;
 pub use select::{SELECTORS, Selector, selector};
+pub use slo::Miss;
 pub use sticky::{Held, Sticky};
-pub use strategy::{STRATEGIES, Strategy, default_strategy, strategy};
+pub use strategy::{SLO, STRATEGIES, Strategy, default_strategy, strategy};
 pub use unknown::Unknown;

@@ -101,6 +101,12 @@ pub enum Reason {
     ForbiddenTag(TagId),
     /// The request asks for a free model.
     NotFree,
+    /// The request's wishes about providers leave it out.
+    ProviderUnwanted,
+    /// The request allows nobody but the first candidate.
+    FallbacksOff,
+    /// Dearer than the request's `provider.max_price`.
+    MaxPrice,
     /// It might cost more than the request or the group allows for one request.
     TooDear {
         /// Upper bound of the cost.
@@ -198,6 +204,9 @@ impl Reason {
             Self::MissingTag(_) => "missing_tag",
             Self::ForbiddenTag(_) => "forbidden_tag",
             Self::NotFree => "not_free",
+            Self::ProviderUnwanted => "provider_unwanted",
+            Self::FallbacksOff => "fallbacks_off",
+            Self::MaxPrice => "max_price",
             Self::TooDear { .. } => "max_cost",
             Self::SlowLatency { .. } => "max_latency",
             Self::SlowThroughput { .. } => "min_throughput",
@@ -235,6 +244,9 @@ impl Reason {
             | Self::MissingTag(_)
             | Self::ForbiddenTag(_)
             | Self::NotFree
+            | Self::ProviderUnwanted
+            | Self::FallbacksOff
+            | Self::MaxPrice
             | Self::TooDear { .. } => ReasonClass::Request,
             Self::SlowLatency { .. }
             | Self::SlowThroughput { .. }
@@ -303,6 +315,9 @@ impl Reason {
             },
             Self::ForbiddenTag(tag) => format!("has the tag `{}`", snapshot.tag_text(tag).unwrap_or("?")),
             Self::NotFree => "is not free".into(),
+            Self::ProviderUnwanted => "the request's `provider` (only, ignore, order) leaves it out".into(),
+            Self::FallbacksOff => "the request allows no fallback (provider.allow_fallbacks)".into(),
+            Self::MaxPrice => "dearer than the request's provider.max_price".into(),
             Self::TooDear { bound, limit } => {
                 format!("might cost {} USD; this request may cost {}", usd_text(bound), usd_text(limit))
             }

@@ -74,7 +74,23 @@ pub const STRATEGIES: &[&Strategy] = &[
         by_priority: false,
         selector: &select::WEIGHTED_ROUND_ROBIN,
     },
+    &Strategy {
+        name: SLO,
+        doc: "the cheapest that holds the group's goals (slo); where nobody does, the nearest to them",
+        preset: &[
+            ("effective_cost", false, 1.0),
+            ("ttft_p95", false, 0.0),
+            ("reliability_score", true, 0.0),
+            ("speed_score", true, 0.0),
+        ],
+        own_layers: false,
+        by_priority: false,
+        selector: &select::TOP_SCORE,
+    },
 ];
+
+/// The strategy that goes by goals.
+pub const SLO: &str = "slo";
 
 const PRIORITY: &Strategy = &Strategy {
     name: "priority",

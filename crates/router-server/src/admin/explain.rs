@@ -8,7 +8,7 @@ use super::call::{self, Call};
 use super::problem::Problem;
 use super::question::{Question, Unanswered};
 use super::route::{Access, Answers, Route, Verb};
-use crate::relay::LiveView;
+use crate::relay::{LiveView, recall};
 
 /// Routes of routing.
 pub(super) const ROUTES: &[Route] = &[Route {
@@ -25,7 +25,7 @@ pub(super) const ROUTES: &[Route] = &[Route {
 async fn explain(call: Call) -> Result<Response, Problem> {
     let asked = call.object()?;
     let named = asked.get("key").filter(|value| !value.is_null()).cloned();
-    let question = Question::read(asked)?;
+    let mut question = Question::read(asked)?;
     let snapshot = call.control.app.snapshot.load_full();
     let key = match (call.bound_to(), &named) {
         (Some(own), None) => Some(find(&snapshot.core, own).ok_or_else(unknown)?),
@@ -41,6 +41,7 @@ async fn explain(call: Call) -> Result<Response, Problem> {
             Some(found)
         }
     };
+    let _ = recall(&call.control.app.sessions, &snapshot.core, key, &mut question.ask, call.now.unix_ms);
     let view = LiveView::new(&call.control.app, &snapshot, call.now, question.tokens());
     let explanation = question.answer(&snapshot.core, key, &view, call.now.unix_ms)?;
     let value = serde_json::to_value(&explanation).map_err(|error| {

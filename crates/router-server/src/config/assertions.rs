@@ -25,6 +25,8 @@ section! {
         in_flight: u64 = 0,
         /// Average time to the first token, milliseconds.
         ttft_ms: Option<f64> = None,
+        /// Milliseconds to the first token that 95 of 100 attempts held.
+        ttft_p95_ms: Option<f64> = None,
         /// Average output tokens per second.
         tokens_per_second: Option<f64> = None,
         /// Share of good attempts.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use router_core::catalog::spec::{
-    ChannelModelSpec, FilterSpec, GroupSpec, LayerSpec, MemberSpec, SelectSpec, TimePolicySpec,
+    ChannelModelSpec, FilterSpec, GroupSpec, LayerSpec, MemberSpec, SelectSpec, Slo, TimePolicySpec,
 };
 use router_core::routing::usually_descending;
 
@@ -12,11 +12,12 @@ use super::decode::Faults;
 use super::fallbacks;
 use super::models::capabilities;
 use super::node::{Node, Path};
-use super::objects::{FilterEntry, GroupEntry, LayerEntry, MemberEntry, Order, TimePolicyEntry};
+use super::objects::{FilterEntry, GroupEntry, LayerEntry, MemberEntry, Order, SloEntry, TimePolicyEntry};
 use super::presets;
 use super::problem::{Level, Notice};
 use super::providers::Scope;
 use super::suggest::allowed_words;
+use super::units::Span;
 use super::words;
 
 /// What groups are validated against.
@@ -47,7 +48,6 @@ pub(super) fn all(
         let mut scope = Scope { path: path.clone(), tree: world.tree, faults };
         check_entry(name, entry, world, &mut scope);
         check_members(entry, world, &mut scope, notices);
-        notices.extend(slo_notice(entry, &scope));
         groups.push(with_demo(build(name, entry, &mut scope), world, false));
     }
     let mut unheard = Faults::default();
@@ -79,15 +79,11 @@ fn build(name: &str, entry: &GroupEntry, scope: &mut Scope<'_>) -> GroupSpec {
         name: name.into(),
         display_name: entry.display_name.clone().unwrap_or_else(|| name.to_owned()),
         description: entry.description.clone(),
-        strategy: if entry.strategy == words::SLO && words::lacks_slo() {
-            words::INSTEAD_OF_SLO
-        } else {
-            &entry.strategy
-        }
-        .to_owned(),
+        strategy: entry.strategy.clone(),
         layers: entry.routing_strategy.iter().map(layer).collect(),
         algorithm: entry.load_balancing.algorithm.clone().unwrap_or_default(),
         filters: filter(&entry.filters, &filters, scope),
+        slo: entry.slo.as_ref().map(slo),
         daily_budget: entry.budget_limits.daily_budget.map(|usd| usd.0),
         max_cost_per_request: entry.budget_limits.max_cost_per_request.map(|usd| usd.0),
         time_policy: entry.time_policies.as_ref().and_then(time_policy),
@@ -124,6 +120,11 @@ fn ranked(fields: &[String]) -> Vec<LayerSpec> {
         weight,
     };
     fields.iter().zip(weights).map(layer).collect()
+}
+
+fn slo(entry: &SloEntry) -> Slo {
+    let ms = |span: Span| u32::try_from(span.as_duration().as_millis()).map_or(f64::MAX, f64::from);
+    Slo { ttft_p95_ms: entry.ttft_p95.map(ms), success: entry.success.map(|share| share.0) }
 }
 
 fn time_policy(entry: &TimePolicyEntry) -> Option<TimePolicySpec> {
@@ -189,17 +190,6 @@ fn check_entry(name: &str, entry: &GroupEntry, world: &World<'_>, scope: &mut Sc
         known_provider(provider, world, &at, scope);
     }
     check_time_policy(entry, &path, scope);
-}
-
-/// Strategy `slo` is accepted, but said to be without effect.
-fn slo_notice(entry: &GroupEntry, scope: &Scope<'_>) -> Option<Notice> {
-    let path = scope.path.key("strategy");
-    (entry.strategy == words::SLO && words::lacks_slo()).then(|| Notice {
-        level: Level::Warning,
-        pos: Some(scope.tree.place(&path)),
-        subject: path.to_string(),
-        message: format!("slo is not in this version; {} is used, and the goals are not held", words::INSTEAD_OF_SLO),
-    })
 }
 
 fn unknown_word(word: &str, known: &[&str], what: &str, path: &Path, scope: &mut Scope<'_>) {

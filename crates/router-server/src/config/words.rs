@@ -3,20 +3,9 @@
 use router_core::catalog::Pattern;
 use router_core::routing::{FACTORS, SELECTORS, STRATEGIES};
 
-/// A strategy of the documentation that this version does not have yet; [`INSTEAD_OF_SLO`] stands in.
-pub(super) const SLO: &str = "slo";
-/// The cheapest, without the goals.
-pub(super) const INSTEAD_OF_SLO: &str = "cost_optimized";
-
 /// Strategies of a group.
 pub(super) fn strategies() -> Vec<&'static str> {
-    let known = STRATEGIES.iter().map(|strategy| strategy.name);
-    known.filter(|name| *name != SLO).chain([SLO]).collect()
-}
-
-/// Whether goals of `slo` would be ignored.
-pub(super) fn lacks_slo() -> bool {
-    STRATEGIES.iter().all(|strategy| strategy.name != SLO)
+    STRATEGIES.iter().map(|strategy| strategy.name).collect()
 }
 
 /// Algorithms of `load_balancing`.

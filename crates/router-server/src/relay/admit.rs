@@ -12,15 +12,14 @@ use router_core::ask::Endpoint;
 use router_core::budget::{Period, Window};
 use router_core::catalog::KeyIx;
 use router_core::fault::{ERROR_CODES, ErrorCode};
-use router_core::ids::hash64;
 use router_core::limits::{Rates, Refusal, Ticket};
-use router_core::money::Nano;
-use router_core::routing::{Decision, Moment, NoCandidate, NoneKind, NotFound, Reason, decide, resolve, strategy};
+use router_core::routing::{Decision, Moment, NoCandidate, NoneKind, NotFound, Reason, decide, resolve};
 use router_wire::dialects::{Dialect, Intake, RequestError, Route};
 use router_wire::message as neutral;
 
 use super::Worker;
 use super::book::{Book, Opening};
+use super::controls::{self, Controls, Session};
 use super::fit::Written;
 use super::headers::Ids;
 use super::pinned::{self, Pinned};
@@ -87,7 +86,8 @@ pub(super) struct Job {
     pub(super) decision: Decision,
     /// Who keeps the state that the request builds on.
     pub(super) pinned: Option<Pinned>,
-    pub(super) total_ms: u64,
+    pub(super) controls: Controls,
+    pub(super) session: Option<Session>,
     pub(super) seed: u64,
     pub(super) book: Book,
     pub(super) rates: Rates,
@@ -131,7 +131,7 @@ pub(super) async fn admit(
     if let Some(group) = intake.ask.model.strip_prefix(GROUP_PREFIX).filter(|name| name.starts_with("auto:")) {
         intake.ask.model = group.to_owned();
     }
-    let total_ms = read_headers(&mut intake, arrival.parts, snapshot)?;
+    let controls = controls::read(&mut intake, &arrival.parts.headers, &bytes, snapshot.settings.total_ms)?;
     let mut book = Book::open(Opening {
         app: Arc::clone(app),
         lane: Arc::clone(&worker.lane),
@@ -148,6 +148,8 @@ pub(super) async fn admit(
         user_agent: user_agent(arrival.parts),
     });
     let seed = arrival.ids.ours.seed();
+    let now_ms = arrival.now.unix_ms;
+    let session = controls::recall(&app.sessions, &snapshot.core, identity.key(), &mut intake.ask, now_ms);
     let judged = judge(worker, snapshot, (identity, dialect), &intake, arrival.now, seed).await;
     let Judged { permit, ticket, decision, pinned } = match judged {
         Ok(judged) => judged,
@@ -171,7 +173,8 @@ pub(super) async fn admit(
         intake,
         decision,
         pinned,
-        total_ms,
+        controls,
+        session,
         seed,
         book,
         rates: ticket.as_ref().map(Ticket::rates).unwrap_or_default(),
@@ -271,41 +274,6 @@ pub(super) fn request_error(error: RequestError) -> ApiError {
     let known = ERROR_CODES.iter().find(|rule| rule.name == error.code);
     let code = known.map_or(ErrorCode::InvalidValue, |rule| rule.code);
     ApiError { param: error.param, ..ApiError::new(code, error.message) }
-}
-
-/// Adds what headers say to the ask. Gives the request's whole time.
-fn read_headers(intake: &mut Intake, parts: &Parts, snapshot: &ServerSnapshot) -> Result<u64, ApiError> {
-    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let invalid = |name: &'static str, allowed: String| {
-        Err(ApiError::new(ErrorCode::InvalidValue, format!("Invalid value for `{name}`: {allowed}.")).param(name))
-    };
-    let ask = &mut intake.ask;
-    if let Some(name) = text("x-router-strategy") {
-        if let Err(unknown) = strategy(name) {
-            return invalid("x-router-strategy", unknown.to_string());
-        }
-        ask.strategy = Some(name.to_owned());
-    }
-    if let Some(amount) = text("x-router-max-cost") {
-        match amount.parse::<Nano>() {
-            Ok(cost) if cost >= Nano::ZERO => ask.max_cost = Some(cost),
-            _ => return invalid("x-router-max-cost", "it must be an amount in USD such as 0.05".to_owned()),
-        }
-    }
-    if let Some(tags) = text("x-router-tags") {
-        ask.tags = tags.split(',').map(|tag| tag.trim().to_lowercase()).filter(|tag| !tag.is_empty()).collect();
-    }
-    let sessions = ["x-router-session", "x-session-affinity", "x-session-id", "session-id", "x-claude-code-session-id"];
-    let session = sessions.iter().find_map(|name| text(name)).or(intake.cache_key.as_deref());
-    ask.session = session.map(|session| hash64(session.as_bytes()));
-    let total_ms = snapshot.settings.total_ms;
-    match text("x-router-timeout-ms") {
-        None => Ok(total_ms),
-        Some(ms) => match ms.parse::<u64>() {
-            Ok(ms) if ms > 0 => Ok(ms.min(total_ms)),
-            _ => invalid("x-router-timeout-ms", "it must be a number of milliseconds above 0".to_owned()),
-        },
-    }
 }
 
 fn user_agent(parts: &Parts) -> Option<String> {

@@ -261,7 +261,7 @@ impl Run {
             }
             Event::Deadline(metered) => {
                 // The machine decides which deadline it was; the total is the client's affair and moves nothing.
-                let total = self.ms() >= self.job.total_ms;
+                let total = self.ms() >= self.job.controls.total_ms;
                 let began = self.machine.attempts().last().is_some_and(|attempt| attempt.first_byte_ms.is_some());
                 let kind = match (total, began) {
                     (true, _) => FaultKind::TotalTimeout,
@@ -309,6 +309,7 @@ impl Holding {
         self.channel.answered(first_ms, whole_ms, output, now_ms);
         self.key.cooldown.success(now_ms.saturating_sub(whole_ms));
         self.settle_passes(true, run.job.seed, now_ms);
+        run.job.remember(&self.target, metered, now_ms);
         self.correct(metered, now_ms);
         if let Some(side) = self.snapshot.model(self.target.model) {
             side.state.metrics.completed.inc();

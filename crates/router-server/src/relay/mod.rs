@@ -7,7 +7,9 @@ mod admit;
 mod answer;
 mod attempt;
 mod book;
+mod controls;
 mod estimate;
+mod explained;
 mod fit;
 mod headers;
 mod pinned;
@@ -37,6 +39,7 @@ use crate::http::error::ApiError;
 use crate::upstream::Upstream;
 
 pub(crate) use admit::authenticate;
+pub(crate) use controls::recall;
 pub(crate) use headers::Ids;
 pub use stored::{Stored, stored};
 pub use view::LiveView;

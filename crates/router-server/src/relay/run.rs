@@ -11,6 +11,7 @@ use http::{HeaderMap, Response};
 use router_core::ask::Endpoint;
 use router_core::catalog::ModelIx;
 use router_core::fault::ErrorCode;
+use router_core::money::Nano;
 use router_core::request::{Candidate, Command, Event, FinalError, Metered, Plan, RequestMachine, Status, Terminal};
 use router_core::settle::Settlement;
 use router_core::usage::{Usage, UsageSource};
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::admit::Job;
 use super::book::{Closing, Target};
+use super::explained;
 use super::fit::Fits;
 use super::headers::{Way, overhead_us, stamp_attempts, stamp_dropped, stamp_rates};
 use super::tongue::{Tongue, unsupported_words};
@@ -165,7 +167,7 @@ impl Run {
             targets.push(target);
         }
         let max_attempts = job.snapshot.settings.max_attempts.max(1);
-        let machine = RequestMachine::new(Plan { candidates, max_attempts, total_ms: job.total_ms }, 0);
+        let machine = RequestMachine::new(Plan { candidates, max_attempts, total_ms: job.controls.total_ms }, 0);
         let run = Self {
             job,
             machine,
@@ -323,9 +325,11 @@ impl Run {
         }
         let settlement = self.close(terminal).await;
         self.job.book.synced().await;
+        let router = self.job.controls.explain.then(|| self.explained(settlement.cost));
         match answer {
             Some(answer) => {
-                let mut response = Response::new(Body::from(answer.body));
+                let explained = router.and_then(|router| explained::inserted(&answer.body, &router));
+                let mut response = Response::new(Body::from(explained.unwrap_or(answer.body)));
                 response.headers_mut().reserve(OUR_HEADERS);
                 response.headers_mut().insert(CONTENT_TYPE, answer.content_type);
                 self.stamp_way(&mut response, Some(&settlement));
@@ -338,8 +342,28 @@ impl Run {
                     (None, Some(mut passage)) => passage.ending(Some(&usage)),
                     (None, None) => Bytes::new(),
                 };
+                let ending = match router {
+                    Some(router) => self.with_router(ending, &router),
+                    None => ending,
+                };
                 let _ = self.forward(ending).await;
             }
+        }
+    }
+
+    fn explained(&self, cost: Nano) -> String {
+        let served = |candidate: usize| self.targets.get(candidate).map(|target| target.model);
+        explained::object(&self.job, self.machine.attempts(), served, cost)
+    }
+
+    /// The end of a stream, with the explanation in its last event.
+    fn with_router(&self, ending: Bytes, router: &str) -> Bytes {
+        match explained::inserted(&ending, router) {
+            Some(explained) => explained,
+            None if self.job.dialect.name == "openai_chat" => {
+                [explained::chunk(&self.job, router), ending].concat().into()
+            }
+            None => ending,
         }
     }
 
@@ -423,7 +447,7 @@ impl Run {
             Err(mpsc::error::TrySendError::Full(bytes)) => bytes,
         };
         let began = Instant::now();
-        let total = self.job.now.instant + Duration::from_millis(self.job.total_ms);
+        let total = self.job.now.instant + Duration::from_millis(self.job.controls.total_ms);
         let sent = tokio::select! {
             sent = sender.send(bytes) => sent.map_err(|_| Interrupt::Gone),
             () = tokio::time::sleep_until(total.into()) => Err(Interrupt::Deadline),
@@ -537,7 +561,9 @@ impl Job {
         let healthy = drawn.iter().any(|(cooling, ..)| !cooling);
         drawn.retain(|(cooling, ..)| !healthy || !cooling);
         drawn.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.2.cmp(&b.2)));
-        drawn.into_iter().map(|(_, _, place)| place).collect()
+        let mut keys: Vec<u16> = drawn.into_iter().map(|(_, _, place)| place).collect();
+        self.held_key_first(model, &mut keys);
+        keys
     }
 }
 

@@ -125,6 +125,7 @@ impl Job {
             Ok(Between::Codecs(client, provider)) => {
                 fits.verdict(provider, &model.upstream_name, &channel.preset.quirks, || {
                     let written = self.write(client, provider, channel, model, target);
+                    let written = written.and_then(|written| self.may_drop(&written.dropped).map(|()| written));
                     let keep = |written| {
                         self.written.get_or_insert(written);
                     };
@@ -132,6 +133,15 @@ impl Job {
                 })
             }
             Err(unsupported) => Some(unsupported),
+        }
+    }
+
+    /// Where every parameter has to arrive (`provider.require_parameters`), none may be dropped.
+    fn may_drop(&self, dropped: &[String]) -> Result<(), Unsupported> {
+        let all = self.intake.ask.provider.as_ref().is_some_and(|wish| wish.require_parameters);
+        match dropped.first().filter(|_| all) {
+            Some(param) => Err(Unsupported::new(param.clone(), "the provider does not take it, and all are required")),
+            None => Ok(()),
         }
     }
 

@@ -64,6 +64,7 @@ impl Live for LiveView<'_> {
         ModelLive {
             in_flight: health.in_flight(),
             ttft_ms: health.first_byte_ms.get(),
+            ttft_p95_ms: health.first_byte_tail.p95_ms(),
             tokens_per_second: health.tokens_per_second.get(),
             success_rate: Some(health.success.get(Health::TAU_MS, self.now_ms)),
             observations: health.success.weight(Health::TAU_MS, self.now_ms),

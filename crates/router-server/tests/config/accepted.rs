@@ -126,11 +126,12 @@ fn the_built_in_groups_would_be_a_valid_file() {
 }
 
 #[test]
-fn a_strategy_of_later_versions_is_accepted_and_told() {
+fn goals_of_strategy_slo_reach_the_core() {
     let file = "channels: [{ name: a, provider: openai, api_keys: [k], models: [gpt-4o] }]\n\
                 model_groups:\n  g: { strategy: slo, slo: { ttft_p95: 800ms, success: 0.99 } }\n";
     let loaded = valid(file, &[]);
     let group = loaded.groups.iter().find(|group| &*group.name == "g").expect("configured");
-    assert_eq!(group.strategy, "cost_optimized");
-    assert!(loaded.notices.iter().any(|notice| notice.subject == "model_groups.g.strategy"));
+    let goals = group.slo.expect("goals");
+    assert_eq!((&*group.strategy, goals.ttft_p95_ms, goals.success), ("slo", Some(800.0), Some(0.99)));
+    assert!(!loaded.notices.iter().any(|notice| notice.subject.starts_with("model_groups.g")));
 }

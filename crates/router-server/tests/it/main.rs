@@ -12,6 +12,7 @@ mod bytes;
 mod client_leaves;
 mod credentials;
 mod dialects;
+mod engine;
 mod failover;
 mod first_start;
 mod kept;

@@ -4,9 +4,6 @@ use crate::scan::{Field, Kind, Scan, ScanError, scan};
 
 use super::RequestError;
 
-/// Most names of `models` that are looked at.
-const MOST_FALLBACKS: usize = 16;
-
 /// A body and what the scan found in it.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
@@ -85,13 +82,6 @@ impl<'a> Fields<'a> {
             _ if most == u64::MAX => Err(RequestError::invalid(field.name(), "a positive integer")),
             _ => Err(RequestError::invalid(field.name(), &format!("an integer from {least} to {most}"))),
         }
-    }
-
-    /// `models`: further models to try (OpenRouter's field).
-    pub(super) fn fallback_models(&self) -> Vec<String> {
-        let Some((Kind::Array, raw)) = self.value(Field::Models) else { return Vec::new() };
-        let names: Vec<serde_json::Value> = serde_json::from_slice(raw).unwrap_or_default();
-        names.iter().filter_map(|name| name.as_str().map(str::to_owned)).take(MOST_FALLBACKS).collect()
     }
 }
 

@@ -7,8 +7,11 @@ pub mod gemini;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod openai_work;
+mod prefix;
+mod wish;
 
 pub use codec::{Codec, Echo, Framing, NoteKept, StreamDecoder, StreamEncoder, Target, restore_names};
+pub use prefix::conversation;
 
 use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::Capability;
@@ -162,8 +165,6 @@ pub struct Intake {
     pub usage_wanted: bool,
     /// The client named a reasoning effort other than none: a hint for ranking, not a need.
     pub reasoning_wanted: bool,
-    /// `models`: further models to try in this order (OpenRouter's field).
-    pub fallback_models: Vec<String>,
     /// The stream that the client gets is one JSON array ([`Route::array`]).
     pub array: bool,
     /// Another method of the same work ([`Route::method`]).

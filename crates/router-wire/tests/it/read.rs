@@ -90,7 +90,7 @@ fn nulls_and_unknown_fields_are_fine() {
     .unwrap();
     assert_eq!((found.ask.stream, found.ask.answers, found.ask.max_output_tokens), (false, 1, None));
     assert_eq!(found.ask.needs.names().collect::<Vec<_>>(), ["chat"]);
-    assert!(!found.usage_wanted && !found.reasoning_wanted && found.fallback_models.is_empty());
+    assert!(!found.usage_wanted && !found.reasoning_wanted && found.ask.models.is_empty());
     assert!(chat(r#","x":"\ud83d""#).is_ok(), "a lone surrogate is the provider's business");
 }
 
@@ -123,8 +123,8 @@ fn hints_are_read() {
     assert!(chat(r#","reasoning":{"effort":"low"}"#).unwrap().reasoning_wanted);
     assert!(chat(r#","stream":true,"stream_options":{"include_usage":true}"#).unwrap().usage_wanted);
     assert!(!chat(r#","stream":true,"stream_options":{"include_usage":false}"#).unwrap().usage_wanted);
-    let found = chat(r#","models":["a",7,"b\u0020c"],"prompt_cache_key":"k""#).unwrap();
-    assert_eq!(found.fallback_models, ["a", "b c"]);
+    let found = chat(r#","models":["a","b\u0020c"],"prompt_cache_key":"k""#).unwrap();
+    assert_eq!(found.ask.models, ["a", "b c"]);
     assert_eq!(found.cache_key.as_deref(), Some("k"));
 }
 
@@ -170,4 +170,45 @@ fn tokens_are_estimated_and_bounded() {
         r#"{"model":"m","messages":[{}],"tools":[{"type":"function","function":{"name":"f","parameters":{}}}]}"#,
     );
     assert!(tools.0 > 20 && tools.1 > 600);
+}
+
+#[test]
+fn wishes_about_providers_are_read() {
+    use router_core::pricing::Rate;
+    use router_core::wish::Sort;
+    let wish =
+        |fields: &str| chat(&format!(r#","provider":{fields}"#)).map(|found| found.ask.provider.expect("a wish"));
+    let all = wish(
+        r#"{"order":["OpenAI","deepinfra/turbo"],"only":null,"ignore":["x"],"sort":{"by":"throughput"},"data_collection":"deny",
+            "max_price":{"prompt":0.5,"completion":"1.25","request":0.01,"image":1},"allow_fallbacks":false,"require_parameters":true}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        (all.order.as_slice(), all.ignore.as_slice()),
+        (["OpenAI", "deepinfra/turbo"].map(String::from).as_slice(), ["x".to_owned()].as_slice())
+    );
+    assert_eq!((all.sort, all.allow_fallbacks, all.require_parameters), (Some(Sort::Throughput), false, true));
+    assert_eq!(all.max_price.prompt, Some(Rate(500_000_000)));
+    assert_eq!(all.max_price.completion, Some(Rate(1_250_000_000)));
+    assert!(wish("{}").unwrap().allow_fallbacks);
+    assert_eq!(wish(r#"{"sort":"price"}"#).unwrap().sort, Some(Sort::Price));
+    for (fields, param, allowed) in [
+        (r#","provider":"openai""#, "provider", "an object"),
+        (r#","provider":{"order":"openai"}"#, "provider.order", "a list"),
+        (r#","provider":{"only":[1]}"#, "provider.only", "a list"),
+        (r#","provider":{"sort":"speed"}"#, "provider.sort", "price, throughput, latency"),
+        (r#","provider":{"max_price":3}"#, "provider.max_price", "an object"),
+        (r#","provider":{"max_price":{"prompt":"cheap"}}"#, "provider.max_price.prompt", "USD per million tokens"),
+        (r#","provider":{"max_price":{"prompt":-1}}"#, "provider.max_price.prompt", "USD per million tokens"),
+        (r#","provider":{"allow_fallbacks":"no"}"#, "provider.allow_fallbacks", "true or false"),
+        (r#","models":"a""#, "models", "a list"),
+        (r#","models":["a",7]"#, "models", "a list"),
+    ] {
+        let error = chat(fields).expect_err(fields);
+        assert_eq!((error.code, error.param.as_deref()), ("invalid_value", Some(param)), "{fields}");
+        assert!(error.message.contains(allowed), "{fields}: {}", error.message);
+    }
+    let needs = |fields: &str| chat(fields).unwrap().ask.needs.has(router_core::catalog::Capability::Reasoning);
+    assert!(needs(r#","reasoning_effort":"high","provider":{"require_parameters":true}"#));
+    assert!(!needs(r#","reasoning_effort":"high""#));
 }

@@ -7,7 +7,7 @@ use super::{Builder, Known};
 use crate::catalog::group::{Overrides, TimePolicy};
 use crate::catalog::pattern::{Pattern, any_matches};
 use crate::catalog::problem::Problem;
-use crate::catalog::spec::{FilterSpec, GroupSpec, LayerSpec, MemberSpec, SelectSpec, TimePolicySpec};
+use crate::catalog::spec::{FilterSpec, GroupSpec, LayerSpec, MemberSpec, SelectSpec, Slo, TimePolicySpec};
 use crate::catalog::{Capabilities, Channel, ChannelModel, Group, Hours, Member, ModelIx, ScoreId, Snapshot, TagId};
 use crate::money::Nano;
 use crate::routing::{self, FactorRef, Layer, Reason, Selector, Strategy};
@@ -37,6 +37,7 @@ impl Builder {
         let layers = self.group_layers(path, strategy, &spec.layers);
         let selector = self.selector(path, strategy, &spec.algorithm);
         self.check_filters(path, &spec.filters);
+        self.check_slo(path, strategy, spec.slo);
         let time_policy = spec.time_policy.as_ref().map(|policy| self.time_policy(path, policy));
         let filters = CompiledFilters::new(&spec.filters);
         let (members, overrides) = self.members(path, &spec, &filters, known);
@@ -53,6 +54,7 @@ impl Builder {
             optional_capabilities: spec.filters.optional_capabilities,
             max_latency_ms: spec.filters.max_latency_ms,
             min_throughput_tps: spec.filters.min_throughput_tps,
+            slo: spec.slo.unwrap_or_default(),
             daily_budget: spec.daily_budget,
             max_cost_per_request: spec.max_cost_per_request,
             time_policy,
@@ -138,6 +140,19 @@ impl Builder {
         let off_peak_layers = layers("off_peak_strategy", &spec.off_peak_layers);
         let zone = self.zone(&format!("{path}.timezone"), &spec.timezone);
         TimePolicy { peak: Hours::new(zone, spec.peak, 0), peak_layers, off_peak_layers }
+    }
+
+    fn check_slo(&mut self, path: &str, strategy: &Strategy, slo: Option<Slo>) {
+        let slo = slo.unwrap_or_default();
+        if let Some(ms) = slo.ttft_p95_ms {
+            self.problems.require_finite(|| format!("{path}.slo.ttft_p95"), ms);
+        }
+        if let Some(share) = slo.success {
+            self.problems.require_unit(|| format!("{path}.slo.success"), share);
+        }
+        if strategy.name == routing::SLO && slo == Slo::default() {
+            self.problems.error(format!("{path}.slo"), "strategy slo needs goals: ttft_p95, success, or both");
+        }
     }
 
     fn check_filters(&mut self, path: &str, filters: &FilterSpec) {

@@ -11,7 +11,7 @@ use super::names::NameIndex;
 use super::pattern::Pattern;
 use super::problem::{Problem, Problems};
 use super::spec::{CatalogSpec, ClientKeySpec};
-use super::{Channel, ChannelIx, ChannelModel, ClientKey, GroupIx, KeyIx, Snapshot};
+use super::{Channel, ChannelIx, ChannelModel, ClientKey, GroupIx, KeyIx, ModelIx, Snapshot};
 use crate::budget::Zone;
 use crate::ids::hash64;
 
@@ -29,6 +29,7 @@ pub(super) fn build(spec: CatalogSpec) -> Result<Snapshot, Vec<Problem>> {
     let channel_by_name: HashMap<_, _> =
         channels.iter().enumerate().map(|(slot, c)| (c.name.clone(), ChannelIx::of(slot))).collect();
     let prices = builder.prices(spec.pricing, &channels, &mut models);
+    let model_by_id = models.iter().enumerate().map(|(slot, model)| (model.stable_id, ModelIx::of(slot))).collect();
     let groups = builder.groups(spec.groups, &channels, &models);
     let group_by_name: HashMap<_, _> =
         groups.iter().enumerate().map(|(slot, g)| (g.name.clone(), GroupIx::of(slot))).collect();
@@ -48,6 +49,7 @@ pub(super) fn build(spec: CatalogSpec) -> Result<Snapshot, Vec<Problem>> {
         groups,
         keys,
         key_by_hash,
+        model_by_id,
         group_by_name,
         channel_by_name,
         tags,

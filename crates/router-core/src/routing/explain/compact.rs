@@ -5,6 +5,8 @@
 //! `[place,priority,weight,in_flight]` follows the raw values: the place among the candidates, and what orders beside layers.
 //! Where routing compared another price than the real one, `[real,effective,shadow,["policy",…]]` in USD follows. A
 //! session's cache stands as `"h":["channel","model",tokens,kept]`, its hash as `k`, the number of the request's turn as `q`;
+//! who goes first only to be tried out as `"x":["channel","model"]`; `"y":1` where goals, trying out or the request's wishes
+//! changed the order beyond ranking;
 //! fallbacks as `"t":[["name","strategy","algorithm",[layer,…],first place],…]`; `"z":1` where the last resort was offered.
 //! Raw values and weights have every digit: [`crate::routing::Recorded`] computes the same decision from them again.
 //! `c` holds at most [`IN_FULL`] candidates, the best first; `r` the others, at most [`BY_NAME`]; `n` how many there
@@ -59,6 +61,14 @@ impl Decision {
             out.push_str("\"h\":");
             named(sticky.held.model, snapshot, out);
             let _ = write!(out, ",{},{}],", sticky.held.cached_tokens, sticky.kept);
+        }
+        if let Some(model) = self.explored {
+            out.push_str("\"x\":");
+            named(model, snapshot, out);
+            out.push_str("],");
+        }
+        if self.rearranged {
+            out.push_str("\"y\":1,");
         }
         let _ = write!(out, "\"n\":{},\"c\":[", self.candidates.len());
         for (number, place) in self.places_in_order().take(IN_FULL).enumerate() {

@@ -188,15 +188,15 @@ impl Decision {
             reason_text: reason.map(|reason| reason.sentence(snapshot)),
             until_ms: reason.and_then(|reason| reason.until_ms()),
             score: reason.is_none().then_some(candidate.score),
-            price: self.explain_price(candidate, snapshot),
+            price: self.explain_price(place, snapshot),
             factors: factors.collect(),
         })
     }
 }
 
 impl Decision {
-    fn explain_price(&self, candidate: &Candidate, snapshot: &Snapshot) -> Option<ExplainedPrice> {
-        let costs = candidate.costs;
+    fn explain_price(&self, place: usize, snapshot: &Snapshot) -> Option<ExplainedPrice> {
+        let (candidate, costs) = (self.candidates.get(place)?, self.costs(place));
         let held = self.sticky.map(|sticky| sticky.held).filter(|held| held.model == candidate.model);
         let name = |policy: &super::PricePolicy| format!("{} ×{}", policy.name, policy.multiplier);
         costs.real_usd.is_finite().then(|| ExplainedPrice {

@@ -12,6 +12,10 @@ impl Decision {
             Some((model, channel)) => {
                 let mut text = format!("{} on {}", model.name, channel.name);
                 text.push_str(&self.why(snapshot));
+                text.push_str(&self.goals());
+                if self.explored.is_some() {
+                    text.push_str("; tried out, since nobody has used it lately");
+                }
                 text.push_str(&self.price(snapshot));
                 text.push_str(&self.session(snapshot));
                 text.push_str(&self.left_out());
@@ -47,9 +51,18 @@ impl Decision {
             .map(|((layer, _, _), _)| layer.factor.name(snapshot))
     }
 
+    /// By how much goals are missed that nobody holds.
+    fn goals(&self) -> String {
+        let Some(missed) = self.missed else { return String::new() };
+        let tail = missed.goals.ttft_p95_ms.map(|goal| format!("ttft_p95 {:.0} of {goal:.0} ms", missed.ttft_p95_ms));
+        let success = missed.goals.success.map(|goal| format!("success {:.3} of {goal}", missed.success));
+        let told: Vec<String> = [tail, success].into_iter().flatten().collect();
+        format!("; nobody holds the goals, this is the nearest to them ({})", told.join(", "))
+    }
+
     /// What makes the price of the chosen one differ from what it is in the books.
     fn price(&self, snapshot: &Snapshot) -> String {
-        let Some(costs) = self.chosen().map(|chosen| chosen.costs) else { return String::new() };
+        let Some(costs) = self.places().next().map(|place| self.costs(place)) else { return String::new() };
         let policies = snapshot.prices().holding(costs.policies);
         let mut causes: Vec<String> =
             policies.map(|policy| format!("{} ×{}", policy.name, policy.multiplier)).collect();

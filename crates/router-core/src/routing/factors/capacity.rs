@@ -7,16 +7,23 @@ pub(super) const QUOTA_REMAINING: Factor = Factor {
     doc: "0…1: the least of what is left of the limits per minute and at a time, of requests_per_day and daily_budget of the \
           channel; 1 where nothing limits it",
     descending: true,
+    observed: false,
     raw: quota_remaining,
 };
 
-pub(super) const IN_FLIGHT: Factor =
-    Factor { name: "in_flight", doc: "requests running on the channel model now", descending: false, raw: in_flight };
+pub(super) const IN_FLIGHT: Factor = Factor {
+    name: "in_flight",
+    doc: "requests running on the channel model now",
+    descending: false,
+    observed: false,
+    raw: in_flight,
+};
 
 pub(super) const PRIORITY: Factor = Factor {
     name: "priority",
     doc: "the member's or the channel's priority; 1 is the highest",
     descending: false,
+    observed: false,
     raw: |view| f64::from(view.member.priority),
 };
 

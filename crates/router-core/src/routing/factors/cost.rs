@@ -15,6 +15,7 @@ pub(super) const EFFECTIVE_COST: Factor = Factor {
           this session at their own price; times the member's cost_multiplier and the pricing policies; plus the shadow \
           price of a quota that is used ahead of the clock",
     descending: false,
+    observed: false,
     raw: |view| view.costs.effective_usd,
 };
 
@@ -22,6 +23,7 @@ pub(super) const COST_EFFICIENCY: Factor = Factor {
     name: "cost_efficiency",
     doc: "quality for money: quality_score / (1 + USD per million tokens mixed 3:1 × cost_multiplier × policies)",
     descending: true,
+    observed: false,
     raw: |view| {
         let usd_per_million = view.model.facts.usd_per_million * view.member.cost_multiplier * view.costs.multiplier;
         super::quality::quality(view) / (1.0 + usd_per_million)

@@ -26,6 +26,8 @@ pub struct Factor {
     pub doc: &'static str,
     /// Whether a larger value is usually better: the order where only a name is given.
     pub descending: bool,
+    /// Whether it follows from what has been observed, so that who is never tried is never known.
+    pub(crate) observed: bool,
     /// The raw value; `NaN` is unknown.
     pub(crate) raw: fn(&View<'_>) -> f64,
 }
@@ -37,6 +39,7 @@ pub const FACTORS: &[Factor] = &[
     speed::SPEED_SCORE,
     speed::LATENCY,
     speed::TTFT,
+    speed::TTFT_P95,
     speed::THROUGHPUT,
     quality::QUALITY_SCORE,
     quality::CAPABILITY_MATCH,
@@ -60,6 +63,14 @@ pub enum FactorRef {
 }
 
 impl FactorRef {
+    /// Whether it follows from what has been observed.
+    pub(crate) fn is_observed(self) -> bool {
+        match self {
+            Self::Known(place) => FACTORS.get(usize::from(place)).is_some_and(|factor| factor.observed),
+            Self::Score(_) => false,
+        }
+    }
+
     /// The factor of that name in [`FACTORS`].
     #[must_use]
     pub fn known(name: &str) -> Option<Self> {
@@ -164,7 +175,11 @@ mod tests {
     fn the_list_is_in_order() {
         for (place, factor) in FACTORS.iter().enumerate() {
             assert_eq!(FactorRef::known(factor.name), Some(FactorRef::Known(place as u8)), "{} twice", factor.name);
-            assert!(factor.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", factor.name);
+            assert!(
+                factor.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
+                "{}",
+                factor.name
+            );
             assert!(factor.doc.len() > 10, "{} has no documentation", factor.name);
         }
         assert!(usually_descending("coding_score"));

@@ -6,6 +6,7 @@ pub(super) const QUALITY_SCORE: Factor = Factor {
     name: "quality_score",
     doc: "scores.quality, 0…1",
     descending: true,
+    observed: false,
     raw: |view| view.model.facts.quality,
 };
 
@@ -13,6 +14,7 @@ pub(super) const CAPABILITY_MATCH: Factor = Factor {
     name: "capability_match",
     doc: "share of the group's optional_capabilities that it has, 0…1; 1 where there are none",
     descending: true,
+    observed: false,
     raw: |view| match view.optional.len() {
         0 => 1.0,
         wanted => f64::from(view.model.capabilities.intersection(view.optional).len()) / f64::from(wanted),
@@ -23,6 +25,7 @@ pub(super) const CONTEXT_LENGTH: Factor = Factor {
     name: "context_length",
     doc: "tokens of input and output together",
     descending: true,
+    observed: false,
     raw: |view| view.model.facts.context_length,
 };
 
@@ -30,6 +33,7 @@ pub(super) const PARAMETER_COUNT: Factor = Factor {
     name: "parameter_count",
     doc: "parameters of the model in billions",
     descending: true,
+    observed: false,
     raw: |view| view.model.facts.parameter_count,
 };
 

@@ -16,6 +16,7 @@ pub(super) const SPEED_SCORE: Factor = Factor {
     doc: "0…1: scores.speed (0.5 if none) as 10 observations, blended with the observed speed, which is the mean of \
           800/(800+ttft_ms) and tps/(tps+50)",
     descending: true,
+    observed: true,
     raw: speed_score,
 };
 
@@ -24,17 +25,56 @@ pub(super) const LATENCY: Factor = Factor {
     doc: "expected milliseconds of the whole answer: observed time to first token + expected output / observed tokens \
           per second; unknown until observed",
     descending: false,
+    observed: true,
     raw: |view| ttft(view) + 1000.0 * view.tokens.output / throughput(view).max(f64::MIN_POSITIVE),
 };
 
-pub(super) const TTFT: Factor =
-    Factor { name: "ttft", doc: "observed milliseconds to the first token", descending: false, raw: ttft };
+pub(super) const TTFT: Factor = Factor {
+    name: "ttft",
+    doc: "observed milliseconds to the first token",
+    descending: false,
+    observed: true,
+    raw: ttft,
+};
 
-pub(super) const THROUGHPUT: Factor =
-    Factor { name: "throughput", doc: "observed output tokens per second", descending: true, raw: throughput };
+pub(super) const TTFT_P95: Factor = Factor {
+    name: "ttft_p95",
+    doc: "milliseconds to the first token that 95 of 100 requests hold: observed, blended (as logarithms) with twice what \
+          scores.speed stands for as 10 observations; unknown where there is neither",
+    descending: false,
+    observed: true,
+    raw: ttft_p95,
+};
+
+pub(super) const THROUGHPUT: Factor = Factor {
+    name: "throughput",
+    doc: "observed output tokens per second",
+    descending: true,
+    observed: true,
+    raw: throughput,
+};
 
 fn ttft(view: &View<'_>) -> f64 {
     View::observed(view.live.ttft_ms)
+}
+
+/// The tail of a first token is taken as twice its middle where nothing has been observed: the order of magnitude of what
+/// providers show.
+const TAIL: f64 = 2.0;
+
+fn ttft_p95(view: &View<'_>) -> f64 {
+    let speed = view.model.facts.speed;
+    let prior = TAIL * MIDDLING_TTFT_MS * (1.0 / speed.max(0.01) - 1.0).max(0.01);
+    let seen = View::observed(view.live.ttft_p95_ms);
+    match (speed.is_nan(), seen.is_nan()) {
+        (true, true) => f64::NAN,
+        (true, false) => seen,
+        (false, true) => prior,
+        (false, false) => {
+            let confidence = view.confidence(PRIOR_OBSERVATIONS);
+            (prior.ln() * (1.0 - confidence) + seen.max(1.0).ln() * confidence).exp()
+        }
+    }
 }
 
 fn throughput(view: &View<'_>) -> f64 {

@@ -59,6 +59,11 @@ pub struct Costs {
 }
 
 impl Costs {
+    /// Where routing compares the real cost.
+    pub(crate) const fn real(usd: f64) -> Self {
+        Self { real_usd: usd, effective_usd: usd, multiplier: 1.0, shadow_usd: 0.0, policies: 0 }
+    }
+
     /// Sets the real cost and what follows from it.
     pub(crate) fn of(real_usd: f64, view: &View<'_>, policies: &PricePolicies, now_ms: u64) -> Self {
         let (multiplier, holding) = policies.multiplier(view, now_ms);

@@ -28,6 +28,11 @@ pub enum NotRecomputable {
     /// An older version of the program did not store what it takes.
     #[error("the decision was stored by an older version, without what is needed to compute it again")]
     Older,
+    /// Goals, trying out or the request's wishes changed the order beyond ranking.
+    #[error(
+        "its order follows from goals, from trying somebody out or from wishes of the request, which are not computed again"
+    )]
+    Rearranged,
     /// Too many candidates to store all in full.
     #[error("only {held} of {of} candidates were stored in full")]
     Partly {

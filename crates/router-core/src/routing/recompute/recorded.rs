@@ -23,6 +23,8 @@ struct Written {
     k: Option<u64>,
     #[serde(default)]
     z: u8,
+    #[serde(default)]
+    y: u8,
     h: Option<(String, String, u64, bool)>,
     n: usize,
     c: Vec<Vec<Value>>,
@@ -75,6 +77,9 @@ impl Recorded {
     /// candidates in full.
     pub fn parse(text: &str) -> Result<Self, NotRecomputable> {
         let written: Written = serde_json::from_str(text).map_err(|_| NotRecomputable::Unreadable)?;
+        if written.y != 0 {
+            return Err(NotRecomputable::Rearranged);
+        }
         let held_in_full = written.c.len();
         let mut candidates = Vec::new();
         for entry in &written.c {

@@ -22,7 +22,7 @@ fn every_problem_is_found_with_its_place() {
         (|s| _ = s.channels[0].models[1].scores.insert("x".into(), 1.1), "channels[0].models[1].scores.x"),
         (|s| s.channels[0].models[1].parameter_count = Some(-1.0), "channels[0].models[1].parameter_count"),
         (|s| s.groups.push(group("g", "balanced")), "model_groups.g"),
-        (|s| s.groups[0].strategy = "slo".into(), "model_groups.g.strategy"),
+        (|s| s.groups[0].strategy = "luck".into(), "model_groups.g.strategy"),
         (|s| s.groups[0].algorithm = "dice".into(), "model_groups.g.load_balancing.algorithm"),
         (|s| s.groups[0].layers.clear(), "model_groups.g.routing_strategy"),
         (|s| s.groups[0].layers[0].field = "prize".into(), "model_groups.g.routing_strategy[0].field"),

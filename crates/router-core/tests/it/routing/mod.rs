@@ -4,6 +4,7 @@
 mod catalogue;
 mod explained;
 mod filters;
+mod learning;
 mod names;
 mod pacing;
 mod prices;
@@ -11,13 +12,14 @@ mod properties;
 mod ranking;
 mod recompute;
 mod shares;
+mod wishes;
 
 use std::collections::BTreeMap;
 
 use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::spec::{
     CatalogSpec, ChannelLimits, ChannelModelSpec, ChannelSpec, ClientKeySpec, GroupSpec, KeyLimits, LayerSpec,
-    MemberSpec, Role, SelectSpec, Timeouts,
+    MemberSpec, Role, SelectSpec, Slo, Timeouts,
 };
 use router_core::catalog::{Capabilities, Capability, ChannelIx, GroupIx, ModelIx, Snapshot};
 use router_core::pricing::{Price, Rate};
@@ -70,6 +72,7 @@ pub(crate) fn group(name: &str, strategy: &str) -> GroupSpec {
     GroupSpec {
         name: name.into(),
         strategy: strategy.into(),
+        slo: (strategy == "slo").then_some(Slo { ttft_p95_ms: Some(800.0), success: Some(0.9) }),
         select: Some(SelectSpec::default()),
         ..GroupSpec::default()
     }

@@ -71,7 +71,8 @@ fn run_day(day: &[(u64, u64)], pacing: bool) -> (f64, usize) {
         if name(&snapshot, chosen.model) == "free" {
             used += 1;
         }
-        usd += chosen.costs.real_usd;
+        let place = decision.places().next().expect("somebody");
+        usd += decision.costs(place).real_usd;
     }
     (usd, used)
 }

@@ -68,11 +68,11 @@ fn names_are_listed_and_unknown_ones_explained() {
     for known in STRATEGIES {
         assert_eq!(strategy(known.name).map(|found| found.name), Ok(known.name));
     }
-    let error = strategy("slo").expect_err("comes later").to_string();
-    assert!(error.starts_with("`slo` is no strategy; multi_layer, cost_optimized"), "{error}");
+    let error = strategy("luck").expect_err("none").to_string();
+    assert!(error.starts_with("`luck` is no strategy; multi_layer, cost_optimized"), "{error}");
     let spec = catalogue(three(), vec![group("g", "balanced")]);
     let snapshot = build(spec);
-    let request = Ask { strategy: Some("slo".into()), ..ask("g") };
+    let request = Ask { strategy: Some("luck".into()), ..ask("g") };
     let decision = run(&snapshot, &World::default(), &request, at(1));
     assert_eq!(decision.tiers[0].strategy.name, "balanced", "an unknown name counts for nothing");
 }

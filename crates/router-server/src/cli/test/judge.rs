@@ -4,7 +4,7 @@ use router_core::catalog::{Capabilities, Capability};
 use router_core::fault::ErrorCode;
 use router_core::ids::mix;
 use router_core::pricing::cost;
-use router_core::routing::{Decision, Moment, Target, decide, resolve};
+use router_core::routing::{Candidate, Decision, Moment, Target, decide, resolve};
 use router_core::usage::Usage;
 use serde_json::{Map, Value};
 
@@ -36,7 +36,7 @@ pub(super) struct Judged {
 
 /// What the engine answers.
 enum Answer {
-    Decided { target: Target, question: Question, decision: Box<Decision> },
+    Decided { target: Target, question: Box<Question>, decision: Box<Decision> },
     Refused { code: ErrorCode, message: String },
 }
 
@@ -72,7 +72,7 @@ fn ask(world: &World, request: &RequestEntry) -> Answer {
     match resolve(&world.snapshot, world.key, &question.ask.model) {
         Ok(target) => {
             let decision = decide(&world.snapshot, &target, &question.ask, world, turn(world, 0));
-            Answer::Decided { target, question, decision: Box::new(decision) }
+            Answer::Decided { target, question: Box::new(question), decision: Box::new(decision) }
         }
         Err(missing) => refused(Unanswered::NotFound {
             model: question.ask.model.clone(),
@@ -155,7 +155,7 @@ impl Comparison<'_> {
             self.differs(&["order"], format!("expected [{}], was [{}]", expected.join(", "), order.join(", ")));
         }
         for (name, expected) in &expect.excluded {
-            let verdict = self.candidate(decision, name, "excluded", |candidate| {
+            let verdict = self.candidate(decision, name, "excluded", |_, candidate| {
                 candidate
                     .verdict
                     .reason()
@@ -166,13 +166,14 @@ impl Comparison<'_> {
             }
         }
         for (name, expected) in &expect.scores {
-            let score = self.candidate(decision, name, "scores", |candidate| candidate.score);
+            let score = self.candidate(decision, name, "scores", |_, candidate| candidate.score);
             if let Some(was) = score.filter(|was| (was - expected.0).abs() > SCORE_TOLERANCE) {
                 self.differs(&["scores", name], format!("expected {} for `{name}`, was {was:.3}", expected.0));
             }
         }
         for (name, expected) in &expect.effective_usd {
-            let usd = self.candidate(decision, name, "effective_usd", |candidate| candidate.costs.effective_usd);
+            let usd = |place, _: &Candidate| decision.costs(place).effective_usd;
+            let usd = self.candidate(decision, name, "effective_usd", usd);
             let agrees = |was: f64| (was - expected).abs() <= PRICE_TOLERANCE * expected.abs();
             if let Some(was) = usd.filter(|was| !agrees(*was)) {
                 self.differs(&["effective_usd", name], format!("expected {expected} for `{name}`, was {was}"));
@@ -186,16 +187,16 @@ impl Comparison<'_> {
         decision: &Decision,
         name: &str,
         field: &str,
-        look: impl FnOnce(&router_core::routing::Candidate) -> T,
+        look: impl FnOnce(usize, &Candidate) -> T,
     ) -> Option<T> {
         let ix = self.world.find(name);
         // Where several tiers have it, the one that counts is the last: only there it may still be eligible.
-        let found = decision.candidates.iter().rev().find(|candidate| Some(candidate.model) == ix);
+        let found = decision.candidates.iter().enumerate().rev().find(|(_, candidate)| Some(candidate.model) == ix);
         if found.is_none() {
             let message = if ix.is_none() { nobody(name) } else { format!("`{name}` is no candidate of this request") };
             self.differs(&[field, name], message);
         }
-        found.map(look)
+        found.map(|(place, candidate)| look(place, candidate))
     }
 
     fn turns(&mut self, target: &Target, question: &Question, expect: &Expectations) {

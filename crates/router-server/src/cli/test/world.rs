@@ -125,6 +125,7 @@ fn model_live(state: &ModelState, now_ms: u64) -> ModelLive {
     ModelLive {
         in_flight: state.in_flight,
         ttft_ms: state.ttft_ms,
+        ttft_p95_ms: state.ttft_p95_ms,
         tokens_per_second: state.tokens_per_second,
         success_rate: state.success_rate.map(|share| share.0),
         observations: state.observations,

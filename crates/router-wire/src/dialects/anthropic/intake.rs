@@ -5,7 +5,7 @@ use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::{Capabilities, Capability};
 
 use crate::dialects::fields::{Fields, scanned};
-use crate::dialects::{Intake, RequestError, Route};
+use crate::dialects::{Intake, RequestError, Route, wish};
 use crate::scan::{Field, Kind, elements, last_member, members, string_inside, unescape};
 use crate::tokens::{self, TextCount};
 
@@ -32,7 +32,7 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
     let stream = fields.flag(Field::Stream)?.unwrap_or(false) && !counts;
     let used = reader.used();
     let prompt = used.text.tokens() + used.schema.div_ceil(4) + used.messages * tokens::PER_MESSAGE + tokens::PRIMING;
-    let ask = Ask {
+    let mut ask = Ask {
         endpoint: route.endpoint,
         model,
         stream,
@@ -47,12 +47,12 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
         answers: 1,
         ..Ask::default()
     };
+    wish::read(body, &scan, &mut ask, reader.thinks())?;
     let user = fields.object(Field::Metadata).and_then(|raw| string_inside(last_member(raw, "user_id")?));
     Ok(Intake {
         ask,
         usage_wanted: true,
         reasoning_wanted: reader.thinks(),
-        fallback_models: fields.fallback_models(),
         array: false,
         method: None,
         cache_key: user.filter(|user| !user.is_empty()).map(|user| unescape(user).into_owned()),

@@ -71,17 +71,7 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
         ..Ask::default()
     };
     let (array, method) = (route.array, route.method);
-    Ok(Intake {
-        ask,
-        scan,
-        usage_wanted: true,
-        reasoning_wanted,
-        fallback_models: Vec::new(),
-        array,
-        method,
-        cache_key: None,
-        state: None,
-    })
+    Ok(Intake { ask, scan, usage_wanted: true, reasoning_wanted, array, method, cache_key: None, state: None })
 }
 
 fn needs(used: &Used, config: &Object, endpoint: Endpoint, stream: bool) -> Capabilities {

@@ -7,7 +7,7 @@ use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::{Capabilities, Capability};
 
 use crate::dialects::fields::{Fields, scanned};
-use crate::dialects::{Intake, RequestError, Route};
+use crate::dialects::{Intake, RequestError, Route, wish};
 use crate::scan::{Features, Field, Kind, last_member};
 use crate::tokens;
 
@@ -29,7 +29,7 @@ pub fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
     let usage_wanted = reader.usage_wanted()?;
     let max_output_tokens = reader.max_output_tokens()?;
     let answers = reader.answers()?;
-    let ask = Ask {
+    let mut ask = Ask {
         endpoint,
         model,
         stream,
@@ -41,10 +41,10 @@ pub fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
         ..Ask::default()
     };
     let reasoning_wanted = reader.reasoning_wanted();
-    let fallback_models = fields.fallback_models();
+    wish::read(body, &scan, &mut ask, reasoning_wanted)?;
     let cache_key = fields.string(Field::PromptCacheKey);
     let (array, method, state) = (false, None, None);
-    Ok(Intake { ask, scan, usage_wanted, reasoning_wanted, fallback_models, array, method, cache_key, state })
+    Ok(Intake { ask, scan, usage_wanted, reasoning_wanted, array, method, cache_key, state })
 }
 
 struct Reader<'a> {

@@ -7,7 +7,7 @@ use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::{Capabilities, Capability};
 
 use crate::dialects::fields::{Fields, scanned};
-use crate::dialects::{Intake, RequestError, Route, StateId};
+use crate::dialects::{Intake, RequestError, Route, StateId, wish};
 use crate::scan::{Field, Kind, elements, last_member, string_inside, unescape};
 use crate::tokens::{self, TextCount};
 
@@ -24,7 +24,7 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
     reader.content(state.is_some())?;
     let generates = route.endpoint == Endpoint::Responses;
     let stream = fields.flag(Field::Stream)?.unwrap_or(false) && generates;
-    let ask = Ask {
+    let mut ask = Ask {
         endpoint: route.endpoint,
         model: fields.model()?,
         stream,
@@ -36,10 +36,10 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
         ..Ask::default()
     };
     let reasoning_wanted = reader.reasoning_wanted();
-    let fallback_models = fields.fallback_models();
+    wish::read(body, &scan, &mut ask, reasoning_wanted)?;
     let cache_key = fields.string(Field::PromptCacheKey);
     let (usage_wanted, array, method) = (true, false, None);
-    Ok(Intake { ask, scan, usage_wanted, reasoning_wanted, fallback_models, array, method, cache_key, state })
+    Ok(Intake { ask, scan, usage_wanted, reasoning_wanted, array, method, cache_key, state })
 }
 
 /// The `id` of an object.

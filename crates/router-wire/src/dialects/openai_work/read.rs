@@ -5,7 +5,7 @@ use router_core::catalog::Capabilities;
 
 use super::multipart;
 use crate::dialects::fields::{Fields, scanned};
-use crate::dialects::{DIALECTS, Intake, RequestError, Route, dialect};
+use crate::dialects::{DIALECTS, Intake, RequestError, Route, dialect, wish};
 use crate::scan::{Field, Kind, Scan, last_member};
 
 /// Reads a body for that endpoint.
@@ -65,6 +65,7 @@ fn json(endpoint: Endpoint, body: &[u8]) -> Result<Intake, RequestError> {
     let mut intake = intake(endpoint, model, stream, (size.div_ceil(4), size), scan);
     let answers = intake.scan.value(body, Field::N).and_then(|(_, raw)| std::str::from_utf8(raw).ok()?.parse().ok());
     intake.ask.answers = answers.unwrap_or(1).clamp(1, 128);
+    wish::read(body, &intake.scan, &mut intake.ask, false)?;
     Ok(intake)
 }
 
@@ -85,7 +86,6 @@ fn intake(endpoint: Endpoint, model: String, stream: bool, (tokens, bound): (u64
         scan,
         usage_wanted: false,
         reasoning_wanted: false,
-        fallback_models: Vec::new(),
         array: false,
         method: None,
         cache_key: None,

@@ -86,7 +86,7 @@ fn the_same_dialect_passes_byte_for_byte() {
     let body = r#"{ "input":"hi","foo":1.50, "model":"auto:code","models":["b"],"store":true}"#;
     let (dialect, route) = dialects::by_path("/v1/responses", "").unwrap();
     let intake = (dialect.read)(&route, body.as_bytes()).unwrap();
-    assert_eq!(intake.fallback_models, ["b"]);
+    assert_eq!(intake.ask.models, ["b"]);
     let preset = (adapters::by_name("openai").preset)();
     let spliced = |output_cap| {
         let passing = Passing { body: body.as_bytes(), intake: &intake, model: "gpt-5", output_cap, preset: &preset };
