@@ -77,8 +77,11 @@ fn short(value: f64) -> String {
         0.0 => "0".to_owned(),
         size if size >= 1000.0 || value.fract() == 0.0 => format!("{value:.0}"),
         size if size >= 1.0 => format!("{value:.2}"),
-        size if size >= 0.001 => fixed(5),
-        size if size >= 0.000_001 => fixed(8),
+        size if size >= 0.1 => fixed(4),
+        size if size >= 0.01 => fixed(5),
+        size if size >= 0.001 => fixed(6),
+        size if size >= 0.000_1 => fixed(7),
+        size if size >= 0.000_01 => fixed(8),
         _ => format!("{value:.2e}"),
     }
 }
