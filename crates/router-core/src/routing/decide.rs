@@ -12,9 +12,9 @@ use super::rank::Ranking;
 use super::reason::Reason;
 use super::resolve::{Members, Target, Variant, lookup};
 use super::select::{self, Draw, Row, Selector};
-use super::slo;
+use super::slo::Miss;
 use super::sticky::Sticky;
-use super::strategy::{SLO, Strategy, default_strategy, strategy};
+use super::strategy::{Strategy, default_strategy, strategy};
 use crate::ask::Ask;
 use crate::catalog::{Capabilities, Group, GroupIx, Member, ModelIx, Snapshot};
 use crate::ids::mix;
@@ -285,16 +285,11 @@ impl<L: Live> Run<'_, L> {
         reason.is_none().then_some(row)
     }
 
-    /// What goes beyond ranking: goals, somebody to try out where no cache is warm, the request's own order of providers.
+    /// What goes beyond ranking: somebody to try out where no cache is warm, the request's own order of providers.
     /// Each overrides those before it.
-    fn rearrange(&mut self, tier: &Tier, rows: &mut Vec<Row>) {
+    fn rearrange(&mut self, tier: &Tier, rows: &mut Vec<Row>, missed: Option<Miss>) {
         let seen = Seen { decision: &self.decision, snapshot: self.snapshot, first: tier.first };
-        let (mut missed, mut explored) = (None, None);
-        if tier.strategy.name == SLO {
-            let goals = tier.group.and_then(|ix| self.snapshot.group(ix)).map(|group| group.slo).unwrap_or_default();
-            let raw = self.decision.raw.get(tier.values..).unwrap_or(&[]);
-            missed = slo::cheapest_that_holds(rows, goals, raw, tier.stride);
-        }
+        let mut explored = None;
         if self.decision.order.is_empty()
             && self.ask.held.is_none()
             && let Some(due) = explore::is_due(tier, self.at.seed)
@@ -305,7 +300,7 @@ impl<L: Live> Run<'_, L> {
             (self.decision.missed, self.decision.explored) = (missed, explored);
         }
         let wished = self.ask.provider.as_ref().is_some_and(|wish| !wish.order.is_empty() || wish.first_only());
-        self.decision.rearranged |= wished || explored.is_some() || tier.strategy.name == SLO;
+        self.decision.rearranged |= wished;
         let Some(wish) = self.ask.provider.as_deref() else { return };
         if !wish.order.is_empty() {
             let channel = |row: &Row| {
@@ -375,7 +370,8 @@ impl<L: Live> Run<'_, L> {
         let decision = &mut self.decision;
         let raw = decision.raw.get(tier.values..).unwrap_or(&[]);
         let normalised = decision.normalised.get_mut(tier.values..).unwrap_or(&mut []);
-        Ranking {
+        let goals = tier.group.and_then(|ix| self.snapshot.group(ix)).map(|group| group.slo).unwrap_or_default();
+        let missed = Ranking {
             strategy: tier.strategy,
             selector: tier.selector,
             layers: &tier.layers,
@@ -384,10 +380,11 @@ impl<L: Live> Run<'_, L> {
             stride: tier.stride,
             draw: Draw { seed: self.at.seed, sequence: self.at.sequence, session: self.ask.session },
             held: self.ask.held,
+            goals,
             candidates: decision.candidates.get(tier.first..).unwrap_or(&[]),
         }
         .order(&mut rows);
-        self.rearrange(&tier, &mut rows);
+        self.rearrange(&tier, &mut rows, missed);
         let decision = &mut self.decision;
         decision.order.reserve(rows.len());
         for row in rows {

@@ -42,7 +42,7 @@ pub struct Decision {
     pub explored: Option<ModelIx>,
     /// What became of the session's prompt cache, if it has one.
     pub sticky: Option<Sticky>,
-    /// Whether the order was changed beyond ranking: by goals, by somebody to try out, by the request's wishes.
+    /// Whether the order was changed beyond ranking, by the request's wishes about providers.
     pub rearranged: bool,
     /// The request's stickiness key.
     pub session: Option<u64>,

@@ -5,8 +5,10 @@ use super::decision::Candidate;
 use super::factors::Layer;
 use super::score::score;
 use super::select::{Draw, Ranks, Row, Selector};
+use super::slo::{self, Miss};
 use super::sticky::{self, Held};
-use super::strategy::Strategy;
+use super::strategy::{SLO, Strategy};
+use crate::catalog::spec::Slo;
 
 /// Weighted selectors count a score below this as this, so that the worst still gets a little and stays observed.
 const LEAST_SCORE: f64 = 0.05;
@@ -23,13 +25,16 @@ pub(super) struct Ranking<'a> {
     pub(super) stride: usize,
     pub(super) draw: Draw,
     pub(super) held: Option<Held>,
+    /// For strategy `slo`.
+    pub(super) goals: Slo,
     /// Of the tier, by the place of their rows.
     pub(super) candidates: &'a [Candidate],
 }
 
 impl Ranking<'_> {
-    /// Scores the rows and puts them in order, best first.
-    pub(super) fn order(self, rows: &mut [Row]) {
+    /// Scores the rows and puts them in order, best first. Where goals count and nobody holds them: by how much the first
+    /// misses them.
+    pub(super) fn order(self, rows: &mut [Row]) -> Option<Miss> {
         score(rows, self.layers, self.raw, self.normalised, self.stride);
         for row in rows.iter_mut() {
             row.share = row.weight * row.score.max(LEAST_SCORE);
@@ -46,5 +51,7 @@ impl Ranking<'_> {
         if let Some(held) = self.held {
             sticky::keep(rows, held, self.strategy, self.candidates);
         }
+        let by_goals = self.strategy.name == SLO;
+        if by_goals { slo::cheapest_that_holds(rows, self.goals, self.raw, self.stride) } else { None }
     }
 }

@@ -5,8 +5,8 @@
 //! `[place,priority,weight,in_flight]` follows the raw values: the place among the candidates, and what orders beside layers.
 //! Where routing compared another price than the real one, `[real,effective,shadow,["policy",…]]` in USD follows. A
 //! session's cache stands as `"h":["channel","model",tokens,kept]`, its hash as `k`, the number of the request's turn as `q`;
-//! who goes first only to be tried out as `"x":["channel","model"]`; `"y":1` where goals, trying out or the request's wishes
-//! changed the order beyond ranking;
+//! who goes first only to be tried out as `"x":["channel","model"]`; goals of strategy slo for each tier as
+//! `"o":[[ttft_p95,success],…]`; `"y":1` where the request's wishes changed the order beyond ranking;
 //! fallbacks as `"t":[["name","strategy","algorithm",[layer,…],first place],…]`; `"z":1` where the last resort was offered.
 //! Raw values and weights have every digit: [`crate::routing::Recorded`] computes the same decision from them again.
 //! `c` holds at most [`IN_FULL`] candidates, the best first; `r` the others, at most [`BY_NAME`]; `n` how many there
@@ -67,6 +67,7 @@ impl Decision {
             named(model, snapshot, out);
             out.push_str("],");
         }
+        self.goals_of_tiers(snapshot, out);
         if self.rearranged {
             out.push_str("\"y\":1,");
         }
@@ -85,6 +86,24 @@ impl Decision {
             out.push(']');
         }
         out.push('}');
+    }
+
+    /// Goals of each tier, where any goes by them.
+    fn goals_of_tiers(&self, snapshot: &Snapshot, out: &mut String) {
+        if self.tiers.iter().all(|tier| tier.strategy.name != crate::routing::SLO) {
+            return;
+        }
+        out.push_str("\"o\":[");
+        for (number, tier) in self.tiers.iter().enumerate() {
+            comma(out, number);
+            let goals = tier.group.and_then(|ix| snapshot.group(ix)).map(|group| group.slo).unwrap_or_default();
+            out.push('[');
+            exact_or_null(out, goals.ttft_p95_ms.unwrap_or(f64::NAN));
+            out.push(',');
+            exact_or_null(out, goals.success.unwrap_or(f64::NAN));
+            out.push(']');
+        }
+        out.push_str("],");
     }
 
     fn in_full(&self, place: usize, snapshot: &Snapshot, out: &mut String) {

@@ -28,10 +28,8 @@ pub enum NotRecomputable {
     /// An older version of the program did not store what it takes.
     #[error("the decision was stored by an older version, without what is needed to compute it again")]
     Older,
-    /// Goals, trying out or the request's wishes changed the order beyond ranking.
-    #[error(
-        "its order follows from goals, from trying somebody out or from wishes of the request, which are not computed again"
-    )]
+    /// Wishes of the request changed the order beyond ranking.
+    #[error("its order follows from wishes of the request about providers, which are not computed again")]
     Rearranged,
     /// Too many candidates to store all in full.
     #[error("only {held} of {of} candidates were stored in full")]
@@ -194,7 +192,7 @@ impl Run<'_> {
         let mut normalised = vec![f64::NAN; raw.len()];
         let candidates: Vec<Candidate> = (0u32..).zip(&members).map(|(ix, c)| self.candidate(ix, c)).collect();
         let mut rows: Vec<Row> = (0u32..).zip(&members).map(|(place, c)| self.row(place, c)).collect();
-        Ranking {
+        let _ = Ranking {
             strategy: tier.strategy,
             selector: tier.selector,
             layers: &tier.layers,
@@ -203,9 +201,17 @@ impl Run<'_> {
             stride,
             draw: Draw { seed: self.seed, sequence: self.recorded.sequence, session: self.recorded.session },
             held: self.held(&members),
+            goals: tier.goals,
             candidates: &candidates,
         }
         .order(&mut rows);
+        if let Some((channel, model)) = self.recorded.tried.as_ref().filter(|_| number == 0) {
+            let is =
+                |row: &Row| members.get(row.place as usize).is_some_and(|c| c.channel == *channel && c.model == *model);
+            if let Some(place) = rows.iter().position(is) {
+                rows.get_mut(..=place).unwrap_or_default().rotate_right(1);
+            }
+        }
         let told = rows.iter().filter_map(|row| Some(self.told(members.get(row.place as usize)?, row.score)));
         order.extend(told);
         Ok(())

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::NotRecomputable;
+use crate::catalog::spec::Slo;
 use crate::routing::factors::{FactorRef, Layer};
 use crate::routing::select::{Selector, selector};
 use crate::routing::strategy::{Strategy, strategy};
@@ -25,6 +26,9 @@ struct Written {
     z: u8,
     #[serde(default)]
     y: u8,
+    #[serde(default)]
+    o: Vec<(Option<f64>, Option<f64>)>,
+    x: Option<(String, String)>,
     h: Option<(String, String, u64, bool)>,
     n: usize,
     c: Vec<Vec<Value>>,
@@ -38,6 +42,8 @@ pub struct Recorded {
     pub(super) candidates: Vec<RecordedCandidate>,
     /// Channel, model and tokens of the session's cache.
     pub(super) held: Option<(String, String, u64)>,
+    /// Channel and model of who went first only to be tried out.
+    pub(super) tried: Option<(String, String)>,
     pub(super) sequence: u64,
     pub(super) session: Option<u64>,
     pub(super) last_resort: bool,
@@ -50,6 +56,7 @@ pub(super) struct RecordedTier {
     pub(super) selector: &'static Selector,
     pub(super) fields: Vec<String>,
     pub(super) layers: Vec<Layer>,
+    pub(super) goals: Slo,
     /// Place of its first candidate among all.
     pub(super) first: u32,
 }
@@ -93,8 +100,12 @@ impl Recorded {
         for (name, strategy, algorithm, layers, first) in written.t {
             tiers.push(tier(Some(name), &strategy, &algorithm, layers, first)?);
         }
+        for (tier, (ttft_p95_ms, success)) in tiers.iter_mut().zip(written.o) {
+            tier.goals = Slo { ttft_p95_ms, success };
+        }
         Ok(Self {
             tiers,
+            tried: written.x,
             candidates,
             held: written.h.map(|(channel, model, tokens, _)| (channel, model, tokens)),
             sequence: written.q.ok_or(NotRecomputable::Older)?,
@@ -154,5 +165,6 @@ fn tier(
         layers: layers.iter().map(layer).collect(),
         fields: layers.into_iter().map(|(field, ..)| field).collect(),
         first,
+        goals: Slo::default(),
     })
 }
