@@ -7,6 +7,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use smart_ai_router::cli::{Cli, run};
 
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let env = environment();

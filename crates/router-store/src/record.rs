@@ -11,29 +11,6 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// A JSON object kept as text stands in the spool as it is: to escape it going in and out costs more than the rest of the
-/// record. A text that is no JSON object stands there as a string.
-mod json_text {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use serde_json::value::RawValue;
-
-    pub(super) fn serialize<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
-        let object = text.as_deref().filter(|text| text.starts_with('{'));
-        match object.and_then(|text| serde_json::from_str::<&RawValue>(text).ok()) {
-            Some(raw) => raw.serialize(serializer),
-            None => text.serialize(serializer),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-        let Some(raw) = Option::<Box<RawValue>>::deserialize(deserializer)? else { return Ok(None) };
-        if raw.get().starts_with('{') {
-            return Ok(Some(String::from(Box::<str>::from(raw))));
-        }
-        serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)
-    }
-}
-
 /// How a request ended. One of these per terminal row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -369,7 +346,7 @@ pub struct RequestRecord {
     #[serde(skip_serializing_if = "is_default")]
     pub state_ids: Vec<String>,
     /// The routing decision as JSON text.
-    #[serde(skip_serializing_if = "is_default", with = "json_text")]
+    #[serde(skip)]
     pub decision: Option<String>,
     /// What is posted to the budgets. Entries of zero are not stored.
     #[serde(skip_serializing_if = "is_default")]

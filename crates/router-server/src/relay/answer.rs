@@ -5,7 +5,6 @@ use std::pin::pin;
 use bytes::Bytes;
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use hyper::body::Incoming;
 use router_core::fault::{Fault, FaultKind};
 use router_core::request::{Event, Metered};
 use router_core::usage::{Usage, UsageSource};
@@ -20,13 +19,14 @@ use super::attempt::collect;
 use super::run::{Run, WholeAnswer};
 use super::tongue::Tongue;
 use crate::snapshot::ChannelSide;
+use crate::upstream::UpstreamBody;
 
 /// Largest whole answer.
 pub(super) const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
 impl Run {
     /// Reads a whole answer.
-    pub(super) async fn read_whole(&mut self, channel: &ChannelSide, response: Response<Incoming>) -> Event {
+    pub(super) async fn read_whole(&mut self, channel: &ChannelSide, response: Response<UpstreamBody>) -> Event {
         let (head, body) = response.into_parts();
         match self.until(pin!(collect(body, MAX_ANSWER))).await {
             Ok(Ok(bytes)) => self.judge_whole(channel, head.status.as_u16(), &head.headers, bytes),

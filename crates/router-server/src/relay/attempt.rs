@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Response};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use router_core::ask::Endpoint;
 use router_core::budget::{Exceeded, Period, ScopeKind, Window};
 use router_core::fault::{Cell, ErrorCode, Fault, FaultKind};
@@ -22,7 +21,7 @@ use super::tongue::Tongue;
 use crate::http::error::ApiError;
 use crate::snapshot::{ChannelSide, ServerSnapshot};
 use crate::telemetry::metrics::AttemptLabels;
-use crate::upstream::{UpstreamRequest, body_fault};
+use crate::upstream::{UpstreamBody, UpstreamRequest, body_fault};
 
 /// Largest body of an error answer that is read.
 pub(super) const MAX_ERROR_BODY: usize = 64 * 1024;
@@ -201,7 +200,7 @@ impl Run {
         self.passage = None;
         let request = UpstreamRequest { method: Method::POST, uri: prepared.uri, headers, body: prepared.body };
         let upstream = self.job.worker.upstream.clone();
-        let response = match self.until(pin!(upstream.send(&request))).await {
+        let response = match self.until(pin!(upstream.send(request))).await {
             Ok(Ok(response)) => response,
             Ok(Err(fault)) => return Event::Failed(fault, None),
             Err(interrupt) => return self.cut_short(interrupt),
@@ -237,7 +236,7 @@ impl Run {
         Self::interrupted(interrupt, metered)
     }
 
-    async fn read_error(&mut self, channel: &ChannelSide, response: Response<Incoming>) -> Event {
+    async fn read_error(&mut self, channel: &ChannelSide, response: Response<UpstreamBody>) -> Event {
         let (head, body) = response.into_parts();
         let bytes = match self.until(pin!(collect(body, MAX_ERROR_BODY))).await {
             Ok(Ok(bytes)) => bytes,
@@ -345,7 +344,7 @@ impl Holding {
 }
 
 /// Reads a body of at most `limit` bytes.
-pub(super) async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Fault> {
+pub(super) async fn collect(mut body: UpstreamBody, limit: usize) -> Result<Bytes, Fault> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| body_fault(&error, FaultKind::Cut))?;

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, Uri};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use router_core::ask::Endpoint;
 use router_core::budget::{Period, Window};
 use router_core::catalog::KeyIx;
@@ -25,7 +24,7 @@ use crate::clock::Now;
 use crate::http::body::Body;
 use crate::http::error::ApiError;
 use crate::snapshot::{ChannelSide, ServerSnapshot};
-use crate::upstream::UpstreamRequest;
+use crate::upstream::{UpstreamBody, UpstreamRequest};
 
 /// What of a client's query goes to the provider.
 const QUERY: &[&str] = &[
@@ -110,7 +109,7 @@ pub async fn stored(
     headers.insert(crate::http::HOP_HEADER, snapshot.settings.instance.clone());
     let request = UpstreamRequest { method, uri, headers, body: Bytes::new() };
     let patience = Duration::from_millis(snapshot.settings.total_ms);
-    let asked = ask(worker, channel, &request, now);
+    let asked = ask(worker, channel, request, now);
     let mut response = tokio::time::timeout(patience, asked)
         .await
         .unwrap_or_else(|_| Err(ApiError::new(ErrorCode::UpstreamTimeout, "The provider did not answer in time.")))?;
@@ -159,7 +158,7 @@ fn address(channel: &ChannelSide, call: &Stored, query: &str) -> Option<Uri> {
 async fn ask(
     worker: &Worker,
     channel: &ChannelSide,
-    request: &UpstreamRequest,
+    request: UpstreamRequest,
     now: Now,
 ) -> Result<Response<Body>, ApiError> {
     let answer = worker.upstream.send(request).await.map_err(|fault| failed(&fault))?;
@@ -189,7 +188,7 @@ fn is_stream(headers: &HeaderMap) -> bool {
 }
 
 /// Hands the provider's bytes on as they come, until either side leaves.
-fn relayed(worker: &Worker, mut body: Incoming) -> Body {
+fn relayed(worker: &Worker, mut body: UpstreamBody) -> Body {
     let (sender, receiver) = mpsc::channel(BUFFERED_FRAMES);
     let abort = worker.app.status.abort.clone();
     worker.tasks.spawn(async move {

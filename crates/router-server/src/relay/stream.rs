@@ -10,7 +10,6 @@ use futures_util::FutureExt;
 use http::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use router_core::fault::{Fault, FaultKind};
 use router_core::request::{Event, Metered};
 use router_core::usage::UsageSource;
@@ -20,14 +19,14 @@ use tokio::sync::mpsc;
 use super::run::{Client, Interrupt, Run};
 use crate::http::body::Body;
 use crate::snapshot::ChannelSide;
-use crate::upstream::body_fault;
+use crate::upstream::{UpstreamBody, body_fault};
 
 /// Frames between the provider's and the client's connection; with reads of at most 32 KiB this is 256 KiB.
 const BUFFERED_FRAMES: usize = 8;
 
 impl Run {
     /// Relays a stream. From here to its end the time counts as the provider's, but for what precedes the head.
-    pub(super) async fn read_stream(&mut self, channel: &ChannelSide, response: Response<Incoming>) -> Event {
+    pub(super) async fn read_stream(&mut self, channel: &ChannelSide, response: Response<UpstreamBody>) -> Event {
         self.waiting_since = Some(Instant::now());
         let mut passage = self.job.passage(&self.tongue);
         let event = self.relay_stream(channel, response, &mut passage).await;
@@ -40,7 +39,7 @@ impl Run {
     async fn relay_stream(
         &mut self,
         channel: &ChannelSide,
-        response: Response<Incoming>,
+        response: Response<UpstreamBody>,
         passage: &mut Passage,
     ) -> Event {
         let (head, mut body) = response.into_parts();

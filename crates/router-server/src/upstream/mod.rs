@@ -3,6 +3,7 @@
 mod connector;
 pub mod egress;
 mod headers;
+mod pool;
 mod tls;
 
 use std::error::Error as StdError;
@@ -12,28 +13,19 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use router_core::fault::{Fault, FaultKind};
 
 pub use connector::{ConnectError, GuardedConnector};
 pub use egress::{EgressPolicy, Origin};
 pub use headers::UpstreamHeaders;
+pub use pool::UpstreamBody;
+use pool::{Pool, SendError};
 pub use tls::client_config;
 
-/// Idle connections are kept for less than providers keep theirs, so that we rarely write into a dead one.
-const POOL_IDLE: Duration = Duration::from_secs(20);
-/// Idle connections kept per origin and worker.
-const POOL_MAX_IDLE: usize = 256;
-/// Bounds the head of an answer, and what one read of a body can hold.
-const MAX_BUFFER: usize = 32 * 1024;
-
-/// A pool of connections to providers. One for each worker, so that no lock is shared between cores.
+/// A worker's way to providers: clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    client: Client<HttpsConnector<GuardedConnector>, Full<Bytes>>,
+    pool: Arc<Pool>,
 }
 
 impl Upstream {
@@ -47,35 +39,20 @@ impl Upstream {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_MAX_IDLE)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .http1_max_buf_size(MAX_BUFFER)
-            .http1_max_headers(100)
-            .build(https);
-        Self { client }
+        Self { pool: Pool::new(https) }
     }
 
-    /// Sends the request and waits for the head of the answer. A connection that the provider had closed while it
-    /// was idle is replaced once, since nothing of an answer has come.
+    /// Sends the request and waits for the head of the answer.
     ///
     /// # Errors
     /// A [`Fault`] of the transport.
-    pub async fn send(&self, request: &UpstreamRequest) -> Result<http::Response<Incoming>, Fault> {
-        match self.client.request(request.build()).await {
-            Ok(response) => Ok(response),
-            Err(error) if is_stale_connection(&error) => {
-                self.client.request(request.build()).await.map_err(|error| transport_fault(&error))
-            }
-            Err(error) => Err(transport_fault(&error)),
-        }
+    pub async fn send(&self, request: UpstreamRequest) -> Result<http::Response<UpstreamBody>, Fault> {
+        self.pool.send(request.build()).await.map_err(|error| transport_fault(&error))
     }
 }
 
-/// What goes to the provider; kept so that it can be built anew on a fresh connection.
-#[derive(Clone, Debug)]
+/// What goes to the provider.
+#[derive(Debug)]
 pub struct UpstreamRequest {
     /// `POST` for all work of models.
     pub method: http::Method,
@@ -88,24 +65,16 @@ pub struct UpstreamRequest {
 }
 
 impl UpstreamRequest {
-    fn build(&self) -> http::Request<Full<Bytes>> {
-        let mut request = http::Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
+    fn build(self) -> http::Request<Full<Bytes>> {
+        let mut request = http::Request::new(Full::new(self.body));
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.uri;
+        *request.headers_mut() = self.headers;
         request
     }
 }
 
-/// Whether a pooled connection turned out to be closed before any byte of an answer came.
-fn is_stale_connection(error: &hyper_util::client::legacy::Error) -> bool {
-    if error.is_connect() {
-        return false;
-    }
-    find::<hyper::Error>(error).is_some_and(|e| e.is_canceled())
-}
-
-fn transport_fault(error: &hyper_util::client::legacy::Error) -> Fault {
+fn transport_fault(error: &SendError) -> Fault {
     if let Some(connect) = find::<ConnectError>(error) {
         let kind = match connect {
             ConnectError::Denied(_) | ConnectError::Url => FaultKind::EgressDenied,
@@ -117,7 +86,7 @@ fn transport_fault(error: &hyper_util::client::legacy::Error) -> Fault {
     if find::<rustls::Error>(error).is_some() {
         return Fault::new(FaultKind::Tls, "the TLS handshake failed");
     }
-    if error.is_connect() {
+    if matches!(error, SendError::Connect(_)) {
         return Fault::new(FaultKind::Connect, "the connection failed");
     }
     body_fault(error, FaultKind::ClosedEarly)

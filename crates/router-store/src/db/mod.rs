@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use migrate::{MigrationState, MigrationStatus};
 pub use open::StoreOptions;
-pub(crate) use sql::{Row, Sql, Tx, Value, insert_many, insert_returning};
+pub(crate) use sql::{Row, SharedTexts, Sql, Tx, Value, insert_many, insert_returning};
 
 use crate::error::StoreResult;
 

@@ -3,7 +3,9 @@
 //! Rules that keep one text right on both: `$1` placeholders; `CAST(SUM(x) AS BIGINT)`; no `AVG`; `LOWER()` to compare
 //! without case; columns only BIGINT, DOUBLE PRECISION, TEXT, BOOLEAN.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr as _, Sqlite};
 
@@ -21,6 +23,8 @@ pub(crate) enum Value {
     Int(Option<i64>),
     Float(Option<f64>),
     Text(Option<String>),
+    /// A text that many rows of a statement share.
+    Shared(Arc<str>),
     Bool(bool),
 }
 
@@ -51,8 +55,7 @@ impl From<bool> for Value {
 }
 impl From<String> for Value {
     fn from(value: String) -> Self {
-        // PostgreSQL refuses NUL in texts; one such byte from a client must not hold up the books.
-        Self::Text(Some(if value.contains('\0') { value.replace('\0', "\u{fffd}") } else { value }))
+        Self::Text(Some(if value.contains('\0') { without_nul(&value) } else { value }))
     }
 }
 impl From<&str> for Value {
@@ -73,6 +76,30 @@ impl From<Option<String>> for Value {
 impl From<&Option<String>> for Value {
     fn from(value: &Option<String>) -> Self {
         value.clone().into()
+    }
+}
+
+/// PostgreSQL refuses NUL in texts; one such byte from a client must not hold up the books.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// The texts that rows of a batch have in common: each is made once.
+#[derive(Debug, Default)]
+pub(crate) struct SharedTexts<'a>(HashMap<&'a str, Arc<str>>);
+
+impl<'a> SharedTexts<'a> {
+    /// The parameter for a text that other rows probably have too.
+    pub(crate) fn value(&mut self, text: &'a str) -> Value {
+        Value::Shared(Arc::clone(self.0.entry(text).or_insert_with(|| match text.contains('\0') {
+            true => without_nul(text).into(),
+            false => text.into(),
+        })))
+    }
+
+    /// The same where there may be none.
+    pub(crate) fn option(&mut self, text: &'a Option<String>) -> Value {
+        text.as_deref().map_or(Value::Text(None), |text| self.value(text))
     }
 }
 
@@ -192,6 +219,7 @@ macro_rules! prepared {
                 Value::Int(value) => query.bind(value),
                 Value::Float(value) => query.bind(value),
                 Value::Text(value) => query.bind(value),
+                Value::Shared(value) => query.bind(value),
                 Value::Bool(value) => query.bind(value),
             };
         }

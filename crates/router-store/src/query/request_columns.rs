@@ -1,6 +1,6 @@
 //! The one mapping between request records and their table: columns, values in, rows out.
 
-use crate::db::{Row, Value};
+use crate::db::{Row, SharedTexts, Value};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
 use crate::record::{AttemptRecord, RequestRecord, RequestStatus, TokenCounts, TokensSource};
 
@@ -9,26 +9,29 @@ pub(crate) const REQUEST_COLUMNS: &str = "id, client_request_id, key_id, key_nam
     price_version, latency_ms, ttft_ms, throughput_tps, overhead_us, config_version, created_at, bytes_in, bytes_out, user_agent, client_address, flags, decision";
 
 /// A row of `request_logs`, in the order of [`REQUEST_COLUMNS`].
-pub(crate) fn request_values(record: &RequestRecord) -> Vec<Value> {
+pub(crate) fn request_values<'a>(record: &'a RequestRecord, texts: &mut SharedTexts<'a>) -> Vec<Value> {
     let tokens = record.tokens;
     let attempts = serde_json::to_string(&record.attempts).unwrap_or_else(|_| "[]".into());
-    let flags = serde_json::to_string(&record.flags).unwrap_or_else(|_| "[]".into());
+    let flags = match record.flags.as_slice() {
+        [] => texts.value("[]"),
+        flags => serde_json::to_string(flags).unwrap_or_else(|_| "[]".into()).into(),
+    };
     vec![
         (&record.id).into(),
         (&record.client_request_id).into(),
-        (&record.key_id).into(),
-        (&record.key_name).into(),
-        (&record.endpoint).into(),
-        (&record.dialect).into(),
-        (&record.model).into(),
-        (&record.group).into(),
-        (&record.channel).into(),
-        (&record.provider).into(),
-        (&record.upstream_model).into(),
-        (&record.strategy).into(),
-        record.status.as_str().into(),
-        (&record.error_code).into(),
-        (&record.error_class).into(),
+        texts.value(&record.key_id),
+        texts.value(&record.key_name),
+        texts.value(&record.endpoint),
+        texts.value(&record.dialect),
+        texts.value(&record.model),
+        texts.option(&record.group),
+        texts.option(&record.channel),
+        texts.option(&record.provider),
+        texts.option(&record.upstream_model),
+        texts.option(&record.strategy),
+        texts.value(record.status.as_str()),
+        texts.option(&record.error_code),
+        texts.option(&record.error_class),
         record.stream.into(),
         i64::try_from(record.attempts.len()).unwrap_or(i64::MAX).into(),
         attempts.into(),
@@ -37,10 +40,10 @@ pub(crate) fn request_values(record: &RequestRecord) -> Vec<Value> {
         tokens.cache_write.into(),
         tokens.output.into(),
         tokens.reasoning.into(),
-        record.tokens_source.as_str().into(),
+        texts.value(record.tokens_source.as_str()),
         record.cost_nano.into(),
         record.reserved_nano.into(),
-        (&record.price_version).into(),
+        texts.option(&record.price_version),
         record.latency_ms.into(),
         record.ttft_ms.into(),
         record.throughput_tps.filter(|value| value.is_finite()).into(),
@@ -49,9 +52,9 @@ pub(crate) fn request_values(record: &RequestRecord) -> Vec<Value> {
         record.created_at.into(),
         record.bytes_in.into(),
         record.bytes_out.into(),
-        (&record.user_agent).into(),
-        (&record.client_address).into(),
-        flags.into(),
+        texts.option(&record.user_agent),
+        texts.option(&record.client_address),
+        flags,
         (&record.decision).into(),
     ]
 }

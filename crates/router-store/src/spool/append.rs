@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::frame::{Kind, encode};
+use super::frame::{Kind, Payload, encode};
 use super::medium::{Medium, is_full};
 use super::segment::path_of;
 use super::{Durability, SpoolOptions, Ticket};
@@ -91,7 +90,7 @@ impl Appender {
     }
 
     /// Appends one record.
-    pub(super) fn append(&self, kind: Kind, payload: &impl Serialize) -> StoreResult<Ticket> {
+    pub(super) fn append(&self, kind: Kind, payload: &impl Payload) -> StoreResult<Ticket> {
         BUFFER.with_borrow_mut(|buffer| {
             buffer.clear();
             encode(buffer, kind, payload)?;

@@ -1,7 +1,9 @@
 //! The form of a record in a segment.
 //!
 //! `A7 53 | kind u8 | version u8 | length u32 LE | crc32 u32 LE | payload`: the checksum covers kind, version, length and
-//! payload; the payload is JSON. The two leading bytes let a reader find the next whole record behind a damaged place.
+//! payload; the payload is JSON, and behind that of a terminal row its decision as it came: a long text, which nobody needs
+//! to read on its way into the database. The two leading bytes let a reader find the next whole record behind a damaged
+//! place.
 
 use serde::{Deserialize, Serialize};
 
@@ -64,12 +66,38 @@ fn crc32(pieces: [&[u8]; 2]) -> u32 {
     hasher.finalize()
 }
 
+/// What a frame can hold.
+pub(super) trait Payload: Serialize {
+    /// What stands behind its JSON.
+    fn tail(&self) -> &str {
+        ""
+    }
+}
+
+impl Payload for Reservation {}
+impl Payload for Void<'_> {}
+impl Payload for RequestRecord {
+    fn tail(&self) -> &str {
+        self.decision.as_deref().unwrap_or_default()
+    }
+}
+
+/// A terminal row with its decision.
+fn settled(payload: &[u8]) -> Option<Box<RequestRecord>> {
+    let mut json = serde_json::Deserializer::from_slice(payload).into_iter::<Box<RequestRecord>>();
+    let mut record = json.next()?.ok()?;
+    let tail = payload.get(json.byte_offset()..).unwrap_or_default();
+    record.decision = if tail.is_empty() { None } else { Some(String::from_utf8(tail.to_vec()).ok()?) };
+    Some(record)
+}
+
 /// Adds one whole frame to the buffer; after an error a part of one stands there.
-pub(super) fn encode(buffer: &mut Vec<u8>, kind: Kind, payload: &impl Serialize) -> StoreResult<()> {
+pub(super) fn encode(buffer: &mut Vec<u8>, kind: Kind, payload: &impl Payload) -> StoreResult<()> {
     let start = buffer.len();
     buffer.extend_from_slice(&[0; HEADER]);
     serde_json::to_writer(&mut *buffer, payload)
         .map_err(|error| StoreError::caused(StoreErrorKind::Internal, "spool record", error))?;
+    buffer.extend_from_slice(payload.tail().as_bytes());
     let frame = buffer.get_mut(start..).unwrap_or_default();
     let Some((header, payload)) = frame.split_first_chunk_mut::<HEADER>() else {
         return Err(StoreError::new(StoreErrorKind::Internal, "spool record without header"));
@@ -101,7 +129,7 @@ impl Frame<'_> {
         }
         match self.kind {
             1 => serde_json::from_slice(self.payload).ok().map(SpoolRecord::Reserved),
-            2 => serde_json::from_slice(self.payload).ok().map(SpoolRecord::Settled),
+            2 => settled(self.payload).map(SpoolRecord::Settled),
             3 => serde_json::from_slice::<Void<'_>>(self.payload)
                 .ok()
                 .map(|void| SpoolRecord::Voided { request_id: void.request_id.into_owned() }),

@@ -5,10 +5,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::frame::{Kind, encode};
+use super::frame::{Kind, Payload, encode};
 use super::{Spool, Ticket};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
 use crate::record::{RequestRecord, Reservation};
@@ -60,7 +59,7 @@ impl Lane {
         self.append(Kind::Settled, record).await
     }
 
-    async fn append(&self, kind: Kind, payload: &impl Serialize) -> StoreResult<Ticket> {
+    async fn append(&self, kind: Kind, payload: &impl Payload) -> StoreResult<Ticket> {
         let (sender, written) = oneshot::channel();
         let is_first = {
             let mut waiting = self.lock();

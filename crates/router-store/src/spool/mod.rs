@@ -254,8 +254,12 @@ impl Spool {
 
     /// Sets a row apart that the database refuses as data.
     pub(crate) fn quarantine_row(&self, record: &RequestRecord) -> StoreResult<()> {
-        let text = serde_json::to_vec(record)
+        let mut text = serde_json::to_vec(record)
             .map_err(|error| StoreError::caused(StoreErrorKind::Internal, "refused row", error))?;
+        if let Some(decision) = &record.decision {
+            text.push(b'\n');
+            text.extend_from_slice(decision.as_bytes());
+        }
         if segment::quarantine_named(
             &self.folder,
             &format!("row-{}.json", crate::secret::sha256_hex(record.id.as_bytes())),

@@ -42,6 +42,9 @@ pub(crate) struct SpoolReader {
     spool: Arc<Spool>,
     at: Position,
     current: Option<SegmentReader>,
+    /// Up to where whole records of the current segment are known to stand. Asking costs a lock that requests need, or a
+    /// system call, so it is asked only when all of them have been read.
+    known_end: u64,
     /// Reservations of this process that have not ended: request id to segment.
     open: HashMap<String, u64>,
     open_in: BTreeMap<u64, usize>,
@@ -61,6 +64,7 @@ impl SpoolReader {
             spool,
             at: Position { segment: oldest, offset: 0 },
             current: None,
+            known_end: 0,
             open: HashMap::new(),
             open_in: BTreeMap::new(),
         };
@@ -131,23 +135,14 @@ impl SpoolReader {
     /// The next readable record and the offset behind it; `None` when there is none yet (or none before `stop`).
     fn next_record(&mut self, stop: Option<Position>) -> StoreResult<Option<(Passing, u64)>> {
         loop {
-            let (active, written) = self.spool.appender.end();
             let at = self.at;
-            let current = match &mut self.current {
-                Some(current) => current,
-                empty => match SegmentReader::open(&self.spool.folder, at.segment, at.offset) {
-                    Ok(opened) => empty.insert(opened),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound && at.segment < active => {
-                        self.advance(active)?;
-                        continue;
-                    }
-                    Err(error) => return Err(failed(error)),
-                },
-            };
-            let end = if at.segment == active { written } else { current.file_length().map_err(failed)? };
             let stop_here = stop.filter(|stop| stop.segment == at.segment);
-            let limit = stop_here.map_or(end, |stop| end.min(stop.offset));
-            match current.next(limit).map_err(failed)? {
+            let limit = stop_here.map_or(self.known_end, |stop| self.known_end.min(stop.offset));
+            let found = match &mut self.current {
+                Some(current) if at.offset < limit => current.next(limit).map_err(failed)?,
+                _ => Found::End,
+            };
+            match found {
                 Found::Record(record, behind) => return Ok(Some((record, behind))),
                 Found::Damage(bytes, behind) => {
                     if segment::quarantine(&self.spool.folder, at.segment, at.offset, &bytes)? {
@@ -155,10 +150,36 @@ impl SpoolReader {
                     }
                     self.at.offset = behind;
                 }
-                Found::Torn | Found::End if at.segment < active && stop_here.is_none() => self.advance(active)?,
-                Found::Torn | Found::End => return Ok(None),
+                Found::Torn | Found::End => match self.look_further()? {
+                    Further::More => {}
+                    Further::NextSegment(active) if stop_here.is_none() => self.advance(active)?,
+                    Further::NextSegment(_) | Further::Nothing => return Ok(None),
+                },
             }
         }
+    }
+
+    /// What comes when all known records of the current segment have been read.
+    fn look_further(&mut self) -> StoreResult<Further> {
+        let (active, written) = self.spool.appender.end();
+        let at = self.at;
+        let current = match &mut self.current {
+            Some(current) => current,
+            empty => match SegmentReader::open(&self.spool.folder, at.segment, at.offset) {
+                Ok(opened) => empty.insert(opened),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && at.segment < active => {
+                    return Ok(Further::NextSegment(active));
+                }
+                Err(error) => return Err(failed(error)),
+            },
+        };
+        let end = if at.segment == active { written } else { current.file_length().map_err(failed)? };
+        let before = std::mem::replace(&mut self.known_end, end);
+        Ok(match () {
+            () if end > before => Further::More,
+            () if at.segment < active => Further::NextSegment(active),
+            () => Further::Nothing,
+        })
     }
 
     /// Goes on to the next segment that exists.
@@ -167,6 +188,7 @@ impl SpoolReader {
         let next = numbers.into_iter().find(|number| *number > self.at.segment).unwrap_or(active);
         self.at = Position { segment: next, offset: 0 };
         self.current = None;
+        self.known_end = 0;
         Ok(())
     }
 
@@ -187,6 +209,14 @@ impl SpoolReader {
             *open = open.saturating_sub(1);
         }
     }
+}
+
+/// What there is behind the records that are known.
+enum Further {
+    More,
+    /// This segment is over; requests write to that one.
+    NextSegment(u64),
+    Nothing,
 }
 
 fn failed(error: io::Error) -> StoreError {

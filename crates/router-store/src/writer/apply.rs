@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::rollup::{ATTEMPT_KEY, ATTEMPT_SUMS, LATENCY_COLUMNS, REQUEST_KEY, REQUEST_SUMS, Rollup, TTFT_COLUMNS};
-use crate::db::{Sql, Store, Tx, Value, insert_many, insert_returning};
+use crate::db::{SharedTexts, Sql, Store, Tx, Value, insert_many, insert_returning};
 use crate::error::StoreResult;
 use crate::query::pinned::pin;
 use crate::query::request_columns::{REQUEST_COLUMNS, request_values};
@@ -64,14 +64,16 @@ fn unique(records: &[RequestRecord]) -> Vec<&RequestRecord> {
 /// A batch that comes a second time is rare (the place in the spool is stored with the batch), and to ask which rows are new
 /// costs a message between threads for every row.
 async fn insert_all(tx: &mut Tx, records: &[&RequestRecord]) -> StoreResult<bool> {
-    let rows = records.iter().map(|record| request_values(record)).collect();
+    let mut texts = SharedTexts::default();
+    let rows = records.iter().map(|record| request_values(record, &mut texts)).collect();
     let touched = insert_many(tx, "request_logs", REQUEST_COLUMNS, rows, "ON CONFLICT (id) DO NOTHING").await?;
     Ok(touched == records.len() as u64)
 }
 
 /// Inserts the rows that the database does not have yet, and gives their ids.
 async fn insert_missing(tx: &mut Tx, records: &[&RequestRecord]) -> StoreResult<HashSet<String>> {
-    let rows = records.iter().map(|record| request_values(record)).collect();
+    let mut texts = SharedTexts::default();
+    let rows = records.iter().map(|record| request_values(record, &mut texts)).collect();
     let tail = "ON CONFLICT (id) DO NOTHING RETURNING id";
     let inserted = insert_returning(tx, "request_logs", REQUEST_COLUMNS, rows, tail).await?;
     inserted.iter().map(|row| row.text("id")).collect()

@@ -96,34 +96,28 @@ impl Histogram {
     }
 }
 
-type Sums<const KEY: usize> = BTreeMap<(i64, [String; KEY]), Vec<i64>>;
+type Sums<'a, const KEY: usize> = BTreeMap<(i64, [&'a str; KEY]), Vec<i64>>;
 
 /// What some rows add, by the key of each roll-up. Sorted, so that instances lock rows in the same order.
 #[derive(Debug, Default)]
-pub(super) struct Rollup {
-    requests: Sums<5>,
-    attempts: Sums<4>,
+pub(super) struct Rollup<'a> {
+    requests: Sums<'a, 5>,
+    attempts: Sums<'a, 4>,
 }
 
-impl Rollup {
-    pub(super) fn add(&mut self, record: &RequestRecord) {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+impl<'a> Rollup<'a> {
+    pub(super) fn add(&mut self, record: &'a RequestRecord) {
         let hour = hour_of(record.created_at);
         let key = [
-            text(&record.channel),
-            text(&record.provider),
-            record.model.clone(),
-            text(&record.group),
-            record.key_id.clone(),
+            record.channel.as_deref().unwrap_or_default(),
+            record.provider.as_deref().unwrap_or_default(),
+            &record.model,
+            record.group.as_deref().unwrap_or_default(),
+            &record.key_id,
         ];
         add_to(self.requests.entry((hour, key)).or_default(), request_sums(record));
         for attempt in &record.attempts {
-            let key = [
-                attempt.channel.clone(),
-                attempt.provider.clone(),
-                attempt.upstream_model.clone(),
-                attempt.outcome.clone(),
-            ];
+            let key: [&str; 4] = [&attempt.channel, &attempt.provider, &attempt.upstream_model, &attempt.outcome];
             let sums = [1, attempt.cost_nano, (attempt.ended_at - attempt.started_at).max(0)];
             add_to(self.attempts.entry((hour_of(attempt.started_at), key)).or_default(), sums);
         }
@@ -173,7 +167,7 @@ fn add_to(sums: &mut Vec<i64>, added: impl IntoIterator<Item = i64>) {
     }
 }
 
-fn rows<const KEY: usize>(sums: Sums<KEY>) -> Vec<Vec<Value>> {
+fn rows<const KEY: usize>(sums: Sums<'_, KEY>) -> Vec<Vec<Value>> {
     sums.into_iter()
         .map(|((hour, key), sums)| {
             std::iter::once(Value::from(hour))

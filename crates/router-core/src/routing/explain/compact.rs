@@ -217,6 +217,12 @@ fn exact_or_null(out: &mut String, value: f64) {
 
 fn string(out: &mut String, text: &str) {
     out.push('"');
+    // Names of ours have nothing to escape, and are most of the text.
+    if !text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),

@@ -1,0 +1,253 @@
+//! Connections to providers, kept between requests. One pool for each worker, so that no lock crosses cores.
+//!
+//! A connection is HTTP/1.1 and carries one request at a time. It comes back with the end of its answer. An answer that is
+//! dropped earlier makes hyper close its connection, unless the rest is there already; that is how a call is cancelled.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::header::{HOST, HeaderValue};
+use http::uri::{Authority, Scheme, Uri};
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_rustls::HttpsConnector;
+use tokio_util::task::TaskTracker;
+use tower_service::Service;
+
+use super::connector::GuardedConnector;
+
+/// Idle connections are kept for less than providers keep theirs, so that we rarely write into a dead one: for this many
+/// looks of the one who clears them away.
+const IDLE_LOOKS: u8 = 4;
+/// Time between two of its looks; with the number above, a connection idles for 15 to 20 seconds.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Idle connections kept per origin.
+const MAX_IDLE: usize = 256;
+/// Bounds the head of an answer, and what one read of a body can hold.
+const MAX_BUFFER: usize = 32 * 1024;
+/// Header fields of an answer.
+const MAX_FIELDS: usize = 100;
+
+/// Why a request got no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SendError {
+    /// No connection: DNS, guard, TCP or TLS.
+    #[error("no connection")]
+    Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The connection failed under the request.
+    #[error("the connection failed")]
+    Exchange(#[source] hyper::Error),
+}
+
+/// Scheme and authority: connections to one place serve each other's requests.
+type Place = (Scheme, Authority);
+
+#[derive(Debug)]
+struct Idle {
+    connection: SendRequest<Full<Bytes>>,
+    looks: u8,
+}
+
+/// The idle connections to one place.
+#[derive(Debug, Default)]
+struct Bench(Vec<Idle>);
+
+/// The pool.
+pub(super) struct Pool {
+    connector: HttpsConnector<GuardedConnector>,
+    idle: Mutex<HashMap<Place, Bench>>,
+    /// Whether somebody looks after idle connections.
+    tended: AtomicBool,
+    tasks: TaskTracker,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("idle", &self.idle).finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    pub(super) fn new(connector: HttpsConnector<GuardedConnector>) -> Arc<Self> {
+        Arc::new(Self { connector, idle: Mutex::default(), tended: AtomicBool::new(false), tasks: TaskTracker::new() })
+    }
+
+    /// Sends a request with an absolute URI and waits for the head of the answer. A connection that the provider had
+    /// closed while it was idle is replaced, as long as nothing of the request has gone out.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<UpstreamBody>, SendError> {
+        let place = to_origin_form(&mut request)?;
+        while let Some(mut connection) = self.take(&place).await {
+            match connection.try_send_request(request).await {
+                Ok(response) => return Ok(self.answer(response, connection, place)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(SendError::Exchange(error.into_error())),
+                },
+            }
+        }
+        let mut connection = self.connect(&place).await?;
+        let response = connection.send_request(request).await.map_err(SendError::Exchange)?;
+        Ok(self.answer(response, connection, place))
+    }
+
+    /// The idle connection that was used last, if one of them still stands.
+    async fn take(&self, place: &Place) -> Option<SendRequest<Full<Bytes>>> {
+        loop {
+            let mut connection = self.lock().get_mut(place)?.0.pop()?.connection;
+            if matches!(connection.ready().now_or_never(), Some(Ok(()))) {
+                return Some(connection);
+            }
+            // Its task may not have seen yet that the last answer is over. One that is still not free then (a request
+            // body that nobody reads) is given up.
+            tokio::task::yield_now().await;
+            if matches!(connection.ready().now_or_never(), Some(Ok(()))) {
+                return Some(connection);
+            }
+        }
+    }
+
+    async fn connect(&self, place: &Place) -> Result<SendRequest<Full<Bytes>>, SendError> {
+        let (scheme, authority) = place.clone();
+        let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query("/").build();
+        let uri = uri.map_err(|error| SendError::Connect(error.into()))?;
+        let stream = self.connector.clone().call(uri).await.map_err(SendError::Connect)?;
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(MAX_BUFFER).max_headers(MAX_FIELDS);
+        let (connection, driver) = builder.handshake(stream).await.map_err(SendError::Exchange)?;
+        // It ends with the connection's handle; its error is told to whoever waits for an answer.
+        self.tasks.spawn(async move { drop(driver.await) });
+        Ok(connection)
+    }
+
+    fn answer(
+        self: &Arc<Self>,
+        response: Response<Incoming>,
+        connection: SendRequest<Full<Bytes>>,
+        place: Place,
+    ) -> Response<UpstreamBody> {
+        response.map(|body| {
+            let back = Some((Arc::clone(self), place, connection));
+            UpstreamBody { body, back }
+        })
+    }
+
+    fn put(self: &Arc<Self>, place: Place, connection: SendRequest<Full<Bytes>>) {
+        {
+            let mut idle = self.lock();
+            let bench = idle.entry(place).or_default();
+            if bench.0.len() < MAX_IDLE {
+                bench.0.push(Idle { connection, looks: 0 });
+            }
+        }
+        if !self.tended.swap(true, Ordering::Relaxed) {
+            self.tasks.spawn(tend(Arc::downgrade(self)));
+        }
+    }
+
+    /// Closes what has idled for too long. Says whether any connection is left.
+    fn look(&self) -> bool {
+        let mut idle = self.lock();
+        idle.retain(|_, bench| {
+            bench.0.retain_mut(|idle| {
+                idle.looks += 1;
+                idle.looks < IDLE_LOOKS && !idle.connection.is_closed()
+            });
+            !bench.0.is_empty()
+        });
+        !idle.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Bench>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks after idle connections for as long as there are any.
+async fn tend(pool: std::sync::Weak<Pool>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let Some(pool) = pool.upgrade() else { return };
+        if !pool.look() {
+            pool.tended.store(false, Ordering::Relaxed);
+            return;
+        }
+    }
+}
+
+/// What a server gets to see: the path alone, and the authority as `host`.
+fn to_origin_form(request: &mut Request<Full<Bytes>>) -> Result<Place, SendError> {
+    let parts = std::mem::take(request.uri_mut()).into_parts();
+    let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+        return Err(SendError::Connect(Box::new(super::ConnectError::Url)));
+    };
+    let default_port = if scheme == Scheme::HTTPS { 443 } else { 80 };
+    let host = match authority.port_u16() {
+        Some(port) if port != default_port => HeaderValue::from_str(named(&authority)),
+        _ => HeaderValue::from_str(authority.host()),
+    };
+    let host = host.map_err(|error| SendError::Connect(error.into()))?;
+    request.headers_mut().insert(HOST, host);
+    *request.uri_mut() = parts.path_and_query.map_or_else(Uri::default, Uri::from);
+    Ok((scheme, authority))
+}
+
+/// Host and port without any user information in front of them.
+fn named(authority: &Authority) -> &str {
+    authority.as_str().rsplit('@').next().unwrap_or_default()
+}
+
+/// The body of an answer, and with it the connection that it comes on.
+#[derive(Debug)]
+pub struct UpstreamBody {
+    body: Incoming,
+    back: Option<(Arc<Pool>, Place, SendRequest<Full<Bytes>>)>,
+}
+
+impl UpstreamBody {
+    fn give_back(&mut self) {
+        if let Some((pool, place, connection)) = self.back.take() {
+            pool.put(place, connection);
+        }
+    }
+}
+
+impl Drop for UpstreamBody {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        match &polled {
+            Poll::Ready(None) => self.give_back(),
+            Poll::Ready(Some(Err(_))) => self.back = None,
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
