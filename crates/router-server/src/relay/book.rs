@@ -141,7 +141,7 @@ impl Book {
             scopes => Some(self.opening.app.ledger.reserve(scopes, amount, now_ms).map_err(NotHeld::Exceeded)?),
         };
         self.attempts.push(Held { target, amount, scopes, reservation });
-        match self.opening.lane.reserve(&self.reservation_record()).await {
+        match self.opening.lane.reserve(self.reservation_record()).await {
             Ok(ticket) => {
                 self.written = Some(ticket);
                 Ok(())
@@ -241,11 +241,11 @@ impl Book {
         self.record.ledger = self.settle_budgets(&settlement.attempt_costs);
         self.fill(closing, &settlement);
         self.open = false;
+        self.count(closing, &settlement);
         if self.has_row() {
-            let written = self.opening.lane.settle(&self.record).await;
+            let written = self.opening.lane.settle(std::mem::take(&mut self.record)).await;
             self.note(written);
         }
-        self.count(closing, &settlement);
         settlement
     }
 
@@ -415,7 +415,7 @@ impl Book {
         match written {
             Ok(ticket) => self.written = Some(ticket),
             Err(error) => {
-                let id = &self.record.id;
+                let id = self.opening.id;
                 tracing::error!(request.id = %id, error = %error, "the row of request {id} is not written yet; its reservation stands");
             }
         }

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
-
 use super::frame::{Kind, Payload, encode};
+use super::lane::Frame;
 use super::medium::{Medium, is_full};
+use super::read::Position;
+use super::recent::{Placed, Recent};
 use super::segment::path_of;
 use super::{Durability, SpoolOptions, Ticket};
 use crate::data_dir::private_file_options;
@@ -37,6 +38,7 @@ pub(super) struct Appender {
     pub(super) appended_signal: Condvar,
     appended: AtomicU64,
     accepting: AtomicBool,
+    pub(super) recent: Recent,
 }
 
 #[derive(Debug)]
@@ -84,6 +86,7 @@ impl Appender {
             appended_signal: Condvar::new(),
             appended: AtomicU64::new(records),
             accepting: AtomicBool::new(has_headroom),
+            recent: Recent::default(),
         };
         appender.maintain();
         Ok(appender)
@@ -103,22 +106,27 @@ impl Appender {
     }
 
     /// Appends several frames that lie behind one another, in one write if all goes well, and tells each how it went.
-    pub(super) fn append_all(&self, bytes: &[u8], frames: Vec<(Kind, usize, oneshot::Sender<StoreResult<Ticket>>)>) {
+    pub(super) fn append_all(&self, bytes: &[u8], frames: Vec<Frame>) {
         let mut state = self.lock();
         let at_once = frames.len() > 1
             && self.accepting.load(Ordering::Relaxed)
             && self.write_counted(&mut state, bytes, frames.len() as u64).is_ok();
         let mut rest = bytes;
         let first = state.sequence.saturating_sub(frames.len() as u64);
-        for (place, (kind, length, sender)) in frames.into_iter().enumerate() {
+        for (place, Frame { kind, length, record, told }) in frames.into_iter().enumerate() {
             let Some((frame, behind)) = rest.split_at_checked(length) else { return };
             rest = behind;
             let written = match at_once {
                 true => Ok(Ticket(first + place as u64 + 1)),
                 false => self.append_locked(&mut state, kind, frame),
             };
+            if written.is_ok() {
+                let end = state.length - if at_once { rest.len() as u64 } else { 0 };
+                let start = Position { segment: state.number, offset: end - length as u64 };
+                self.recent.keep(Placed { start, end, record });
+            }
             // Whoever asked may have gone; the record stands.
-            let _ = sender.send(written);
+            let _ = told.send(written);
         }
     }
 

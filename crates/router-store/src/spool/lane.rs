@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::frame::{Kind, Payload, encode};
+use super::frame::{Kind, Passing, Payload, encode};
 use super::{Spool, Ticket};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
 use crate::record::{RequestRecord, Reservation};
@@ -23,8 +23,18 @@ pub struct Lane {
 #[derive(Debug, Default)]
 struct Waiting {
     bytes: Vec<u8>,
-    /// Kind and length of each frame, and who wants to know.
-    frames: Vec<(Kind, usize, oneshot::Sender<StoreResult<Ticket>>)>,
+    frames: Vec<Frame>,
+}
+
+/// A frame among the bytes that wait.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) kind: Kind,
+    pub(super) length: usize,
+    /// What it holds, for the reader.
+    pub(super) record: Passing,
+    /// Who wants to know how it went.
+    pub(super) told: oneshot::Sender<StoreResult<Ticket>>,
 }
 
 /// A turn's buffer that has grown beyond this is given back.
@@ -47,29 +57,38 @@ impl Lane {
     ///
     /// # Errors
     /// As [`Spool::reserve`].
-    pub async fn reserve(&self, reservation: &Reservation) -> StoreResult<Ticket> {
-        self.append(Kind::Reserved, reservation).await
+    pub async fn reserve(&self, reservation: Reservation) -> StoreResult<Ticket> {
+        self.append(Kind::Reserved, reservation, |reservation| Passing::Reserved {
+            request_id: reservation.request_id,
+            at_ms: reservation.at_ms,
+        })
+        .await
     }
 
     /// Appends a terminal row. Before the answer ends.
     ///
     /// # Errors
     /// As [`Spool::settle`].
-    pub async fn settle(&self, record: &RequestRecord) -> StoreResult<Ticket> {
-        self.append(Kind::Settled, record).await
+    pub async fn settle(&self, record: RequestRecord) -> StoreResult<Ticket> {
+        self.append(Kind::Settled, record, |record| Passing::Settled(Box::new(record))).await
     }
 
-    async fn append(&self, kind: Kind, payload: &impl Payload) -> StoreResult<Ticket> {
-        let (sender, written) = oneshot::channel();
+    async fn append<P: Payload>(
+        &self,
+        kind: Kind,
+        payload: P,
+        passing: impl FnOnce(P) -> Passing,
+    ) -> StoreResult<Ticket> {
+        let (told, written) = oneshot::channel();
         let is_first = {
             let mut waiting = self.lock();
             let before = waiting.bytes.len();
-            if let Err(error) = encode(&mut waiting.bytes, kind, payload) {
+            if let Err(error) = encode(&mut waiting.bytes, kind, &payload) {
                 waiting.bytes.truncate(before);
                 return Err(error);
             }
             let length = waiting.bytes.len() - before;
-            waiting.frames.push((kind, length, sender));
+            waiting.frames.push(Frame { kind, length, record: passing(payload), told });
             waiting.frames.len() == 1
         };
         if is_first {
@@ -129,7 +148,7 @@ mod tests {
         let tasks: Vec<_> = (0..20)
             .map(|id| {
                 let lane = Arc::clone(lane);
-                tokio::spawn(async move { lane.settle(&row(id)).await })
+                tokio::spawn(async move { lane.settle(row(id)).await })
             })
             .collect();
         let mut results = Vec::new();
@@ -157,11 +176,10 @@ mod tests {
     async fn a_cancelled_first_one_still_writes_for_the_others() {
         let folder = tempfile::tempdir().unwrap();
         let lane = lane(folder.path(), &SpoolOptions { headroom_bytes: 4096, ..SpoolOptions::default() });
-        let (zero, one) = (row(0), row(1));
-        let mut first = Box::pin(lane.settle(&zero));
+        let mut first = Box::pin(lane.settle(row(0)));
         let mut turn = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(first.as_mut().poll(&mut turn).is_pending());
-        let mut second = Box::pin(lane.settle(&one));
+        let mut second = Box::pin(lane.settle(row(1)));
         assert!(second.as_mut().poll(&mut turn).is_pending());
         drop(first);
         assert!(second.await.is_ok());

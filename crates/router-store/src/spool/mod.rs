@@ -17,6 +17,7 @@ mod medium;
 #[cfg(test)]
 mod model_test;
 mod read;
+mod recent;
 mod recover;
 mod segment;
 mod sync;

@@ -3,13 +3,14 @@
 //! A segment may go when the database has all of it, every older one is gone, and no request that began in it is still
 //! running: its reservation must be found there if this process dies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Spool;
 use super::frame::Passing;
+use super::recent::Placed;
 use super::segment::{self, Found, SegmentReader, path_of};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
 use crate::record::RequestRecord;
@@ -45,6 +46,8 @@ pub(crate) struct SpoolReader {
     /// Up to where whole records of the current segment are known to stand. Asking costs a lock that requests need, or a
     /// system call, so it is asked only when all of them have been read.
     known_end: u64,
+    /// Records that were taken from memory, still to come.
+    recent: VecDeque<Placed>,
     /// Reservations of this process that have not ended: request id to segment.
     open: HashMap<String, u64>,
     open_in: BTreeMap<u64, usize>,
@@ -65,6 +68,7 @@ impl SpoolReader {
             at: Position { segment: oldest, offset: 0 },
             current: None,
             known_end: 0,
+            recent: VecDeque::new(),
             open: HashMap::new(),
             open_in: BTreeMap::new(),
         };
@@ -135,6 +139,11 @@ impl SpoolReader {
     /// The next readable record and the offset behind it; `None` when there is none yet (or none before `stop`).
     fn next_record(&mut self, stop: Option<Position>) -> StoreResult<Option<(Passing, u64)>> {
         loop {
+            if stop.is_none()
+                && let Some(remembered) = self.remembered()
+            {
+                return Ok(Some(remembered));
+            }
             let at = self.at;
             let stop_here = stop.filter(|stop| stop.segment == at.segment);
             let limit = stop_here.map_or(self.known_end, |stop| self.known_end.min(stop.offset));
@@ -157,6 +166,21 @@ impl SpoolReader {
                 },
             }
         }
+    }
+
+    /// The record at the present place, if it is in memory.
+    fn remembered(&mut self) -> Option<(Passing, u64)> {
+        if self.recent.is_empty() {
+            self.recent = self.spool.appender.recent.take();
+        }
+        while self.recent.front()?.start < self.at {
+            self.recent.pop_front();
+        }
+        let here = self.recent.pop_front_if(|placed| placed.start == self.at)?;
+        // The file is not read along: it is opened anew where memory ends.
+        self.current = None;
+        self.known_end = 0;
+        Some((here.record, here.end))
     }
 
     /// What comes when all known records of the current segment have been read.
