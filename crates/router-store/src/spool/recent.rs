@@ -57,9 +57,9 @@ mod tests {
             id: format!("r{id:05}"),
             model: "m".repeat(id % 50),
             created_at: 1_000 + i64::try_from(id).unwrap(),
-            throughput_tps: (id % 3 == 0).then_some(id as f64 / 7.0),
+            throughput_tps: id.is_multiple_of(3).then_some(id as f64 / 7.0),
             attempts: vec![AttemptRecord { n: 1, cost_nano: 7, ..AttemptRecord::default() }; id % 3],
-            decision: (id % 2 == 0).then(|| format!("{{\"n\":{id},\"é\":\"\\n\"}}")),
+            decision: id.is_multiple_of(2).then(|| format!("{{\"n\":{id},\"é\":\"\\n\"}}")),
             ..RequestRecord::default()
         }
     }
