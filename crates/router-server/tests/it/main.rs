@@ -10,6 +10,7 @@
 mod budget;
 mod bytes;
 mod client_leaves;
+mod connections;
 mod credentials;
 mod dialects;
 mod engine;
