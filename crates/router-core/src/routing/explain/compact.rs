@@ -46,13 +46,19 @@ impl Decision {
                 string(out, tier.fallback.as_deref().unwrap_or_default());
                 out.push(',');
                 tier_in_full(tier, snapshot, out, ",", ",");
-                let _ = write!(out, ",{}]", tier.first);
+                out.push(',');
+                integer(out, tier.first);
+                out.push(']');
             }
             out.push_str("],");
         }
-        let _ = write!(out, "\"q\":{},", self.at.sequence);
+        out.push_str("\"q\":");
+        integer(out, self.at.sequence);
+        out.push(',');
         if let Some(session) = self.session {
-            let _ = write!(out, "\"k\":{session},");
+            out.push_str("\"k\":");
+            integer(out, session);
+            out.push(',');
         }
         if self.last_resort {
             out.push_str("\"z\":1,");
@@ -71,7 +77,9 @@ impl Decision {
         if self.rearranged {
             out.push_str("\"y\":1,");
         }
-        let _ = write!(out, "\"n\":{},\"c\":[", self.candidates.len());
+        out.push_str("\"n\":");
+        integer(out, self.candidates.len());
+        out.push_str(",\"c\":[");
         for (number, place) in self.places_in_order().take(IN_FULL).enumerate() {
             comma(out, number);
             self.in_full(place, snapshot, out);
@@ -111,7 +119,9 @@ impl Decision {
         self.name(place, snapshot, out);
         match candidate.verdict {
             Verdict::Eligible { rank } => {
-                let _ = write!(out, ",{rank},");
+                out.push(',');
+                integer(out, rank);
+                out.push(',');
                 number_or_null(out, candidate.score);
                 out.push_str(",[");
                 for (number, (_, raw, _)) in self.values(place).enumerate() {
@@ -119,16 +129,23 @@ impl Decision {
                     exact_or_null(out, raw);
                 }
                 let standing = candidate.standing;
-                let _ = write!(out, "],[{place},{},", standing.priority);
+                out.push_str("],[");
+                integer(out, place);
+                out.push(',');
+                integer(out, standing.priority);
+                out.push(',');
                 exact_or_null(out, standing.weight);
-                let _ = write!(out, ",{}]", standing.in_flight);
+                out.push(',');
+                integer(out, standing.in_flight);
+                out.push(']');
                 prices(out, &candidate.costs, self.sticky.is_some(), snapshot);
             }
             Verdict::Out(reason) => {
                 out.push(',');
                 string(out, reason.as_code());
                 if let Some(until_ms) = reason.until_ms() {
-                    let _ = write!(out, ",{until_ms}");
+                    out.push(',');
+                    integer(out, until_ms);
                 }
             }
         }
@@ -203,16 +220,28 @@ fn comma(out: &mut String, number: usize) {
     }
 }
 
-/// About seven digits, which is plenty for reading; the form of `Debug` is JSON for every finite number and never long.
+/// About seven digits, which is plenty for reading.
 #[expect(clippy::cast_possible_truncation, reason = "shorter on purpose")]
 fn number_or_null(out: &mut String, value: f64) {
-    let short = value as f32;
-    let _ = if short.is_finite() { write!(out, "{short:?}") } else { write!(out, "null") };
+    finite_or_null(out, value as f32, f32::is_finite);
 }
 
 /// Every digit that counts.
 fn exact_or_null(out: &mut String, value: f64) {
-    let _ = if value.is_finite() { write!(out, "{value:?}") } else { write!(out, "null") };
+    finite_or_null(out, value, f64::is_finite);
+}
+
+/// The shortest text that reads as this number again; by a library, since the standard one's is most of the time that a
+/// decision takes to write.
+fn finite_or_null<F: zmij::Float + Copy>(out: &mut String, value: F, is_finite: impl FnOnce(F) -> bool) {
+    match is_finite(value) {
+        true => out.push_str(zmij::Buffer::new().format_finite(value)),
+        false => out.push_str("null"),
+    }
+}
+
+fn integer(out: &mut String, value: impl itoa::Integer) {
+    out.push_str(itoa::Buffer::new().format(value));
 }
 
 fn string(out: &mut String, text: &str) {
