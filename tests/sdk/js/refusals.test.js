@@ -49,7 +49,7 @@ const SDKS = {
 };
 
 /** Asks for a path that is not there. */
-const elsewhere = (url, init) => [`${String(url).split(/\/models|\?/)[0]}/nowhere`, init];
+const elsewhere = (url, init) => [`${String(url).split(/\/models|\?/)[0]}/no/where`, init];
 /** Adds to the body. */
 const withMembers = (members) => (url, init) => [url, { ...init, body: JSON.stringify({ ...JSON.parse(init.body), ...members }) }];
 

@@ -70,7 +70,7 @@ SDKS = {
 
 def elsewhere(request):
     """An edit that asks for a path that is not there."""
-    return type(request)(request.method, str(request.url).split("/models")[0] + "/nowhere", headers=request.headers, content=request.content)
+    return type(request)(request.method, str(request.url).split("/models")[0] + "/no/where", headers=request.headers, content=request.content)
 
 
 def with_members(members):
