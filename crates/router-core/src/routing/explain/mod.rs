@@ -167,7 +167,7 @@ impl Decision {
         let candidate = self.candidates.get(place)?;
         let Chosen { channel, provider, model, upstream_model } = Chosen::of(candidate, snapshot)?;
         let reason = candidate.verdict.reason();
-        let known = |value: f64| value.is_finite().then_some(value);
+        let known = |value: f64| value.is_finite().then(|| readable(value));
         let factors = self.values(place).map(|(layer, raw, normalised)| ExplainedFactor {
             name: layer.factor.name(snapshot),
             value: known(raw),
@@ -187,7 +187,7 @@ impl Decision {
             reason: reason.map(|reason| reason.as_code()),
             reason_text: reason.map(|reason| reason.sentence(snapshot)),
             until_ms: reason.and_then(|reason| reason.until_ms()),
-            score: reason.is_none().then_some(candidate.score),
+            score: reason.is_none().then(|| readable(candidate.score)),
             price: self.explain_price(place, snapshot),
             factors: factors.collect(),
         })
@@ -200,14 +200,19 @@ impl Decision {
         let held = self.sticky.map(|sticky| sticky.held).filter(|held| held.model == candidate.model);
         let name = |policy: &super::PricePolicy| format!("{} ×{}", policy.name, policy.multiplier);
         costs.real_usd.is_finite().then(|| ExplainedPrice {
-            real_usd: costs.real_usd,
-            effective_usd: costs.effective_usd,
+            real_usd: readable(costs.real_usd),
+            effective_usd: readable(costs.effective_usd),
             multiplier: costs.multiplier,
             policies: snapshot.prices().holding(costs.policies).map(name).collect(),
-            shadow_usd: costs.shadow_usd,
+            shadow_usd: readable(costs.shadow_usd),
             cached_tokens: held.map(|held| held.cached_tokens),
         })
     }
+}
+
+/// Twelve digits: what binary fractions add behind them (`0.00016089999999999998`) tells nobody anything.
+fn readable(value: f64) -> f64 {
+    format!("{value:.11e}").parse().unwrap_or(value)
 }
 
 fn explain_layers(tier: &Tier, snapshot: &Snapshot) -> Vec<ExplainedLayer> {
