@@ -9,8 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::frame::Passing;
 use super::read::Position;
 
-/// Records kept. Beyond that nothing is added until the reader has taken them.
-const MOST: usize = 4_096;
+/// Records kept, some 20 MB of them. Beyond that nothing is added until the reader has taken them. Enough for what a machine
+/// at its limit writes between two looks of the writer.
+const MOST: usize = 16_384;
 
 /// A record and where it stands.
 #[derive(Debug)]
