@@ -2,10 +2,20 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Bounds of the buckets in milliseconds: 25 × 1.25ⁿ, up to 25 seconds; the last one holds everything beyond.
 const BUCKETS: usize = 32;
 const FIRST_MS: f64 = 25.0;
 const STEP: f64 = 1.25;
+/// Bounds of the buckets in milliseconds: 25 × 1.25ⁿ, up to 25 seconds; the last one holds everything beyond.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler: a wrong index is an error of the build")]
+const BOUNDS_MS: [f64; BUCKETS] = {
+    let (mut bounds, mut place) = ([FIRST_MS; BUCKETS], 1);
+    while place < BUCKETS {
+        bounds[place] = bounds[place - 1] * STEP;
+        place += 1;
+    }
+    bounds
+};
+
 /// One observation; halving keeps fractions of it.
 const ONE: u32 = 256;
 /// More observations than this weigh no more: then all are halved.
@@ -70,9 +80,8 @@ impl Tail {
     fn quantile(&self) -> f64 {
         let wanted = f64::from(self.total()) * SHARE;
         let (mut below, mut low) = (0.0, 0.0);
-        for (place, count) in self.counts.iter().enumerate() {
+        for (count, high) in self.counts.iter().zip(BOUNDS_MS) {
             let count = f64::from(count.load(Ordering::Relaxed));
-            let high = FIRST_MS * STEP.powi(place as i32);
             if count > 0.0 && below + count >= wanted {
                 return low + (high - low) * ((wanted - below) / count);
             }
@@ -83,7 +92,7 @@ impl Tail {
 }
 
 fn bucket(ms: f64) -> usize {
-    (0..BUCKETS - 1).find(|place| ms <= FIRST_MS * STEP.powi(*place as i32)).unwrap_or(BUCKETS - 1)
+    BOUNDS_MS.partition_point(|bound| *bound < ms).min(BUCKETS - 1)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use router_core::fault::ErrorCode;
 use router_store::{StoreError, StoreErrorKind};
 use serde_json::json;
 
-use crate::http::error::{ApiError, X_ROUTER_ERROR, X_SHOULD_RETRY};
+use crate::http::error::{ApiError, X_ROUTER_ERROR, X_SHOULD_RETRY, shown};
 
 /// An answer that is not the one hoped for.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl Problem {
 
     /// A value that is not allowed, with the field and what is.
     pub(super) fn invalid(field: &str, allowed: impl std::fmt::Display) -> Self {
-        let shown: String = field.chars().filter(|c| !c.is_control()).take(100).collect();
+        let shown = shown(field);
         Self {
             field: Some(shown.clone()),
             ..Self::new(ErrorCode::InvalidValue, format!("Invalid value for `{shown}`: {allowed}."))

@@ -10,6 +10,8 @@ use router_core::routing::{Explanation, Live, Moment, NotFound, decide, resolve,
 use router_wire::dialects::{DIALECTS, Dialect, RequestError, Route};
 use serde_json::{Map, Value, json};
 
+use crate::http::error::shown;
+
 /// What stands in a question beside the fields of a request.
 pub const OWN_FIELDS: [&str; 7] = ["body", "key", "endpoint", "strategy", "max_cost", "tags", "session"];
 
@@ -44,7 +46,7 @@ pub enum Unanswered {
 }
 
 fn not_found(model: &str, nearest: &[String]) -> String {
-    let shown: String = model.chars().filter(|c| !c.is_control()).take(100).collect();
+    let shown = shown(model);
     match nearest {
         [] => format!("There is no model or group `{shown}`."),
         names => format!("There is no model or group `{shown}`. Did you mean {}?", names.join(", ")),

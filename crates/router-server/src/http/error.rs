@@ -16,6 +16,12 @@ pub const X_ROUTER_ERROR: HeaderName = HeaderName::from_static("x-router-error")
 /// Tells SDKs whether another try is of use.
 pub const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
+/// A client's own text within a message of ours: short, and without what would break a line of a log.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
 /// An answer that is not the one the client hoped for.
 #[derive(Clone, Debug)]
 pub struct ApiError {
@@ -140,7 +146,7 @@ pub fn missing_api_key() -> ApiError {
 /// Nothing is served at this path.
 #[must_use]
 pub fn not_found(path: &str) -> ApiError {
-    let shown: String = path.chars().filter(|c| !c.is_control()).take(100).collect();
+    let shown = shown(path);
     ApiError::new(
         ErrorCode::NotFound,
         format!(

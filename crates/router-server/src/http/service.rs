@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tower::ServiceExt;
 
 use super::body::{Body, json};
-use super::error::{ApiError, doubled_base, not_found};
+use super::error::{ApiError, doubled_base, not_found, shown};
 use super::listener::Handler;
 use super::route::{Call, Route, find};
 use super::{health, models};
@@ -117,7 +117,7 @@ impl Service {
         match (found, shape) {
             (Some(found), _) => json(found),
             (None, Shape::One(id) | Shape::GeminiOne(id)) => {
-                let shown: String = id.chars().filter(|c| !c.is_control()).take(100).collect();
+                let shown = shown(&id);
                 let message = format!("The model `{shown}` does not exist or is not available to this key.");
                 let error = ApiError::new(ErrorCode::ModelNotFound, message).param("model");
                 error.in_dialect(dialect, Some(ids.shown()))

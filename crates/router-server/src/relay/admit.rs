@@ -28,7 +28,7 @@ use crate::clock::Now;
 use crate::gate::GatePermit;
 use crate::http::GROUP_PREFIX;
 use crate::http::auth::{Presented, presented, query_key};
-use crate::http::error::{ApiError, invalid_api_key, missing_api_key};
+use crate::http::error::{ApiError, invalid_api_key, missing_api_key, shown};
 use crate::http::intake::{self, BodyError, BodyLimits, BodyPermit};
 use crate::snapshot::ServerSnapshot;
 use crate::telemetry::metrics::ReasonLabel;
@@ -309,14 +309,7 @@ async fn judge(
     let ask = &intake.ask;
     let target = resolve(&snapshot.core, key, &ask.model).map_err(|missing| model_not_found(&ask.model, &missing))?;
     let tokens = ask.input_tokens.saturating_add(ask.max_output_tokens.unwrap_or(0));
-    let ticket = match key.and_then(|key| snapshot.key(key)) {
-        None => None,
-        Some(side) => {
-            let day = Window::at(Period::Day, &snapshot.zone, now.unix_ms);
-            let ticket = side.limiter.acquire(&side.limits, tokens, &day, now.unix_ms, now.unix_ms);
-            Some(ticket.map_err(|refusal| rate_limited(&refusal))?)
-        }
-    };
+    let ticket = within_limits(snapshot, key, tokens, now)?;
     let pinned = intake.state.as_ref().map(|state| pinned::find(app, snapshot, key, state, now)).transpose()?;
     let view = LiveView::new(app, snapshot, now, tokens).pinned_to(pinned);
     let moment = Moment { now_ms: now.unix_ms, seed, sequence: app.turn(&ask.model) };
@@ -340,8 +333,21 @@ async fn judge(
     }
 }
 
+/// Takes a request of about `tokens` tokens from the client key's own limits, if there is a key.
+pub(super) fn within_limits(
+    snapshot: &ServerSnapshot,
+    key: Option<KeyIx>,
+    tokens: u64,
+    now: Now,
+) -> Result<Option<Ticket>, ApiError> {
+    let Some(side) = key.and_then(|key| snapshot.key(key)) else { return Ok(None) };
+    let day = Window::at(Period::Day, &snapshot.zone, now.unix_ms);
+    let ticket = side.limiter.acquire(&side.limits, tokens, &day, now.unix_ms, now.unix_ms);
+    ticket.map(Some).map_err(|refusal| rate_limited(&refusal))
+}
+
 fn model_not_found(model: &str, missing: &NotFound) -> ApiError {
-    let shown: String = model.chars().filter(|c| !c.is_control()).take(100).collect();
+    let shown = shown(model);
     let hint = match missing.nearest.as_slice() {
         [] => "See GET /v1/models for what this key may use.".to_owned(),
         names => format!("Did you mean {}?", names.join(", ")),
@@ -353,7 +359,7 @@ fn model_not_found(model: &str, missing: &NotFound) -> ApiError {
     .param("model")
 }
 
-pub(super) fn rate_limited(refusal: &Refusal) -> ApiError {
+fn rate_limited(refusal: &Refusal) -> ApiError {
     let message = match refusal.retry_after_ms {
         Some(_) => format!("This key's limit of {} {} is reached.", refusal.limit, refusal.dimension.as_str()),
         None => format!(

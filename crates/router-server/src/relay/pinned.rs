@@ -9,7 +9,7 @@ use super::admit::Job;
 use super::book::Target;
 use crate::app::App;
 use crate::clock::Now;
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, shown};
 use crate::kept::Keeper;
 use crate::snapshot::ServerSnapshot;
 
@@ -39,7 +39,7 @@ pub(super) fn find(
         let code = (state.param == "previous_response_id").then(|| "previous_response_not_found".to_owned());
         ApiError { provider_code: code, ..error }
     };
-    let id: String = state.id.chars().filter(|c| !c.is_control()).take(100).collect();
+    let id = shown(&state.id);
     let Some(keeper) = app.kept.find(owner(snapshot, key), &state.id, now.unix_ms) else {
         return Err(refuse(format!(
             "`{id}` is not known here: it was made with another key, or more than 30 days ago, or by a provider that keeps nothing. \
@@ -52,7 +52,7 @@ pub(super) fn find(
 
 /// The keeper does not serve the model that is asked for.
 pub(super) fn other_model(model: &str, state: &StateId) -> ApiError {
-    let shown: String = model.chars().filter(|c| !c.is_control()).take(100).collect();
+    let shown = shown(model);
     let message = format!(
         "The channel that keeps what `{}` names does not serve `{shown}`. Ask for a model of that channel, or send the whole conversation.",
         state.param

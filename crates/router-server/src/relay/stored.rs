@@ -8,7 +8,6 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, Uri};
 use http_body_util::BodyExt;
 use router_core::ask::Endpoint;
-use router_core::budget::{Period, Window};
 use router_core::catalog::KeyIx;
 use router_core::fault::{ErrorCode, Fault};
 use router_core::request::final_error;
@@ -16,10 +15,11 @@ use router_wire::adapters::Call;
 use tokio::sync::mpsc;
 
 use super::Worker;
-use super::admit::rate_limited;
+use super::admit::within_limits;
 use super::answer::MAX_ANSWER;
 use super::attempt::{MAX_ERROR_BODY, collect};
 use super::pinned;
+use super::stream::BUFFERED_FRAMES;
 use crate::clock::Now;
 use crate::http::body::Body;
 use crate::http::error::ApiError;
@@ -38,9 +38,6 @@ const QUERY: &[&str] = &[
     "stream",
     "include_obfuscation",
 ];
-/// Frames between the provider's and the client's connection.
-const BUFFERED_FRAMES: usize = 8;
-
 /// A call for an answer that a provider keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -96,7 +93,8 @@ pub async fn stored(
     query: &str,
 ) -> Result<Response<Body>, ApiError> {
     let (app, now) = (&worker.app, Now::read());
-    admit(snapshot, key, now)?;
+    // Counted as a request, like any other.
+    drop(within_limits(snapshot, key, 0, now)?);
     let keeper = app.kept.find(pinned::owner(snapshot, key), &call.id, now.unix_ms);
     let keeper = keeper.ok_or_else(|| unknown(&call.id))?;
     let place = pinned::at(snapshot, &keeper).map_err(|gone| {
@@ -116,14 +114,6 @@ pub async fn stored(
     response.headers_mut().insert("x-router-channel", channel.name.header.clone());
     response.headers_mut().insert("x-router-provider", channel.provider.header.clone());
     Ok(response)
-}
-
-/// A request of the key's limit, as any other.
-fn admit(snapshot: &ServerSnapshot, key: Option<KeyIx>, now: Now) -> Result<(), ApiError> {
-    let Some(side) = key.and_then(|key| snapshot.key(key)) else { return Ok(()) };
-    let day = Window::at(Period::Day, &snapshot.zone, now.unix_ms);
-    let taken = side.limiter.acquire(&side.limits, 0, &day, now.unix_ms, now.unix_ms);
-    taken.map(drop).map_err(|refusal| rate_limited(&refusal))
 }
 
 fn unknown(id: &str) -> ApiError {

@@ -22,7 +22,7 @@ use crate::snapshot::ChannelSide;
 use crate::upstream::{UpstreamBody, body_fault};
 
 /// Frames between the provider's and the client's connection; with reads of at most 32 KiB this is 256 KiB.
-const BUFFERED_FRAMES: usize = 8;
+pub(super) const BUFFERED_FRAMES: usize = 8;
 
 impl Run {
     /// Relays a stream. From here to its end the time counts as the provider's, but for what precedes the head.

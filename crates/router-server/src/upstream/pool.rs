@@ -57,14 +57,10 @@ struct Idle {
     looks: u8,
 }
 
-/// The idle connections to one place.
-#[derive(Debug, Default)]
-struct Bench(Vec<Idle>);
-
 /// The pool.
 pub(super) struct Pool {
     connector: HttpsConnector<GuardedConnector>,
-    idle: Mutex<HashMap<Place, Bench>>,
+    idle: Mutex<HashMap<Place, Vec<Idle>>>,
     /// Whether somebody looks after idle connections.
     tended: AtomicBool,
     tasks: TaskTracker,
@@ -105,7 +101,7 @@ impl Pool {
     /// The idle connection that was used last, if one of them still stands.
     async fn take(&self, place: &Place) -> Option<SendRequest<Full<Bytes>>> {
         loop {
-            let mut connection = self.lock().get_mut(place)?.0.pop()?.connection;
+            let mut connection = self.lock().get_mut(place)?.pop()?.connection;
             if matches!(connection.ready().now_or_never(), Some(Ok(()))) {
                 return Some(connection);
             }
@@ -146,9 +142,9 @@ impl Pool {
     fn put(self: &Arc<Self>, place: Place, connection: SendRequest<Full<Bytes>>) {
         {
             let mut idle = self.lock();
-            let bench = idle.entry(place).or_default();
-            if bench.0.len() < MAX_IDLE {
-                bench.0.push(Idle { connection, looks: 0 });
+            let here = idle.entry(place).or_default();
+            if here.len() < MAX_IDLE {
+                here.push(Idle { connection, looks: 0 });
             }
         }
         if !self.tended.swap(true, Ordering::Relaxed) {
@@ -159,17 +155,17 @@ impl Pool {
     /// Closes what has idled for too long. Says whether any connection is left.
     fn look(&self) -> bool {
         let mut idle = self.lock();
-        idle.retain(|_, bench| {
-            bench.0.retain_mut(|idle| {
+        idle.retain(|_, here| {
+            here.retain_mut(|idle| {
                 idle.looks += 1;
                 idle.looks < IDLE_LOOKS && !idle.connection.is_closed()
             });
-            !bench.0.is_empty()
+            !here.is_empty()
         });
         !idle.is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Bench>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Vec<Idle>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
