@@ -27,6 +27,12 @@ const STEPS: &[Step] = &[
         sql: include_str!("../../migrations/0002_pinned_state.sql"),
         postgres: None,
     },
+    Step {
+        version: 3,
+        name: "request_log",
+        sql: include_str!("../../migrations/0003_request_log.sql"),
+        postgres: None,
+    },
 ];
 
 /// A migration and whether the database has it.
@@ -308,5 +314,57 @@ mod tests {
         assert!(store.migrate_steps(&[ONE, BROKEN]).await.is_err());
         assert!(store.rows(Sql::new("SELECT a FROM two")).await.is_err(), "half a migration stayed");
         assert_eq!(store.migrate_steps(&[ONE, TWO]).await.unwrap().pending(), 0);
+    }
+
+    /// The log is written anew by step 3: every column of every row stays.
+    #[tokio::test]
+    async fn the_request_log_keeps_its_rows() {
+        use crate::db::insert_many;
+        use crate::query::request_columns::{REQUEST_COLUMNS, request_values};
+        use crate::record::{AttemptRecord, RequestRecord, RequestStatus, TokenCounts};
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder.path().join("router.db"), true).await;
+        store.migrate_steps(STEPS.get(..2).unwrap()).await.unwrap();
+        let text = |text: &str| Some(text.to_owned());
+        let full = RequestRecord {
+            id: "req_1".into(),
+            client_request_id: text("mine"),
+            group: text("auto:cheap"),
+            channel: text("a"),
+            provider: text("p"),
+            upstream_model: text("m-2"),
+            strategy: text("balanced"),
+            status: RequestStatus::Timeout,
+            error_code: text("upstream_timeout"),
+            error_class: text("timeout"),
+            stream: true,
+            attempts: vec![AttemptRecord { n: 1, cost_nano: 3, ..AttemptRecord::default() }],
+            tokens: TokenCounts { input: 9, cached_input: 4, cache_write: 2, output: 7, reasoning: 5 },
+            cost_nano: 11,
+            reserved_nano: 12,
+            price_version: text("v1"),
+            latency_ms: 13,
+            ttft_ms: Some(14),
+            throughput_tps: Some(1.5),
+            overhead_us: 15,
+            config_version: 16,
+            created_at: 17,
+            bytes_in: 18,
+            bytes_out: 19,
+            user_agent: text("curl"),
+            client_address: text("10.0.0.0"),
+            flags: vec!["overrun".into()],
+            decision: text("{}"),
+            ..RequestRecord::default()
+        };
+        let rows = [full, RequestRecord { id: "req_2".into(), created_at: 16, ..RequestRecord::default() }];
+        let mut tx = store.begin().await.unwrap();
+        let values = request_values(&rows.iter().collect::<Vec<_>>());
+        insert_many(&mut tx, "request_logs", REQUEST_COLUMNS, values, "").await.unwrap();
+        tx.commit().await.unwrap();
+        store.migrate().await.unwrap();
+        for row in rows {
+            assert_eq!(store.request(&row.id, None).await.unwrap(), Some(row));
+        }
     }
 }

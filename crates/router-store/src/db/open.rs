@@ -105,7 +105,8 @@ async fn open_sqlite(url: &str, options: &StoreOptions) -> StoreResult<Backend> 
             .idle_timeout(None)
             .max_lifetime(None)
     };
-    let writer = pool(1).connect_with(connect.clone()).await?;
+    // Room for the pages that a batch changes, KiB: what does not fit is written to the log, and often again.
+    let writer = pool(1).connect_with(connect.clone().pragma("cache_size", "-6000")).await?;
     let reader = if memory {
         writer.clone()
     } else {

@@ -3,11 +3,10 @@
 //! Rules that keep one text right on both: `$1` placeholders; `CAST(SUM(x) AS BIGINT)`; no `AVG`; `LOWER()` to compare
 //! without case; columns only BIGINT, DOUBLE PRECISION, TEXT, BOOLEAN.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr as _, Sqlite};
+use sqlx::{Arguments as _, AssertSqlSafe, Postgres, Row as _, SqlSafeStr as _, Sqlite};
 
 use super::{Backend, Store};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
@@ -22,9 +21,7 @@ const MOST_PREPARED_ROWS: usize = 128;
 pub(crate) enum Value {
     Int(Option<i64>),
     Float(Option<f64>),
-    Text(Option<String>),
-    /// A text that many rows of a statement share.
-    Shared(Arc<str>),
+    Text(Option<Arc<str>>),
     Bool(bool),
 }
 
@@ -53,53 +50,78 @@ impl From<bool> for Value {
         Self::Bool(value)
     }
 }
-impl From<String> for Value {
-    fn from(value: String) -> Self {
-        Self::Text(Some(if value.contains('\0') { without_nul(&value) } else { value }))
-    }
-}
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        value.to_owned().into()
+        Self::Text(Some(text(value)))
+    }
+}
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        value.as_str().into()
     }
 }
 impl From<&String> for Value {
     fn from(value: &String) -> Self {
-        value.clone().into()
+        value.as_str().into()
     }
 }
 impl From<Option<String>> for Value {
     fn from(value: Option<String>) -> Self {
-        value.map_or(Self::Text(None), Into::into)
+        (&value).into()
     }
 }
 impl From<&Option<String>> for Value {
     fn from(value: &Option<String>) -> Self {
-        value.clone().into()
+        Self::Text(value.as_deref().map(text))
     }
 }
 
 /// PostgreSQL refuses NUL in texts; one such byte from a client must not hold up the books.
-fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+fn text(text: &str) -> Arc<str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }
 
-/// The texts that rows of a batch have in common: each is made once.
+/// The texts that a row of a batch most often has in common with the row before it: each is made once.
 #[derive(Debug, Default)]
-pub(crate) struct SharedTexts<'a>(HashMap<&'a str, Arc<str>>);
+pub(crate) struct SharedTexts {
+    row_before: Vec<Arc<str>>,
+    at: usize,
+}
 
-impl<'a> SharedTexts<'a> {
-    /// The parameter for a text that other rows probably have too.
-    pub(crate) fn value(&mut self, text: &'a str) -> Value {
-        Value::Shared(Arc::clone(self.0.entry(text).or_insert_with(|| match text.contains('\0') {
-            true => without_nul(text).into(),
-            false => text.into(),
-        })))
+impl SharedTexts {
+    /// Before the first text of a row; each row has the same texts in the same order.
+    pub(crate) fn begin_row(&mut self) {
+        self.at = 0;
+    }
+
+    /// The parameter for the next text of the row.
+    pub(crate) fn value(&mut self, next: &str) -> Value {
+        let at = self.at;
+        self.at += 1;
+        match self.row_before.get_mut(at) {
+            Some(before) if **before == *next => Value::Text(Some(Arc::clone(before))),
+            Some(before) => {
+                *before = text(next);
+                Value::Text(Some(Arc::clone(before)))
+            }
+            None => {
+                self.row_before.resize(at, Arc::default());
+                let made = text(next);
+                self.row_before.push(Arc::clone(&made));
+                Value::Text(Some(made))
+            }
+        }
     }
 
     /// The same where there may be none.
-    pub(crate) fn option(&mut self, text: &'a Option<String>) -> Value {
-        text.as_deref().map_or(Value::Text(None), |text| self.value(text))
+    pub(crate) fn option(&mut self, next: Option<&str>) -> Value {
+        match next {
+            Some(next) => self.value(next),
+            None => {
+                self.at += 1;
+                Value::Text(None)
+            }
+        }
     }
 }
 
@@ -109,18 +131,16 @@ pub(crate) struct Sql {
     text: String,
     args: Vec<Value>,
     keep_prepared: bool,
-    /// Placeholders `$1`, `$2` …; else plain `?`, which SQLite alone knows.
-    numbered: bool,
 }
 
 impl Sql {
     pub(crate) fn new(text: &'static str) -> Self {
-        Self { text: text.to_owned(), args: Vec::new(), keep_prepared: true, numbered: true }
+        Self { text: text.to_owned(), args: Vec::new(), keep_prepared: true }
     }
 
     /// For texts put together at run time from the program's own names.
     pub(crate) fn built(text: String) -> Self {
-        Self { text, args: Vec::new(), keep_prepared: true, numbered: true }
+        Self { text, args: Vec::new(), keep_prepared: true }
     }
 
     /// The next parameter of a text with its placeholders in place.
@@ -143,11 +163,7 @@ impl Sql {
     /// Adds a placeholder and its parameter.
     pub(crate) fn push_bind(&mut self, value: impl Into<Value>) {
         self.args.push(value.into());
-        if self.numbered {
-            let _ = write!(self.text, "${}", self.args.len());
-        } else {
-            self.push("?");
-        }
+        let _ = write!(self.text, "${}", self.args.len());
     }
 
     /// Adds `($1, $2, …)`.
@@ -210,20 +226,21 @@ pub(crate) enum Tx {
 }
 
 macro_rules! prepared {
-    ($sql:expr) => {{
-        let Sql { text, args, keep_prepared, numbered: _ } = $sql;
-        // Safe: `Sql` texts are made of the program's own words, see `Sql`.
-        let mut query = sqlx::query(AssertSqlSafe(text).into_sql_str()).persistent(keep_prepared);
+    ($sql:expr, $engine:ty) => {{
+        let Sql { text, args, keep_prepared } = $sql;
+        let mut arguments = <$engine as sqlx::Database>::Arguments::default();
+        arguments.reserve(args.len(), 0);
         for arg in args {
-            query = match arg {
-                Value::Int(value) => query.bind(value),
-                Value::Float(value) => query.bind(value),
-                Value::Text(value) => query.bind(value),
-                Value::Shared(value) => query.bind(value),
-                Value::Bool(value) => query.bind(value),
-            };
+            match arg {
+                Value::Int(value) => arguments.add(value),
+                Value::Float(value) => arguments.add(value),
+                Value::Text(value) => arguments.add(value),
+                Value::Bool(value) => arguments.add(value),
+            }
+            .map_err(sqlx::Error::Encode)?;
         }
-        query
+        // Safe: `Sql` texts are made of the program's own words, see `Sql`.
+        sqlx::query_with(AssertSqlSafe(text).into_sql_str(), arguments).persistent(keep_prepared)
     }};
 }
 
@@ -231,16 +248,20 @@ impl Tx {
     /// Runs a statement; how many rows it touched.
     pub(crate) async fn execute(&mut self, sql: Sql) -> StoreResult<u64> {
         Ok(match self {
-            Self::Sqlite(tx) => prepared!(sql).execute(&mut **tx).await?.rows_affected(),
-            Self::Postgres(tx) => prepared!(sql).execute(&mut **tx).await?.rows_affected(),
+            Self::Sqlite(tx) => prepared!(sql, Sqlite).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => prepared!(sql, Postgres).execute(&mut **tx).await?.rows_affected(),
         })
     }
 
     /// Runs a statement that returns rows.
     pub(crate) async fn rows(&mut self, sql: Sql) -> StoreResult<Vec<Row>> {
         Ok(match self {
-            Self::Sqlite(tx) => prepared!(sql).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
-            Self::Postgres(tx) => prepared!(sql).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
+            Self::Sqlite(tx) => {
+                prepared!(sql, Sqlite).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
+            }
+            Self::Postgres(tx) => {
+                prepared!(sql, Postgres).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+            }
         })
     }
 
@@ -285,10 +306,10 @@ impl Store {
         let fetch = async {
             Ok::<_, sqlx::Error>(match &self.inner.backend {
                 Backend::Sqlite { reader, .. } => {
-                    prepared!(sql).fetch_all(reader).await?.into_iter().map(Row::Sqlite).collect()
+                    prepared!(sql, Sqlite).fetch_all(reader).await?.into_iter().map(Row::Sqlite).collect()
                 }
                 Backend::Postgres(pool) => {
-                    prepared!(sql).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
+                    prepared!(sql, Postgres).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
                 }
             })
         };
@@ -308,23 +329,23 @@ impl Store {
     pub(crate) async fn execute(&self, sql: Sql) -> StoreResult<u64> {
         self.gate()?;
         Ok(match &self.inner.backend {
-            Backend::Sqlite { writer, .. } => prepared!(sql).execute(writer).await?.rows_affected(),
-            Backend::Postgres(pool) => prepared!(sql).execute(pool).await?.rows_affected(),
+            Backend::Sqlite { writer, .. } => prepared!(sql, Sqlite).execute(writer).await?.rows_affected(),
+            Backend::Postgres(pool) => prepared!(sql, Postgres).execute(pool).await?.rows_affected(),
         })
     }
 }
 
 /// `INSERT INTO table (columns) VALUES (…), (…) tail`, in as few statements as the parameter limit allows; how many rows
-/// were touched.
+/// were touched. `values` holds row behind row. After an error the transaction must not be committed.
 pub(crate) async fn insert_many(
     tx: &mut Tx,
     table: &'static str,
     columns: &str,
-    rows: Vec<Vec<Value>>,
+    values: Vec<Value>,
     tail: &str,
 ) -> StoreResult<u64> {
     let mut touched = 0;
-    for statement in inserts(matches!(tx, Tx::Sqlite(_)), table, columns, rows, tail) {
+    for statement in inserts(matches!(tx, Tx::Sqlite(_)), table, columns, values, tail) {
         touched += tx.execute(statement).await?;
     }
     Ok(touched)
@@ -335,38 +356,47 @@ pub(crate) async fn insert_returning(
     tx: &mut Tx,
     table: &'static str,
     columns: &str,
-    rows: Vec<Vec<Value>>,
+    values: Vec<Value>,
     tail: &str,
 ) -> StoreResult<Vec<Row>> {
     let mut returned = Vec::new();
-    for statement in inserts(matches!(tx, Tx::Sqlite(_)), table, columns, rows, tail) {
+    for statement in inserts(matches!(tx, Tx::Sqlite(_)), table, columns, values, tail) {
         returned.extend(tx.rows(statement).await?);
     }
     Ok(returned)
 }
 
-fn inserts(sqlite: bool, table: &str, columns: &str, rows: Vec<Vec<Value>>, tail: &str) -> impl Iterator<Item = Sql> {
-    let width = rows.first().map_or(1, Vec::len).max(1);
-    let head = format!("INSERT INTO {table} ({columns}) VALUES ");
+fn inserts(sqlite: bool, table: &str, columns: &str, values: Vec<Value>, tail: &str) -> impl Iterator<Item = Sql> {
+    let width = columns.split(',').count();
+    // SQLite keeps, for each statement of many rows, what it would need to take back those before a bad one, and that is a
+    // fourth of the work. Here a failure ends the whole transaction anyway.
+    let verb = if sqlite { "INSERT OR FAIL" } else { "INSERT" };
+    let head = format!("{verb} INTO {table} ({columns}) VALUES ");
     let tail = format!(" {tail}");
-    let mut rows = rows.into_iter();
+    let mut values = values.into_iter();
+    let mut text_before = (0, String::new());
     std::iter::from_fn(move || {
-        if rows.len() == 0 {
+        let left = values.len() / width;
+        if left == 0 {
             return None;
         }
-        let mut sql = Sql::built(head.clone());
-        // SQLite takes `$1` for a name and looks through all names for each: with 17,000 parameters in a batch that is
-        // most of the work of writing it.
-        sql.numbered = !sqlite;
         // SQLite takes powers of two, so that a handful of prepared statements serves every batch; PostgreSQL, where
         // each statement is a round trip, takes all at once, a text of its own that is not worth keeping.
-        let take = if sqlite { MOST_PREPARED_ROWS.min(1 << rows.len().ilog2()) } else { MAX_BINDS / width };
-        sql.keep_prepared = sqlite;
-        for (i, row) in rows.by_ref().take(take).enumerate() {
-            sql.push(if i == 0 { "" } else { ", " });
-            sql.push_tuple(row);
+        let rows = if sqlite { MOST_PREPARED_ROWS.min(1 << left.ilog2()) } else { left.min(MAX_BINDS / width) };
+        if text_before.0 != rows {
+            text_before = (rows, [&head, &*placeholders(sqlite, rows, width), &tail].concat());
         }
-        sql.push(&tail);
-        Some(sql)
+        let args = values.by_ref().take(rows * width).collect();
+        Some(Sql { text: text_before.1.clone(), args, keep_prepared: sqlite })
     })
+}
+
+/// `(…), (…)` for so many rows. SQLite takes `$1` for a name and looks through all names for each: with 17,000 parameters in a
+/// batch that is most of the work of writing it.
+fn placeholders(plain: bool, rows: usize, width: usize) -> String {
+    let row = |row: usize| {
+        let place = |column: usize| if plain { "?".to_owned() } else { format!("${}", row * width + column + 1) };
+        format!("({})", (0..width).map(place).collect::<Vec<_>>().join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }

@@ -45,23 +45,17 @@ impl Store {
 
 /// Notes what the providers of these requests keep. The first who made an id keeps it.
 pub(crate) async fn pin(tx: &mut Tx, records: &[&RequestRecord]) -> StoreResult<()> {
-    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let mut values: Vec<Value> = Vec::new();
     for record in records.iter().filter(|record| !record.state_ids.is_empty()) {
         let Some(last) = record.attempts.last() else { continue };
         let Some(provider_key) = &last.provider_key_id else { continue };
-        rows.extend(record.state_ids.iter().map(|id| {
-            vec![
-                (&record.key_id).into(),
-                id.into(),
-                (&last.channel).into(),
-                provider_key.into(),
-                record.created_at.into(),
-            ]
+        values.extend(record.state_ids.iter().flat_map(|id| {
+            [(&record.key_id).into(), id.into(), (&last.channel).into(), provider_key.into(), record.created_at.into()]
         }));
     }
-    if rows.is_empty() {
+    if values.is_empty() {
         return Ok(());
     }
     let columns = "key_id, state_id, channel, provider_key_id, made_at";
-    insert_many(tx, "pinned_state", columns, rows, "ON CONFLICT (key_id, state_id) DO NOTHING").await.map(drop)
+    insert_many(tx, "pinned_state", columns, values, "ON CONFLICT (key_id, state_id) DO NOTHING").await.map(drop)
 }

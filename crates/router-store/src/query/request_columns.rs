@@ -1,5 +1,7 @@
 //! The one mapping between request records and their table: columns, values in, rows out.
 
+use std::borrow::Cow;
+
 use crate::db::{Row, SharedTexts, Value};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
 use crate::record::{AttemptRecord, RequestRecord, RequestStatus, TokenCounts, TokensSource};
@@ -8,15 +10,28 @@ pub(crate) const REQUEST_COLUMNS: &str = "id, client_request_id, key_id, key_nam
     error_code, error_class, stream, attempts, attempt_details, tokens_input, tokens_cached_input, tokens_cache_write, tokens_output, tokens_reasoning, tokens_source, cost_nano, reserved_nano, \
     price_version, latency_ms, ttft_ms, throughput_tps, overhead_us, config_version, created_at, bytes_in, bytes_out, user_agent, client_address, flags, decision";
 
-/// A row of `request_logs`, in the order of [`REQUEST_COLUMNS`].
-pub(crate) fn request_values<'a>(record: &'a RequestRecord, texts: &mut SharedTexts<'a>) -> Vec<Value> {
+/// How many [`REQUEST_COLUMNS`] there are.
+const WIDTH: usize = 39;
+
+/// Rows of `request_logs`, one behind the other, in the order of [`REQUEST_COLUMNS`].
+pub(crate) fn request_values(records: &[&RequestRecord]) -> Vec<Value> {
+    let mut values = Vec::with_capacity(records.len() * WIDTH);
+    let mut texts = SharedTexts::default();
+    for record in records {
+        texts.begin_row();
+        values.extend(row_values(record, &mut texts));
+    }
+    values
+}
+
+fn row_values(record: &RequestRecord, texts: &mut SharedTexts) -> [Value; WIDTH] {
     let tokens = record.tokens;
     let attempts = serde_json::to_string(&record.attempts).unwrap_or_else(|_| "[]".into());
     let flags = match record.flags.as_slice() {
-        [] => texts.value("[]"),
-        flags => serde_json::to_string(flags).unwrap_or_else(|_| "[]".into()).into(),
+        [] => Cow::Borrowed("[]"),
+        flags => serde_json::to_string(flags).map_or(Cow::Borrowed("[]"), Cow::Owned),
     };
-    vec![
+    [
         (&record.id).into(),
         (&record.client_request_id).into(),
         texts.value(&record.key_id),
@@ -24,14 +39,14 @@ pub(crate) fn request_values<'a>(record: &'a RequestRecord, texts: &mut SharedTe
         texts.value(&record.endpoint),
         texts.value(&record.dialect),
         texts.value(&record.model),
-        texts.option(&record.group),
-        texts.option(&record.channel),
-        texts.option(&record.provider),
-        texts.option(&record.upstream_model),
-        texts.option(&record.strategy),
+        texts.option(record.group.as_deref()),
+        texts.option(record.channel.as_deref()),
+        texts.option(record.provider.as_deref()),
+        texts.option(record.upstream_model.as_deref()),
+        texts.option(record.strategy.as_deref()),
         texts.value(record.status.as_str()),
-        texts.option(&record.error_code),
-        texts.option(&record.error_class),
+        texts.option(record.error_code.as_deref()),
+        texts.option(record.error_class.as_deref()),
         record.stream.into(),
         i64::try_from(record.attempts.len()).unwrap_or(i64::MAX).into(),
         attempts.into(),
@@ -43,7 +58,7 @@ pub(crate) fn request_values<'a>(record: &'a RequestRecord, texts: &mut SharedTe
         texts.value(record.tokens_source.as_str()),
         record.cost_nano.into(),
         record.reserved_nano.into(),
-        texts.option(&record.price_version),
+        texts.option(record.price_version.as_deref()),
         record.latency_ms.into(),
         record.ttft_ms.into(),
         record.throughput_tps.filter(|value| value.is_finite()).into(),
@@ -52,9 +67,9 @@ pub(crate) fn request_values<'a>(record: &'a RequestRecord, texts: &mut SharedTe
         record.created_at.into(),
         record.bytes_in.into(),
         record.bytes_out.into(),
-        texts.option(&record.user_agent),
-        texts.option(&record.client_address),
-        flags,
+        texts.option(record.user_agent.as_deref()),
+        texts.option(record.client_address.as_deref()),
+        texts.value(&flags),
         (&record.decision).into(),
     ]
 }

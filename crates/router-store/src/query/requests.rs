@@ -164,7 +164,9 @@ mod tests {
             let plan: Vec<String> =
                 store.rows(sql).await.unwrap().iter().map(|row| row.text("detail").unwrap()).collect();
             let plan = plan.join("; ");
-            assert!(plan.contains("USING INDEX request_logs_") && !plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
+            // Only rows of one millisecond are sorted.
+            let sorts = plan.replace("USE TEMP B-TREE FOR LAST TERM OF ORDER BY", "").contains("TEMP B-TREE");
+            assert!(plan.contains("USING INDEX request_logs_") && !sorts, "{filter:?}: {plan}");
         }
         let (mut sql, _) = page_sql(&RequestFilter { q: text("id"), ..RequestFilter::default() }).unwrap();
         sql.prefix("EXPLAIN QUERY PLAN ");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::rollup::{ATTEMPT_KEY, ATTEMPT_SUMS, LATENCY_COLUMNS, REQUEST_KEY, REQUEST_SUMS, Rollup, TTFT_COLUMNS};
-use crate::db::{SharedTexts, Sql, Store, Tx, Value, insert_many, insert_returning};
+use crate::db::{Sql, Store, Tx, Value, insert_many, insert_returning};
 use crate::error::StoreResult;
 use crate::query::pinned::pin;
 use crate::query::request_columns::{REQUEST_COLUMNS, request_values};
@@ -64,25 +64,23 @@ fn unique(records: &[RequestRecord]) -> Vec<&RequestRecord> {
 /// A batch that comes a second time is rare (the place in the spool is stored with the batch), and to ask which rows are new
 /// costs a message between threads for every row.
 async fn insert_all(tx: &mut Tx, records: &[&RequestRecord]) -> StoreResult<bool> {
-    let mut texts = SharedTexts::default();
-    let rows = records.iter().map(|record| request_values(record, &mut texts)).collect();
-    let touched = insert_many(tx, "request_logs", REQUEST_COLUMNS, rows, "ON CONFLICT (id) DO NOTHING").await?;
+    let touched =
+        insert_many(tx, "request_logs", REQUEST_COLUMNS, request_values(records), "ON CONFLICT (id) DO NOTHING")
+            .await?;
     Ok(touched == records.len() as u64)
 }
 
 /// Inserts the rows that the database does not have yet, and gives their ids.
 async fn insert_missing(tx: &mut Tx, records: &[&RequestRecord]) -> StoreResult<HashSet<String>> {
-    let mut texts = SharedTexts::default();
-    let rows = records.iter().map(|record| request_values(record, &mut texts)).collect();
     let tail = "ON CONFLICT (id) DO NOTHING RETURNING id";
-    let inserted = insert_returning(tx, "request_logs", REQUEST_COLUMNS, rows, tail).await?;
+    let inserted = insert_returning(tx, "request_logs", REQUEST_COLUMNS, request_values(records), tail).await?;
     inserted.iter().map(|row| row.text("id")).collect()
 }
 
 /// Posts to the ledger and to its sums. Sorted by scope, so that instances lock counters in the same order.
 async fn post(tx: &mut Tx, new: &[&RequestRecord], at_ms: i64) -> StoreResult<()> {
     let mut counters: BTreeMap<[&str; 3], i64> = BTreeMap::new();
-    let mut rows = Vec::new();
+    let mut values: Vec<Value> = Vec::new();
     for record in new {
         let mut entries: BTreeMap<[&str; 3], i64> = BTreeMap::new();
         for entry in record.ledger.iter().filter(|entry| entry.amount_nano != 0) {
@@ -94,8 +92,8 @@ async fn post(tx: &mut Tx, new: &[&RequestRecord], at_ms: i64) -> StoreResult<()
             let counter = counters.entry(scope).or_default();
             *counter = counter.saturating_add(amount);
             let [kind, id, period] = scope.map(Value::from);
-            rows.push(vec![
-                (&record.id).into(),
+            values.extend([
+                Value::from(&record.id),
                 kind,
                 id,
                 period,
@@ -109,14 +107,14 @@ async fn post(tx: &mut Tx, new: &[&RequestRecord], at_ms: i64) -> StoreResult<()
         tx,
         "budget_ledger",
         "request_id, scope_kind, scope_id, period, kind, amount_nano, booked_at",
-        rows,
+        values,
         "",
     )
     .await?;
-    let rows = counters
+    let values = counters
         .into_iter()
-        .map(|(scope, amount)| {
-            scope.into_iter().map(Value::from).chain([amount.into(), 0_i64.into(), at_ms.into()]).collect()
+        .flat_map(|(scope, amount)| {
+            scope.into_iter().map(Value::from).chain([amount.into(), 0_i64.into(), at_ms.into()])
         })
         .collect();
     let upsert = "ON CONFLICT (scope_kind, scope_id, period) DO UPDATE SET posted_nano = budget_counters.posted_nano + excluded.posted_nano, updated_at = excluded.updated_at";
@@ -124,7 +122,7 @@ async fn post(tx: &mut Tx, new: &[&RequestRecord], at_ms: i64) -> StoreResult<()
         tx,
         "budget_counters",
         "scope_kind, scope_id, period, posted_nano, reserved_nano, updated_at",
-        rows,
+        values,
         upsert,
     )
     .await
@@ -134,7 +132,7 @@ async fn post(tx: &mut Tx, new: &[&RequestRecord], at_ms: i64) -> StoreResult<()
 async fn roll_up(tx: &mut Tx, new: &[&RequestRecord]) -> StoreResult<()> {
     let mut rollup = Rollup::default();
     new.iter().for_each(|record| rollup.add(record));
-    let (requests, attempts) = rollup.request_rows();
+    let (requests, attempts) = rollup.values();
     let sums: Vec<&str> = REQUEST_SUMS.into_iter().chain(LATENCY_COLUMNS).chain(TTFT_COLUMNS).collect();
     add_sums(tx, "channel_statistics", &REQUEST_KEY, &sums, requests).await?;
     add_sums(tx, "attempt_statistics", &ATTEMPT_KEY, &ATTEMPT_SUMS, attempts).await
@@ -146,10 +144,10 @@ async fn add_sums(
     table: &'static str,
     key: &[&str],
     sums: &[&str],
-    rows: Vec<Vec<Value>>,
+    values: Vec<Value>,
 ) -> StoreResult<()> {
     let updates: Vec<String> = sums.iter().map(|sum| format!("{sum} = {table}.{sum} + excluded.{sum}")).collect();
     let columns: Vec<&str> = key.iter().chain(sums).copied().collect();
     let upsert = format!("ON CONFLICT ({}) DO UPDATE SET {}", key.join(", "), updates.join(", "));
-    insert_many(tx, table, &columns.join(", "), rows, &upsert).await.map(drop)
+    insert_many(tx, table, &columns.join(", "), values, &upsert).await.map(drop)
 }

@@ -123,8 +123,9 @@ impl<'a> Rollup<'a> {
         }
     }
 
-    pub(super) fn request_rows(self) -> (Vec<Vec<Value>>, Vec<Vec<Value>>) {
-        (rows(self.requests), rows(self.attempts))
+    /// The rows of both tables, one behind the other: key, then sums.
+    pub(super) fn values(self) -> (Vec<Value>, Vec<Value>) {
+        (values(self.requests), values(self.attempts))
     }
 }
 
@@ -167,13 +168,12 @@ fn add_to(sums: &mut Vec<i64>, added: impl IntoIterator<Item = i64>) {
     }
 }
 
-fn rows<const KEY: usize>(sums: Sums<'_, KEY>) -> Vec<Vec<Value>> {
+fn values<const KEY: usize>(sums: Sums<'_, KEY>) -> Vec<Value> {
     sums.into_iter()
-        .map(|((hour, key), sums)| {
+        .flat_map(|((hour, key), sums)| {
             std::iter::once(Value::from(hour))
                 .chain(key.into_iter().map(Value::from))
                 .chain(sums.into_iter().map(Value::from))
-                .collect()
         })
         .collect()
 }
