@@ -128,8 +128,7 @@ impl ChannelSide {
     /// Where a call goes; `None` if the provider has no such endpoint.
     #[must_use]
     pub fn address(&self, call: &Call<'_>) -> Option<Uri> {
-        let path = (self.adapter.path)(&self.preset, call)?;
-        adapters::join(&self.base_url, &path).parse().ok()
+        self.adapter.address(&self.preset, &self.base_url, call)?.parse().ok()
     }
 }
 

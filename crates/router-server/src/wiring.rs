@@ -62,8 +62,7 @@ fn one(channel: &Channel) -> Result<ChannelWiring, String> {
     };
     let adapter = (by_name(&provider.kind).preset)();
     let preset = UpstreamPreset {
-        // What else the vendor speaks at its address is known only as long as nobody says that it speaks something else.
-        also: if provider.dialect == adapter.dialect { adapter.also } else { Vec::new() },
+        also: provider.also.clone(),
         dialect: provider.dialect.clone(),
         auth: match provider.auth {
             AuthStyle::Bearer => Auth::Bearer,

@@ -27,6 +27,8 @@ pub struct ProviderPreset {
     #[serde(default)]
     pub base_url_suffix: String,
     pub dialect: String,
+    #[serde(default)]
+    pub also: Vec<String>,
     pub auth: String,
     #[serde(default)]
     pub key_optional: bool,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use router_wire::adapters::Quirks;
-use router_wire::dialects::{CODECS, codec};
+use router_wire::dialects::{PROVIDERS, provider};
 
 use super::decode::Faults;
 use super::node::{Node, Path};
@@ -26,6 +26,8 @@ pub struct Provider {
     pub base_url: Option<String>,
     /// What it speaks (`openai_chat` …).
     pub dialect: String,
+    /// What else it speaks at the same address.
+    pub also: Vec<String>,
     /// How a key is sent.
     pub auth: AuthStyle,
     /// Whether it works without a key.
@@ -102,11 +104,15 @@ fn one(name: &str, entry: &ProviderEntry, system: &System, scope: &mut Scope<'_>
     let preset = preset_of(name, entry, scope)?;
     check_headers(entry, scope);
     check_words(entry, scope);
+    let dialect = entry.dialect.clone().unwrap_or_else(|| preset.dialect.clone());
+    // What else the vendor speaks is known only as long as nobody says that it speaks something else.
+    let usual = if dialect == preset.dialect { preset.also.clone() } else { Vec::new() };
     Some(Provider {
         name: name.into(),
         kind: preset.kind.as_str().into(),
         base_url: entry.base_url.clone().or_else(|| preset.base_url.clone()),
-        dialect: entry.dialect.clone().unwrap_or_else(|| preset.dialect.clone()),
+        dialect,
+        also: entry.also.clone().unwrap_or(usual),
         auth: entry.auth.unwrap_or_else(|| auth_style(&preset.auth)),
         key_optional: entry.key_optional.unwrap_or(preset.key_optional),
         headers: preset.headers.iter().chain(&entry.headers).map(|(k, v)| (k.clone(), v.clone())).collect(),
@@ -160,9 +166,12 @@ fn check_headers(entry: &ProviderEntry, scope: &mut Scope<'_>) {
 
 /// What a file says in the words of translation must be known there.
 fn check_words(entry: &ProviderEntry, scope: &mut Scope<'_>) {
-    if let Some(dialect) = entry.dialect.as_deref().filter(|dialect| codec(dialect).is_none()) {
-        let known: Vec<&str> = CODECS.iter().map(|codec| codec.name).collect();
-        let path = scope.path.key("dialect");
+    let dialect = entry.dialect.iter().map(|dialect| (scope.path.key("dialect"), dialect));
+    let also = entry.also.iter().flatten().enumerate();
+    let also = also.map(|(place, dialect)| (scope.path.key("also").index(place), dialect));
+    let unknown: Vec<_> = dialect.chain(also).filter(|(_, dialect)| provider(dialect).is_none()).collect();
+    for (path, dialect) in unknown {
+        let known: Vec<&str> = PROVIDERS.iter().map(|codec| codec.name).collect();
         scope.fault(&path, format!("`{dialect}` is not a dialect; {}", allowed_words(dialect, &known)));
     }
     for (place, word) in entry.quirks.iter().enumerate() {

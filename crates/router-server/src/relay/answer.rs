@@ -9,7 +9,7 @@ use router_core::fault::{Fault, FaultKind};
 use router_core::request::{Event, Metered};
 use router_core::usage::{Usage, UsageSource};
 use router_wire::answer::{NotAnAnswer, examine};
-use router_wire::dialects::Codec;
+use router_wire::dialects::{ClientCodec, ProviderCodec};
 use router_wire::message::Names;
 use router_wire::relay::{Neutral, StreamEnd, aggregate};
 use router_wire::scan::last_member;
@@ -70,8 +70,8 @@ impl Run {
         status: u16,
         headers: &HeaderMap,
         bytes: Bytes,
-        provider: &'static Codec,
-        client: &'static Codec,
+        provider: &'static ProviderCodec,
+        client: &'static ClientCodec,
         names: &Names,
     ) -> Event {
         let neutral = match Neutral::read(provider, names, &bytes) {
@@ -115,7 +115,7 @@ impl Run {
         Metered { usage, source: UsageSource::Estimated }
     }
 
-    fn note_kept_of(&mut self, provider: &Codec, body: &[u8]) {
+    fn note_kept_of(&mut self, provider: &ProviderCodec, body: &[u8]) {
         if let Some(kept) = provider.kept {
             kept(body, &mut self.kept_ids);
         }

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use router_core::catalog::ModelIx;
 use router_wire::adapters::Quirks;
-use router_wire::dialects::Codec;
+use router_wire::dialects::{ProviderCodec, Target};
 use router_wire::message::{Names, Unsupported};
 
 /// A request as it was written for a channel model.
@@ -26,11 +26,12 @@ pub(super) struct Fits<'a> {
     known: Vec<(Taker<'a>, Option<Unsupported>)>,
 }
 
-/// What a verdict depends on: dialect, kind of model, habits of the vendor.
+/// What a verdict depends on: dialect, kind of model, whether it thinks, habits of the vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Taker<'a> {
     dialect: &'static str,
     kind: u8,
+    thinks: bool,
     quirks: &'a Quirks,
 }
 
@@ -38,12 +39,12 @@ impl<'a> Fits<'a> {
     /// Why that model of a provider cannot take the request; `write` is asked where no other model's verdict holds for it.
     pub(super) fn verdict(
         &mut self,
-        provider: &'static Codec,
-        model: &str,
-        quirks: &'a Quirks,
+        provider: &'static ProviderCodec,
+        model: &Target<'a>,
         write: impl FnOnce() -> Option<Unsupported>,
     ) -> Option<Unsupported> {
-        let taker = Taker { dialect: provider.name, kind: (provider.kind)(model), quirks };
+        let (kind, thinks, quirks) = ((provider.kind)(model.model), model.thinks, model.quirks);
+        let taker = Taker { dialect: provider.name, kind, thinks, quirks };
         if let Some((_, verdict)) = self.known.iter().find(|(known, _)| *known == taker) {
             return verdict.clone();
         }
@@ -56,16 +57,16 @@ impl<'a> Fits<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use router_wire::dialects::codec;
+    use router_wire::dialects::provider;
 
     #[test]
     fn a_request_is_written_once_for_all_that_take_the_same() {
         let (plain, odd) = (Quirks::default(), Quirks { developer_role: true, ..Quirks::default() });
         let same_habits = Quirks::default();
-        let (chat, anthropic) = (codec("openai_chat").unwrap(), codec("anthropic").unwrap());
+        let (chat, anthropic) = (provider("openai_chat").unwrap(), provider("anthropic").unwrap());
         let (mut fits, mut written) = (Fits::default(), Vec::new());
-        let mut ask = |provider: &'static Codec, model: &'static str, quirks| {
-            let verdict = fits.verdict(provider, model, quirks, || {
+        let mut ask = |provider: &'static ProviderCodec, model: &'static str, quirks| {
+            let verdict = fits.verdict(provider, &Target::new(model, quirks), || {
                 written.push(model);
                 (provider.name == "anthropic").then(|| Unsupported::new("n", "one answer"))
             });

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use http::Uri;
-use router_core::catalog::ChannelModel;
+use router_core::catalog::{Capability, ChannelModel};
 use router_core::fault::{ClientError, Fault, FaultKind};
 use router_wire::adapters::Call;
-use router_wire::dialects::{Codec, Echo, Passing, RequestError, Target as Upstream, codec};
+use router_wire::dialects::{ClientCodec, Echo, Passing, ProviderCodec, RequestError, Target as Upstream, provider};
 use router_wire::message::{Names, Request, Unsupported};
 use router_wire::relay::Passage;
 
@@ -23,9 +23,9 @@ pub(super) enum Tongue {
     /// Another one.
     Other {
         /// The provider's.
-        provider: &'static Codec,
+        provider: &'static ProviderCodec,
         /// The client's.
-        client: &'static Codec,
+        client: &'static ClientCodec,
         /// How names of tools were changed.
         names: Names,
     },
@@ -33,13 +33,13 @@ pub(super) enum Tongue {
 
 impl Tongue {
     /// The codecs of provider and client, where an answer has to be read to be judged: everything but OpenAI's own shapes.
-    pub(super) fn codecs(&self, job: &Job) -> Option<(&'static Codec, &'static Codec, Names)> {
+    pub(super) fn codecs(&self, job: &Job) -> Option<(&'static ProviderCodec, &'static ClientCodec, Names)> {
         match self {
             Self::Other { provider, client, names } => Some((provider, client, names.clone())),
             Self::Same => {
-                let codec =
-                    job.dialect.codec.filter(|_| job.endpoint.is_generation() && job.dialect.name != "openai_chat")?;
-                Some((codec, codec, Names::default()))
+                let read = job.endpoint.is_generation() && job.dialect.name != "openai_chat";
+                let (provider, client) = (provider(job.dialect.name)?, job.dialect.codec.filter(|_| read)?);
+                Some((provider, client, Names::default()))
             }
         }
     }
@@ -57,12 +57,12 @@ pub(super) struct Prepared {
 /// What the two sides speak, before anything is translated.
 enum Between {
     Same,
-    Codecs(&'static Codec, &'static Codec),
+    Codecs(&'static ClientCodec, &'static ProviderCodec),
 }
 
 impl Job {
     /// The request in the neutral form, read once.
-    pub(super) fn neutral(&self, client: &Codec) -> Result<&Request, Unsupported> {
+    pub(super) fn neutral(&self, client: &ClientCodec) -> Result<&Request, Unsupported> {
         let read = || (client.read_request)(&self.body).map(|request| self.completed(request));
         self.neutral.get_or_init(read).as_ref().map_err(|error: &RequestError| {
             Unsupported::new(error.param.clone().unwrap_or_default(), error.message.clone())
@@ -91,7 +91,7 @@ impl Job {
             return Err(nothing());
         }
         let client = self.dialect.codec.ok_or_else(nothing)?;
-        let provider = codec(spoken).ok_or_else(nothing)?;
+        let provider = provider(spoken).ok_or_else(nothing)?;
         Ok(Between::Codecs(client, provider))
     }
 
@@ -123,7 +123,8 @@ impl Job {
                 address.is_none().then(|| Unsupported::new("model", "the provider has no such endpoint"))
             }
             Ok(Between::Codecs(client, provider)) => {
-                fits.verdict(provider, &model.upstream_name, &channel.preset.quirks, || {
+                let upstream = self.upstream(channel, model, target);
+                fits.verdict(provider, &upstream, || {
                     let written = self.write(client, provider, channel, model, target);
                     let written = written.and_then(|written| self.may_drop(&written.dropped).map(|()| written));
                     let keep = |written| {
@@ -161,10 +162,22 @@ impl Job {
         self.intake.ask.max_output_tokens.unwrap_or_else(|| model.map_or(cap, |most| most.min(cap)))
     }
 
+    /// What translation has to know of a channel model.
+    fn upstream<'a>(&self, channel: &'a ChannelSide, model: &'a ChannelModel, target: &Target) -> Upstream<'a> {
+        Upstream {
+            model: &model.upstream_name,
+            context_length: model.context_length,
+            model_max_output: model.max_output_tokens,
+            thinks: model.capabilities.has(Capability::Reasoning),
+            output_cap: self.output_cap(target),
+            quirks: &channel.preset.quirks,
+        }
+    }
+
     fn write(
         &self,
-        client: &'static Codec,
-        provider: &'static Codec,
+        client: &'static ClientCodec,
+        provider: &'static ProviderCodec,
         channel: &ChannelSide,
         model: &ChannelModel,
         target: &Target,
@@ -173,13 +186,8 @@ impl Job {
         if let Some(unsupported) = request.unsupported.first() {
             return Err(unsupported.clone());
         }
-        let output_cap = self.output_cap(target);
-        let upstream = Upstream {
-            model: &model.upstream_name,
-            model_max_output: model.max_output_tokens,
-            output_cap,
-            quirks: &channel.preset.quirks,
-        };
+        let upstream = self.upstream(channel, model, target);
+        let output_cap = upstream.output_cap;
         let mut encoded = (provider.write_request)(request, &upstream)?;
         let mut dropped = request.dropped.clone();
         dropped.append(&mut encoded.dropped);
@@ -254,7 +262,7 @@ impl Job {
         let passage = match tongue {
             // Sounds, and the events of what is no conversation.
             Tongue::Same if self.dialect.name == "openai" => Passage::raw(),
-            Tongue::Same => match self.dialect.codec {
+            Tongue::Same => match provider(self.dialect.name) {
                 Some(codec) if self.dialect.name != "openai_chat" => Passage::same(codec),
                 _ => Passage::chat(self.dialect, !self.intake.usage_wanted),
             },

@@ -37,6 +37,8 @@ pub(crate) struct Adapter {
     /// The model's name there; some habits depend on it.
     pub(crate) model: &'static str,
     pub(crate) abilities: &'static [Ability],
+    /// The one dialect in which it is asked, where the kind speaks several.
+    pub(crate) only: Option<&'static str>,
 }
 
 /// What every provider can do that is worth routing to.
@@ -46,23 +48,26 @@ const PROVING: &[Ability] = &[Text, Tools, ParallelTools, Images, Documents, Lim
 
 /// The adapters.
 pub(crate) const ADAPTERS: &[Adapter] = &[
-    Adapter { kind: "openai", path: "/v1", model: "gpt-sim", abilities: COMMON },
-    Adapter { kind: "openai_compatible", path: "/vllm/v1", model: "llama-sim", abilities: THINKING },
-    Adapter { kind: "groq", path: "/groq/openai/v1", model: "groq-sim", abilities: THINKING },
-    Adapter { kind: "openrouter", path: "/openrouter/api/v1", model: "maker/sim", abilities: PROVING },
-    Adapter { kind: "siliconflow", path: "/siliconflow/v1", model: "maker/flow-sim", abilities: THINKING },
+    Adapter { kind: "openai", path: "/v1", model: "gpt-sim", abilities: COMMON, only: None },
+    Adapter { kind: "openai_compatible", path: "/vllm/v1", model: "llama-sim", abilities: THINKING, only: None },
+    Adapter { kind: "groq", path: "/groq/openai/v1", model: "groq-sim", abilities: THINKING, only: None },
+    Adapter { kind: "openrouter", path: "/openrouter/api/v1", model: "maker/sim", abilities: PROVING, only: None },
+    Adapter { kind: "siliconflow", path: "/siliconflow/v1", model: "maker/flow-sim", abilities: THINKING, only: None },
     // No pictures: contents are strings there.
     Adapter {
         kind: "deepseek",
         path: "/deepseek/v1",
         model: "deepseek-sim",
         abilities: &[Text, Tools, ParallelTools, Documents, Limit, Thoughts],
+        only: None,
     },
-    Adapter { kind: "tuzi", path: "/newapi/v1", model: "tuzi-sim", abilities: THINKING },
-    Adapter { kind: "ollama", path: "/ollama/v1", model: "ollama-sim", abilities: THINKING },
-    Adapter { kind: "azure_openai", path: "/azure/openai/v1", model: "deployment-sim", abilities: COMMON },
-    Adapter { kind: "anthropic", path: "/v1", model: "claude-sim", abilities: PROVING },
-    Adapter { kind: "gemini", path: "/v1beta", model: "gemini-3-sim", abilities: PROVING },
+    Adapter { kind: "tuzi", path: "/newapi/v1", model: "tuzi-sim", abilities: THINKING, only: None },
+    Adapter { kind: "ollama", path: "/ollama/v1", model: "ollama-sim", abilities: THINKING, only: None },
+    Adapter { kind: "ollama", path: "/ollama", model: "ollama-sim", abilities: THINKING, only: Some("ollama") },
+    Adapter { kind: "ollama", path: "/ollama", model: "ollama-sim", abilities: THINKING, only: Some("openai_chat") },
+    Adapter { kind: "azure_openai", path: "/azure/openai/v1", model: "deployment-sim", abilities: COMMON, only: None },
+    Adapter { kind: "anthropic", path: "/v1", model: "claude-sim", abilities: PROVING, only: None },
+    Adapter { kind: "gemini", path: "/v1beta", model: "gemini-3-sim", abilities: PROVING, only: None },
 ];
 
 /// Whether the presets support each kind.

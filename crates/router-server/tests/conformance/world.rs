@@ -18,7 +18,12 @@ pub(crate) fn clients() -> impl Iterator<Item = &'static Client> {
 
 /// The name by which clients ask for a channel of this adapter; `tail` tells several apart.
 pub(crate) fn name_of(adapter: &Adapter, tail: &str) -> String {
-    format!("sim-{}{tail}", adapter.kind.replace('_', "-"))
+    format!("sim-{}{tail}", provider_of(adapter).replace('_', "-"))
+}
+
+/// The provider of an adapter: the built-in one, or an entry that says what it speaks.
+fn provider_of(adapter: &Adapter) -> String {
+    adapter.only.map_or_else(|| adapter.kind.to_owned(), |dialect| format!("{}-{dialect}", adapter.kind))
 }
 
 /// One more channel at the counterpart of an adapter.
@@ -29,8 +34,10 @@ pub(crate) fn channel(setup: Setup, adapter: &Adapter, provider: &SimProvider, t
         "context_length": 200_000, "max_output_tokens": 64_000,
         "capabilities": ["chat", "streaming", "function_calling", "parallel_tools", "vision", "json_mode", "json_schema", "reasoning"],
     });
-    let setup = setup.channel_at(&name, &provider.url(adapter.path)).and(json!({"provider": adapter.kind}));
-    setup.models(json!([model]))
+    let entry = |dialect| json!({"kind": adapter.kind, "dialect": dialect, "also": []});
+    let entries = adapter.only.map_or(json!({}), |dialect| json!({provider_of(adapter): entry(dialect)}));
+    let setup = setup.system(json!({"providers": entries})).channel_at(&name, &provider.url(adapter.path));
+    setup.and(json!({"provider": provider_of(adapter)})).models(json!([model]))
 }
 
 /// A router with one channel for each supported adapter.

@@ -83,7 +83,8 @@ impl Client {
     }
 }
 
-const PROVIDERS: [(&str, &str); 3] = [("openai_compatible", "/v1"), ("anthropic", "/v1"), ("gemini", "/v1beta")];
+const PROVIDERS: [(&str, &str); 4] =
+    [("openai_compatible", "/v1"), ("anthropic", "/v1"), ("gemini", "/v1beta"), ("ollama", "")];
 
 /// A channel at a provider of that kind.
 fn channel(setup: Setup, kind: &str, base: &str, provider: &SimProvider) -> Setup {

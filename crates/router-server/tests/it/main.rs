@@ -19,6 +19,7 @@ mod first_start;
 mod kept;
 mod key_rotation;
 mod limits;
+mod ollama;
 mod other_work;
 mod pages;
 mod prices;

@@ -4,10 +4,10 @@ use http::{HeaderName, HeaderValue};
 use router_core::fault::FaultKind;
 use serde_json::Value;
 
-use super::{Adapter, Auth, MaxOutputParam, UpstreamPreset, path_of};
+use super::{Adapter, Auth, MaxOutputParam, PLAIN, UpstreamPreset};
 use crate::classify::ErrorBody;
 
-pub(super) const ADAPTER: Adapter = Adapter { name: "anthropic", preset, path: path_of, refine };
+pub(super) const ADAPTER: Adapter = Adapter { name: "anthropic", preset, refine, ..PLAIN };
 
 /// Sent where the client's own dialect is another, or the client names none.
 const VERSION: &str = "2023-06-01";

@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use router_core::fault::FaultKind;
 
 use super::path::encoded;
-use super::{Adapter, Auth, Call, MaxOutputParam, Quirks, UpstreamPreset, path_of};
+use super::{Adapter, Auth, Call, MaxOutputParam, PLAIN, Quirks, UpstreamPreset, path_of};
 use crate::classify::ErrorBody;
 
-pub(super) const ADAPTER: Adapter = Adapter { name: "azure_openai", preset, path, refine };
+pub(super) const ADAPTER: Adapter = Adapter { name: "azure_openai", preset, path, refine, ..PLAIN };
 
 fn preset() -> UpstreamPreset {
     UpstreamPreset {

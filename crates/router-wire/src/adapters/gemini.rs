@@ -3,10 +3,10 @@
 use router_core::fault::FaultKind;
 use serde_json::Value;
 
-use super::{Adapter, Auth, UpstreamPreset, path_of};
+use super::{Adapter, Auth, PLAIN, UpstreamPreset};
 use crate::classify::ErrorBody;
 
-pub(super) const ADAPTER: Adapter = Adapter { name: "gemini", preset, path: path_of, refine };
+pub(super) const ADAPTER: Adapter = Adapter { name: "gemini", preset, refine, ..PLAIN };
 
 fn preset() -> UpstreamPreset {
     UpstreamPreset { dialect: "gemini".to_owned(), auth: Auth::XGoogApiKey, ..UpstreamPreset::default() }

@@ -2,10 +2,10 @@
 
 use router_core::fault::FaultKind;
 
-use super::{Adapter, MaxOutputParam, Quirks, UpstreamPreset, path_of};
+use super::{Adapter, MaxOutputParam, PLAIN, Quirks, UpstreamPreset};
 use crate::classify::ErrorBody;
 
-pub(super) const ADAPTER: Adapter = Adapter { name: "groq", preset, path: path_of, refine };
+pub(super) const ADAPTER: Adapter = Adapter { name: "groq", preset, refine, ..PLAIN };
 
 fn preset() -> UpstreamPreset {
     UpstreamPreset {

@@ -18,6 +18,7 @@ mod quirks;
 mod siliconflow;
 mod tuzi;
 
+pub(crate) use path::encoded;
 pub use path::path_of;
 pub use preset::{Auth, MaxOutputParam, UpstreamPreset};
 pub use quirks::Quirks;
@@ -40,9 +41,15 @@ pub struct Adapter {
     pub preset: fn() -> UpstreamPreset,
     /// Where a call goes; most vendors' paths are those of their dialect: [`path_of`].
     pub path: fn(&UpstreamPreset, &Call<'_>) -> Option<Cow<'static, str>>,
+    /// The part of a base URL as it is configured below which the paths lie: for most vendors all of it.
+    pub base: fn(&str) -> &str,
     /// The vendor's exceptions from the common tables of errors.
     refine: Refine,
 }
+
+/// A vendor without any habit: what the others are made of.
+const PLAIN: Adapter =
+    Adapter { name: "", preset: UpstreamPreset::default, path: path_of, base: |url| url, refine: |_, _| None };
 
 /// The adapters.
 pub static ADAPTERS: &[Adapter] = &[
@@ -109,6 +116,12 @@ impl Adapter {
             headers.insert(name.clone(), value.clone());
         }
         UpstreamHead { method: Method::POST, path: (self.path)(preset, call), headers, auth: preset.auth }
+    }
+
+    /// Where a call goes; `None` if the provider has no such endpoint.
+    #[must_use]
+    pub fn address(&self, preset: &UpstreamPreset, base_url: &str, call: &Call<'_>) -> Option<String> {
+        Some(join((self.base)(base_url), &(self.path)(preset, call)?))
     }
 
     /// The body for a provider that speaks the client's dialect: see [`Dialect::splice`]. Habits of the vendor are heeded

@@ -4,10 +4,10 @@
 use router_core::fault::FaultKind;
 use serde_json::Value;
 
-use super::{Adapter, MaxOutputParam, Quirks, UpstreamPreset, path_of};
+use super::{Adapter, MaxOutputParam, PLAIN, Quirks, UpstreamPreset};
 use crate::classify::ErrorBody;
 
-pub(super) const ADAPTER: Adapter = Adapter { name: "openrouter", preset, path: path_of, refine };
+pub(super) const ADAPTER: Adapter = Adapter { name: "openrouter", preset, refine, ..PLAIN };
 
 fn preset() -> UpstreamPreset {
     UpstreamPreset {

@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use router_core::ask::Endpoint as E;
-
 use super::{Call, UpstreamPreset};
+use crate::dialects::{openai_chat, provider};
 
 /// The path of a call in its dialect; `None` if the dialect has no such endpoint.
 ///
@@ -12,52 +11,11 @@ use super::{Call, UpstreamPreset};
 /// here with `/v1` too.
 #[must_use]
 pub fn path_of(_: &UpstreamPreset, call: &Call<'_>) -> Option<Cow<'static, str>> {
-    match call.dialect {
-        "anthropic" => anthropic(call.endpoint).map(Cow::Borrowed),
-        "gemini" => gemini(call),
-        "openai_responses" if call.endpoint.is_generation() => Some(Cow::Borrowed("/responses")),
-        _ => openai(call.endpoint).map(Cow::Borrowed),
-    }
-}
-
-const fn openai(endpoint: E) -> Option<&'static str> {
-    Some(match endpoint {
-        E::Completions => "/completions",
-        E::Embeddings => "/embeddings",
-        E::Rerank => "/rerank",
-        E::Moderations => "/moderations",
-        E::ImageGenerations => "/images/generations",
-        E::ImageEdits => "/images/edits",
-        E::Transcriptions => "/audio/transcriptions",
-        E::Translations => "/audio/translations",
-        E::Speech => "/audio/speech",
-        E::CountTokens | E::Estimate => return None,
-        E::ChatCompletions | E::Responses | E::Messages | E::GenerateContent => "/chat/completions",
-    })
-}
-
-const fn anthropic(endpoint: E) -> Option<&'static str> {
-    match endpoint {
-        E::CountTokens => Some("/messages/count_tokens"),
-        _ if endpoint.is_generation() => Some("/messages"),
-        _ => None,
-    }
-}
-
-fn gemini(call: &Call<'_>) -> Option<Cow<'static, str>> {
-    let method = match call.endpoint {
-        E::CountTokens => "countTokens",
-        E::Embeddings => call.method.unwrap_or("embedContent"),
-        _ if !call.endpoint.is_generation() => return None,
-        _ if call.stream => "streamGenerateContent?alt=sse",
-        _ => "generateContent",
-    };
-    let model = call.model.strip_prefix("models/").unwrap_or(call.model);
-    Some(Cow::Owned(format!("/models/{}:{method}", encoded(model))))
+    (provider(call.dialect).unwrap_or(&openai_chat::PROVIDER).path)(call)
 }
 
 /// A model's name as a piece of a path; slashes and colons of names are legal there and stay.
-pub(super) fn encoded(name: &str) -> String {
+pub(crate) fn encoded(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {
@@ -72,6 +30,8 @@ pub(super) fn encoded(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use router_core::ask::Endpoint as E;
+
     use super::*;
 
     #[test]
@@ -93,6 +53,10 @@ mod tests {
             ("gemini", E::GenerateContent, false, Some("/models/m%201:generateContent")),
             ("gemini", E::Embeddings, false, Some("/models/m%201:embedContent")),
             ("gemini", E::Rerank, false, None),
+            ("ollama", E::Messages, true, Some("/api/chat")),
+            ("ollama", E::Embeddings, false, Some("/api/embed")),
+            ("ollama", E::Rerank, false, None),
+            ("unheard-of", E::Messages, true, Some("/chat/completions")),
         ] {
             assert_eq!(call(dialect, endpoint, stream).as_deref(), path, "{dialect} {endpoint:?}");
         }

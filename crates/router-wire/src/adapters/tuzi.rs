@@ -2,10 +2,10 @@
 
 use router_core::fault::FaultKind;
 
-use super::{Adapter, UpstreamPreset, path_of};
+use super::{Adapter, PLAIN};
 use crate::classify::ErrorBody;
 
-pub(super) const ADAPTER: Adapter = Adapter { name: "tuzi", preset: UpstreamPreset::default, path: path_of, refine };
+pub(super) const ADAPTER: Adapter = Adapter { name: "tuzi", refine, ..PLAIN };
 
 /// The family's own types; everything else was passed on from behind it.
 const OWN: [&str; 3] = ["new_api_error", "one_api_error", "shell_api_error"];

@@ -1,38 +1,50 @@
-//! What a dialect needs so that it can be translated: to and from the neutral form, whole and streamed.
+//! What a dialect needs so that it can be translated: to and from the neutral form, whole and streamed. A dialect of clients has
+//! the client's half, one of providers the provider's; most have both.
+
+use std::borrow::Cow;
 
 use router_core::usage::Usage;
 
+use crate::adapters::{Call, Quirks};
+
 use crate::answer::NotAnAnswer;
 use crate::dialects::{ErrorView, RequestError};
-use crate::message::{Answer, Encoded, Event, Names, Request, SignatureFormat, Unsupported};
+use crate::message::{Answer, Encoded, Event, Names, Request, Unsupported};
 
 /// Appends the ids under which a provider keeps an answer, given its bytes.
 pub type NoteKept = fn(&[u8], &mut Vec<String>);
 
-/// The pure functions of a dialect. Decoders and encoders of streams are right for any chunking of their input, because
-/// framing is done before them ([`Framing`]).
+/// A dialect as its clients speak it: pure functions.
 #[derive(Clone, Debug)]
-pub struct Codec {
-    /// Name of the dialect, as presets name it.
+pub struct ClientCodec {
+    /// Name of the dialect.
     pub name: &'static str,
-    /// How events are cut out of the bytes of a stream.
-    pub framing: Framing,
-    /// The family whose signatures mean something to a provider of this dialect.
-    pub signatures: SignatureFormat,
     /// A client's body → neutral.
     pub read_request: fn(&[u8]) -> Result<Request, RequestError>,
+    /// Neutral → a whole answer for a client.
+    pub write_answer: fn(&Answer, &Echo<'_>) -> Vec<u8>,
+    /// Neutral → a client's stream.
+    pub encoder: fn(&Echo<'_>) -> Box<dyn StreamEncoder>,
+}
+
+/// A dialect as its providers speak it: pure functions. Decoders of streams are right for any chunking of their input, because
+/// framing is done before them ([`Framing`]).
+#[derive(Clone, Debug)]
+pub struct ProviderCodec {
+    /// Name of the dialect, as presets name it.
+    pub name: &'static str,
+    /// Where a call goes below the base URL; `None` if the dialect has no such endpoint.
+    pub path: fn(&Call<'_>) -> Option<Cow<'static, str>>,
+    /// How events are cut out of the bytes of a stream.
+    pub framing: Framing,
     /// Neutral → a provider's body.
     pub write_request: fn(&Request, &Target<'_>) -> Result<Encoded, Unsupported>,
     /// The kind of an upstream's model, by its name: of one kind, all take a request or none. 0 where the name does not matter.
     pub kind: fn(&str) -> u8,
     /// A provider's whole answer → neutral.
     pub read_answer: fn(&[u8]) -> Result<Answer, NotAnAnswer>,
-    /// Neutral → a whole answer for a client.
-    pub write_answer: fn(&Answer, &Echo<'_>) -> Vec<u8>,
     /// A provider's stream → neutral.
     pub decoder: fn() -> Box<dyn StreamDecoder>,
-    /// Neutral → a client's stream.
-    pub encoder: fn(&Echo<'_>) -> Box<dyn StreamEncoder>,
     /// Appends the ids under which the provider keeps an answer, given it whole or an event of its stream that begins or ends
     /// it; `None` where providers keep nothing.
     pub kept: Option<NoteKept>,
@@ -52,12 +64,24 @@ pub enum Framing {
 pub struct Target<'a> {
     /// The upstream's name of the model.
     pub model: &'a str,
+    /// Tokens of input and output together that it holds, from the catalogue.
+    pub context_length: Option<u64>,
     /// The model's own limit on output tokens, from the catalogue.
     pub model_max_output: Option<u64>,
+    /// Whether the catalogue says that it thinks.
+    pub thinks: bool,
     /// The cap that the reservation used, where the client named none and money is limited.
     pub output_cap: Option<u64>,
     /// Habits of the vendor.
-    pub quirks: &'a crate::adapters::Quirks,
+    pub quirks: &'a Quirks,
+}
+
+impl<'a> Target<'a> {
+    /// A model of which nothing but its name is known.
+    #[must_use]
+    pub const fn new(model: &'a str, quirks: &'a Quirks) -> Self {
+        Self { model, context_length: None, model_max_output: None, thinks: false, output_cap: None, quirks }
+    }
 }
 
 /// What an answer repeats of its request, and what only the server can give.

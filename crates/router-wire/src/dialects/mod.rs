@@ -1,16 +1,20 @@
-//! What clients speak. One folder a dialect, one line in [`DIALECTS`].
+//! What clients and providers speak. One folder a dialect; one line in [`DIALECTS`] if clients speak it, one in [`PROVIDERS`] if
+//! providers do.
 
 pub mod anthropic;
 mod codec;
 mod fields;
 pub mod gemini;
+pub mod ollama;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod openai_work;
 mod prefix;
 mod wish;
 
-pub use codec::{Codec, Echo, Framing, NoteKept, StreamDecoder, StreamEncoder, Target, restore_names};
+pub use codec::{
+    ClientCodec, Echo, Framing, NoteKept, ProviderCodec, StreamDecoder, StreamEncoder, Target, restore_names,
+};
 pub use prefix::conversation;
 
 use router_core::ask::{Ask, Endpoint};
@@ -37,7 +41,7 @@ pub struct Dialect {
     /// The body for a provider that speaks this dialect too: the client's bytes with what routing must change.
     pub splice: fn(&Passing<'_>) -> Vec<u8>,
     /// To and from the neutral form; `None` where there is nothing to translate.
-    pub codec: Option<&'static Codec>,
+    pub codec: Option<&'static ClientCodec>,
     /// Status of a spent budget: 402, or 429 where clients stop at nothing else.
     pub budget_status: u16,
     /// A count of input tokens as the body of an answer; `None` where the dialect has no path that asks for one.
@@ -68,13 +72,19 @@ pub const fn no_dynamic_route(_: &str, _: &str) -> Option<Route> {
 pub static DIALECTS: &[Dialect] =
     &[openai_chat::DIALECT, openai_responses::DIALECT, openai_work::DIALECT, anthropic::DIALECT, gemini::DIALECT];
 
-/// What can be translated: every pair of these.
-pub static CODECS: &[&Codec] = &[&openai_chat::CODEC, &openai_responses::CODEC, &anthropic::CODEC, &gemini::CODEC];
+/// What providers speak: a request of any client that has a codec can be written for each of these.
+pub static PROVIDERS: &[&ProviderCodec] =
+    &[&openai_chat::PROVIDER, &openai_responses::PROVIDER, &anthropic::PROVIDER, &gemini::PROVIDER, &ollama::PROVIDER];
 
-/// The codec of that name.
+/// What providers speak under that name.
 #[must_use]
-pub fn codec(name: &str) -> Option<&'static Codec> {
-    CODECS.iter().find(|codec| codec.name == name).copied()
+pub fn provider(name: &str) -> Option<&'static ProviderCodec> {
+    PROVIDERS.iter().find(|codec| codec.name == name).copied()
+}
+
+/// What clients speak that can be translated: a request of each can be written for every provider.
+pub fn clients() -> impl Iterator<Item = &'static ClientCodec> {
+    DIALECTS.iter().filter_map(|dialect| dialect.codec)
 }
 
 /// The dialect of that name.

@@ -1,7 +1,7 @@
 //! The neutral form: what a request, an answer and a stream mean, whatever dialect they were written in.
 //!
 //! Built only where client and provider speak different dialects; the same dialect passes as bytes. Every dialect reads
-//! into this form and writes out of it ([`crate::dialects::Codec`]), so *n* dialects need *n* codecs, not *n²* translators.
+//! into this form and writes out of it ([`crate::dialects::ClientCodec`], [`crate::dialects::ProviderCodec`]), so *n* dialects need *n* codecs, not *n²* translators.
 //! What the form cannot hold is named in [`Request::dropped`]; what a provider's dialect cannot hold is a [`Unsupported`]
 //! (another candidate may) or a dropped hint.
 

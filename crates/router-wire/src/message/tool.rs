@@ -1,6 +1,7 @@
 //! Tools, calls of tools and their results.
 
-use serde_json::Value;
+use router_core::ids::hash64;
+use serde_json::{Value, json};
 
 use super::part::{CacheLife, Part};
 use super::signature::Signature;
@@ -66,6 +67,35 @@ pub struct ToolCall {
     pub custom: bool,
     /// Gemini's signature on the call.
     pub signature: Option<Signature>,
+}
+
+impl ToolCall {
+    /// The arguments as the object that most dialects want. What is no object is kept as it is under a name of its own, so that
+    /// the model sees what it wrote.
+    #[must_use]
+    pub fn input(&self) -> Value {
+        match serde_json::from_str(&self.arguments) {
+            _ if self.custom => json!({"input": self.arguments}),
+            Ok(Value::Object(object)) => object.into(),
+            Ok(Value::Null) => json!({}),
+            _ if self.arguments.trim().is_empty() => json!({}),
+            _ => json!({"_raw": self.arguments}),
+        }
+    }
+
+    /// An id for a call that came without one: the same for the same words, which tell the call from every other.
+    #[must_use]
+    pub fn made_id(words: &[&str]) -> String {
+        format!("call_{:016x}", hash64(words.join("\0").as_bytes()))
+    }
+}
+
+impl Tool {
+    /// The schema of a tool that takes free text, where a dialect knows only functions.
+    #[must_use]
+    pub fn free_text() -> Value {
+        json!({"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]})
+    }
 }
 
 /// The result of a call.

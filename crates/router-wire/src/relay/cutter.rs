@@ -36,14 +36,15 @@ impl Cutter {
                 Ok(sse::frames(&found.joined).chain(sse::frames(&found.whole)).collect())
             }
             Self::Lines { carry, most } => {
+                // What was carried holds no end of a line.
+                let end = memchr::memrchr(b'\n', &chunk).map_or(0, |at| carry.len() + at + 1);
                 carry.extend_from_slice(&chunk);
-                let end = memchr::memrchr(b'\n', carry).map_or(0, |at| at + 1);
-                if carry.len() - end > *most {
-                    return Err(LARGE);
-                }
                 let rest = carry.split_off(end);
                 let lines = Bytes::from(std::mem::replace(carry, rest));
-                Ok(lines.split_inclusive(|byte| *byte == b'\n').map(|line| lines.slice_ref(line)).collect())
+                let lines: Vec<Bytes> =
+                    lines.split_inclusive(|byte| *byte == b'\n').map(|line| lines.slice_ref(line)).collect();
+                let longest = lines.iter().map(Bytes::len).chain([carry.len()]).max();
+                if longest > Some(*most) { Err(LARGE) } else { Ok(lines) }
             }
         }
     }
@@ -59,7 +60,12 @@ impl Cutter {
     /// Hands on what a frame says; a comment says nothing.
     pub(super) fn read(&self, frame: &Bytes, say: impl FnOnce(&[u8])) {
         match self {
-            Self::Lines { .. } => say(frame.trim_ascii()),
+            Self::Lines { .. } => {
+                let line = frame.strip_prefix(b"\xef\xbb\xbf").unwrap_or(frame).trim_ascii();
+                if !line.is_empty() {
+                    say(line);
+                }
+            }
             Self::Sse(_) => {
                 let found = sse::read(frame);
                 if let Some(data) = found.data.as_deref().or(found.bare) {

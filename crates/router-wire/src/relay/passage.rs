@@ -14,7 +14,7 @@ use super::meter::{StreamEnd, StreamFault, StreamMeter, bad};
 use super::opening::Opening;
 use super::raw::Raw;
 use super::watch::Watch;
-use crate::dialects::{Codec, Dialect, ErrorView, NoteKept, StreamDecoder, StreamEncoder, restore_names};
+use crate::dialects::{Dialect, ErrorView, NoteKept, ProviderCodec, StreamDecoder, StreamEncoder, restore_names};
 use crate::message::{Event, Names};
 use crate::scan::elements;
 use crate::tokens::TextCount;
@@ -46,13 +46,13 @@ impl Passage {
 
     /// The same dialect on both sides, watched by its decoder.
     #[must_use]
-    pub fn same(codec: &Codec) -> Self {
+    pub fn same(codec: &ProviderCodec) -> Self {
         Self::read(codec, None, Names::default())
     }
 
     /// From the provider's dialect to the client's.
     #[must_use]
-    pub fn translated(provider: &Codec, client: Box<dyn StreamEncoder>, names: Names) -> Self {
+    pub fn translated(provider: &ProviderCodec, client: Box<dyn StreamEncoder>, names: Names) -> Self {
         Self::read(provider, Some(client), names)
     }
 
@@ -62,7 +62,7 @@ impl Passage {
         Self { way: Way::Raw(Box::default()), end: b"", array: None }
     }
 
-    fn read(codec: &Codec, encoder: Option<Box<dyn StreamEncoder>>, names: Names) -> Self {
+    fn read(codec: &ProviderCodec, encoder: Option<Box<dyn StreamEncoder>>, names: Names) -> Self {
         let reader = Reader {
             decoder: (codec.decoder)(),
             encoder,

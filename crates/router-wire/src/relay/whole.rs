@@ -6,7 +6,7 @@ use router_core::usage::Usage;
 use super::cutter::Cutter;
 use super::watch::{Watch, explains_silence};
 use crate::answer::NotAnAnswer;
-use crate::dialects::{Codec, Echo};
+use crate::dialects::{ClientCodec, Echo, ProviderCodec};
 use crate::message::{Answer, Collector, Content, Event, Names};
 use crate::tokens::TextCount;
 
@@ -24,7 +24,7 @@ impl Neutral {
     ///
     /// # Errors
     /// [`NotAnAnswer`] if the client should not get it.
-    pub fn read(codec: &Codec, names: &Names, body: &[u8]) -> Result<Self, NotAnAnswer> {
+    pub fn read(codec: &ProviderCodec, names: &Names, body: &[u8]) -> Result<Self, NotAnAnswer> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
         let answer = match body.first() {
             None => return Err(NotAnAnswer::Empty),
@@ -62,14 +62,14 @@ impl Neutral {
 
     /// The answer in the client's dialect. `usage` is what will be booked, for an answer whose provider told none.
     #[must_use]
-    pub fn write(mut self, client: &Codec, echo: &Echo<'_>, usage: &Usage) -> Bytes {
+    pub fn write(mut self, client: &ClientCodec, echo: &Echo<'_>, usage: &Usage) -> Bytes {
         self.answer.usage.get_or_insert(*usage);
         (client.write_answer)(&self.answer, echo).into()
     }
 
     /// The answer as a stream in the client's dialect: all but its end, and the end.
     #[must_use]
-    pub fn stream(mut self, client: &Codec, echo: &Echo<'_>, usage: &Usage) -> (Bytes, Bytes) {
+    pub fn stream(mut self, client: &ClientCodec, echo: &Echo<'_>, usage: &Usage) -> (Bytes, Bytes) {
         self.answer.usage.get_or_insert(*usage);
         let mut encoder = (client.encoder)(echo);
         let (mut body, mut end) = (Vec::new(), Vec::new());
@@ -82,7 +82,7 @@ impl Neutral {
 }
 
 /// Puts a provider's whole stream together.
-fn collect(codec: &Codec, body: &[u8]) -> Result<Answer, NotAnAnswer> {
+fn collect(codec: &ProviderCodec, body: &[u8]) -> Result<Answer, NotAnAnswer> {
     let (mut decoder, mut watch, mut collector) = ((codec.decoder)(), Watch::default(), Collector::default());
     let mut events: Vec<Event> = Vec::new();
     let mut cutter = Cutter::new(codec.framing, body.len());

@@ -6,9 +6,9 @@ use router_wire::message::Encoded;
 use serde_json::{Value, json};
 
 fn write(model: &str, quirks: &Quirks, body: &Value) -> (Value, Encoded) {
-    let request = (openai_chat::CODEC.read_request)(body.to_string().as_bytes()).unwrap();
-    let target = Target { model, model_max_output: Some(1_000), output_cap: Some(500), quirks };
-    let encoded = (openai_chat::CODEC.write_request)(&request, &target).unwrap();
+    let request = (openai_chat::CLIENT.read_request)(body.to_string().as_bytes()).unwrap();
+    let target = Target { model_max_output: Some(1_000), output_cap: Some(500), ..Target::new(model, quirks) };
+    let encoded = (openai_chat::PROVIDER.write_request)(&request, &target).unwrap();
     (serde_json::from_slice(&encoded.body).unwrap(), encoded)
 }
 
@@ -118,7 +118,7 @@ fn what_only_chat_has_is_told_apart_from_hints() {
     let (n, search) = (json!(2), json!({}));
     let body = json!({"model": "m", "n": n, "web_search_options": search, "modalities": ["text", "audio"], "audio": {},
         "messages": [{"role": "user", "content": [{"type": "video_url", "video_url": {}}]}], "prediction": {}, "provider": {}});
-    let request = (openai_chat::CODEC.read_request)(body.to_string().as_bytes()).unwrap();
+    let request = (openai_chat::CLIENT.read_request)(body.to_string().as_bytes()).unwrap();
     let refused: Vec<&str> = request.unsupported.iter().map(|one| one.param.as_str()).collect();
     assert_eq!(refused, ["messages[0].content", "n", "web_search_options", "modalities"]);
     assert_eq!(request.dropped, ["prediction"]);

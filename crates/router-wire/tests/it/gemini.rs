@@ -3,34 +3,31 @@
 use router_core::usage::Usage;
 use router_wire::adapters::Quirks;
 use router_wire::answer::NotAnAnswer;
-use router_wire::dialects::{Codec, Echo, Target, codec};
+use router_wire::dialects::gemini::{CLIENT, PROVIDER};
+use router_wire::dialects::{Echo, Target};
 use router_wire::message::{
     Collector, Content, Effort, Event, Format, Media, Part, ReasoningWish, Request, Role, Signature, SignatureFormat,
     Stop, Tool, ToolCall, ToolChoice, ToolResult, Turn,
 };
 use serde_json::{Value, json};
 
-fn gemini() -> &'static Codec {
-    codec("gemini").unwrap()
-}
-
 fn read(body: &Value) -> Request {
-    (gemini().read_request)(&serde_json::to_vec(body).unwrap()).unwrap()
+    (CLIENT.read_request)(&serde_json::to_vec(body).unwrap()).unwrap()
 }
 
 fn target<'a>(model: &'a str, quirks: &'a Quirks) -> Target<'a> {
-    Target { model, model_max_output: None, output_cap: None, quirks }
+    Target::new(model, quirks)
 }
 
 fn write(request: &Request, model: &str) -> (Value, Vec<String>) {
     let quirks = Quirks::default();
-    let encoded = (gemini().write_request)(request, &target(model, &quirks)).unwrap();
+    let encoded = (PROVIDER.write_request)(request, &target(model, &quirks)).unwrap();
     (serde_json::from_slice(&encoded.body).unwrap(), encoded.dropped)
 }
 
 fn refused(request: &Request, model: &str) -> String {
     let quirks = Quirks::default();
-    (gemini().write_request)(request, &target(model, &quirks)).unwrap_err().param
+    (PROVIDER.write_request)(request, &target(model, &quirks)).unwrap_err().param
 }
 
 fn echo() -> Echo<'static> {
@@ -52,7 +49,7 @@ fn turn(role: Role, parts: Vec<Part>) -> Turn {
 }
 
 fn events(stream: &[Value]) -> (Vec<Event>, bool) {
-    let mut decoder = (gemini().decoder)();
+    let mut decoder = (PROVIDER.decoder)();
     let mut events = Vec::new();
     for value in stream {
         decoder.event(value.to_string().as_bytes(), &mut events);
@@ -238,8 +235,8 @@ fn limits_are_clamped_and_the_reserved_cap_is_sent() {
         (None, None, Some(8), json!(null)),
     ] {
         let request = Request { max_output_tokens: asked, ..Request::default() };
-        let target = Target { model: "gemini-3-pro", model_max_output: most, output_cap: reserved, quirks: &quirks };
-        let body: Value = serde_json::from_slice(&(gemini().write_request)(&request, &target).unwrap().body).unwrap();
+        let target = Target { model_max_output: most, output_cap: reserved, ..Target::new("gemini-3-pro", &quirks) };
+        let body: Value = serde_json::from_slice(&(PROVIDER.write_request)(&request, &target).unwrap().body).unwrap();
         assert_eq!(body["generationConfig"]["maxOutputTokens"], sent);
     }
 }
@@ -305,7 +302,7 @@ fn foreign_signatures_come_home_and_go_nowhere_else() {
         parts: vec![Part::new(Content::Reasoning(thinking.clone()))],
         ..Default::default()
     };
-    let body: Value = serde_json::from_slice(&(gemini().write_answer)(&answer, &echo())).unwrap();
+    let body: Value = serde_json::from_slice(&(CLIENT.write_answer)(&answer, &echo())).unwrap();
     let content = body["candidates"][0]["content"].clone();
     let request = read(&json!({"contents": [content]}));
     assert_eq!(request.turns[0].parts, [Part::new(Content::Reasoning(thinking))]);
@@ -350,7 +347,7 @@ fn calls_of_different_events_end_in_tool_use() {
 /// T79, T80, T83 and the table of finish reasons.
 #[test]
 fn odd_answers_are_told_apart() {
-    let read = |body: &str| (gemini().read_answer)(body.as_bytes());
+    let read = |body: &str| (PROVIDER.read_answer)(body.as_bytes());
     let finished = |reason: &str, parts: &str| {
         read(&format!(r#"{{"candidates":[{{"content":{{"parts":[{parts}]}},"finishReason":"{reason}"}}]}}"#))
     };
@@ -414,7 +411,7 @@ fn a_stream_is_written_in_whole_parts_and_read_back_the_same() {
         Event::ToolEnd { index: 0 },
         Event::Stop(Stop::ToolUse),
     ];
-    let mut encoder = (gemini().encoder)(&echo());
+    let mut encoder = (CLIENT.encoder)(&echo());
     let mut out = Vec::new();
     written.iter().for_each(|event| encoder.event(event, &mut out));
     encoder.end(Some(&usage), &mut out);
@@ -463,11 +460,11 @@ fn nothing_that_a_provider_or_client_sends_is_a_panic() {
     ];
     for text in odd {
         let mut events = Vec::new();
-        let mut decoder = (gemini().decoder)();
+        let mut decoder = (PROVIDER.decoder)();
         decoder.event(text.as_bytes(), &mut events);
         decoder.end(&mut events);
-        let _ = (gemini().read_answer)(text.as_bytes());
-        if let Ok(request) = (gemini().read_request)(text.as_bytes()) {
+        let _ = (PROVIDER.read_answer)(text.as_bytes());
+        if let Ok(request) = (CLIENT.read_request)(text.as_bytes()) {
             write(&request, "gemini-3-pro");
         }
     }

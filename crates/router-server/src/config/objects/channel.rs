@@ -33,8 +33,10 @@ section! {
         key_optional: Option<bool> = None,
         /// Client endpoints that it serves.
         endpoints: Option<Vec<String>> = None,
-        /// What it speaks, where its kind does not say so: openai_chat, openai_responses, anthropic, gemini.
+        /// What it speaks, where its kind does not say so: openai_chat, openai_responses, anthropic, gemini, ollama.
         dialect: Option<String> = None,
+        /// Other dialects that it speaks at the same address: clients of these are not translated. Where `dialect` says something else than its kind: none.
+        also: Option<Vec<String>> = None,
         /// Habits beside those of its kind, such as string_content, drops=PARAM or renames=PARAM:NAME; config/presets/providers.yaml lists the words.
         quirks: Vec<String> = Vec::new(),
         /// Dated version of its API, for addresses that name it (Azure's older style: 2024-10-21).

@@ -15,6 +15,7 @@ fn strange(dialect: &str) -> (Value, Vec<Value>) {
         "openai_chat" => chat(),
         "openai_responses" => responses(),
         "anthropic" => anthropic(),
+        "ollama" => ollama(),
         _ => gemini(),
     }
 }
@@ -90,9 +91,31 @@ fn gemini() -> (Value, Vec<Value>) {
     (whole, stream)
 }
 
+fn ollama() -> (Value, Vec<Value>) {
+    let line = |text: &str, done: bool| {
+        let message = json!({"role": "zz_unknown", "content": text, "zz_unknown": {"zz": 1}, "tool_calls": null});
+        json!({"model": "m", "created_at": "t", "message": message, "done": done, "zz_unknown": [1]})
+    };
+    let last = |text: &str| {
+        let mut line = line(text, true);
+        line["done_reason"] = json!("zz_unknown");
+        (line["prompt_eval_count"], line["eval_count"]) = (json!(7), json!(2));
+        line
+    };
+    let stream = vec![
+        json!({"zz_unknown": {"zz": 1}}),
+        line("Hel", false),
+        json!({"message": "zz"}),
+        line("lo", false),
+        last(""),
+    ];
+    (last("Hello"), stream)
+}
+
 /// What a provider answers in to this client: `openai` speaks two dialects, and a client of either is not translated.
 fn spoken(adapter: &Adapter, client: &Client) -> &'static str {
-    match (adapter.kind, client.name) {
+    match (adapter.only.unwrap_or(adapter.kind), client.name) {
+        ("ollama", _) => "ollama",
         ("openai", "openai_responses") => "openai_responses",
         ("anthropic", _) => "anthropic",
         ("gemini", _) => "gemini",
@@ -102,6 +125,9 @@ fn spoken(adapter: &Adapter, client: &Client) -> &'static str {
 
 /// The stream as the dialect frames it.
 fn framed(dialect: &str, events: &[Value]) -> Script {
+    if dialect == "ollama" {
+        return Script::blocks(events.iter().map(|event| format!("{event}\n")).collect::<Vec<_>>());
+    }
     let named = matches!(dialect, "anthropic" | "openai_responses");
     let mut blocks: Vec<String> = Vec::new();
     for event in events {
@@ -117,7 +143,7 @@ fn framed(dialect: &str, events: &[Value]) -> Script {
 
 #[tokio::test]
 async fn from_providers() {
-    const DIALECTS: [&str; 4] = ["openai-chat", "openai-responses", "anthropic", "gemini"];
+    const DIALECTS: [&str; 5] = ["openai-chat", "openai-responses", "anthropic", "gemini", "ollama"];
     let mut provider = SimProvider::start().await;
     let mut setup = TestRouter::setup();
     for adapter in providers() {

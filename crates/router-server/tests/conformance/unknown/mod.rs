@@ -9,5 +9,5 @@ use super::adapters::{ADAPTERS, Adapter};
 /// One kind of provider for each dialect.
 fn providers() -> impl Iterator<Item = &'static Adapter> {
     const KINDS: [&str; 4] = ["openai", "openai_compatible", "anthropic", "gemini"];
-    ADAPTERS.iter().filter(|adapter| KINDS.contains(&adapter.kind))
+    ADAPTERS.iter().filter(|adapter| KINDS.contains(&adapter.kind) || adapter.only == Some("ollama"))
 }

@@ -176,7 +176,7 @@ fn call(call: &ToolCall, id: &str, content: &mut Vec<Value>) {
     }
     let mut block = call_head(id, &call.name);
     if let Some(object) = block.as_object_mut() {
-        object.insert("input".into(), call_input(call));
+        object.insert("input".into(), call.input());
     }
     content.push(block);
 }
@@ -205,13 +205,4 @@ fn thought(reasoning: &Reasoning) -> Option<Value> {
 /// The beginning of a `tool_use` block, with an empty input.
 pub(super) fn call_head(id: &str, name: &str) -> Value {
     json!({ "type": "tool_use", "id": id, "name": name, "input": {} })
-}
-
-fn call_input(call: &ToolCall) -> Value {
-    match serde_json::from_str(&call.arguments) {
-        _ if call.custom => json!({ "input": call.arguments }),
-        Ok(Value::Object(object)) => object.into(),
-        _ if call.arguments.trim().is_empty() => json!({}),
-        _ => json!({ "_raw": call.arguments }),
-    }
 }

@@ -22,23 +22,35 @@ use std::borrow::Cow;
 use router_core::ask::Endpoint;
 use router_core::catalog::Capability;
 
-use super::{Codec, Dialect, Framing, no_dynamic_route};
-use crate::message::SignatureFormat;
+use super::{ClientCodec, Dialect, Framing, ProviderCodec, no_dynamic_route};
+use crate::adapters::Call;
 
-/// Translation.
-pub static CODEC: Codec = Codec {
+/// Clients of the dialect.
+pub static CLIENT: ClientCodec = ClientCodec {
     name: "anthropic",
-    framing: Framing::Sse,
-    signatures: SignatureFormat::Anthropic,
     read_request: read_request::read_request,
+    write_answer: answer::write_answer,
+    encoder: encoder::encoder,
+};
+
+/// Providers of the dialect.
+pub static PROVIDER: ProviderCodec = ProviderCodec {
+    name: "anthropic",
+    path,
+    framing: Framing::Sse,
     write_request: write_request::write_request,
     kind: |model| u8::from(family::Family::of(model).continues()),
     read_answer: answer::read_answer,
-    write_answer: answer::write_answer,
     decoder: decoder::decoder,
-    encoder: encoder::encoder,
     kept: None,
 };
+
+fn path(call: &Call<'_>) -> Option<Cow<'static, str>> {
+    match call.endpoint {
+        Endpoint::CountTokens => Some(Cow::Borrowed("/messages/count_tokens")),
+        endpoint => endpoint.is_generation().then_some(Cow::Borrowed("/messages")),
+    }
+}
 
 /// The dialect's entry in the registry. Streams end with their last event.
 pub const DIALECT: Dialect = Dialect {
@@ -55,7 +67,7 @@ pub const DIALECT: Dialect = Dialect {
         (Capability::WebSearch, "tools"),
     ],
     splice: pass::splice,
-    codec: Some(&CODEC),
+    codec: Some(&CLIENT),
     budget_status: 402,
     count_tokens: Some(render::count_tokens_body),
     error_body: render::error_body,

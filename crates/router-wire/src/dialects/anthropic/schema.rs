@@ -10,11 +10,6 @@ pub(super) fn empty() -> Value {
     json!({ "type": "object", "properties": {} })
 }
 
-/// The schema of a tool that takes free text.
-pub(super) fn free_text() -> Value {
-    json!({ "type": "object", "properties": { "input": { "type": "string" } }, "required": ["input"] })
-}
-
 /// A tool's schema: an object, whose type is said.
 pub(super) fn parameters(schema: Option<&Value>) -> Value {
     let Some(Value::Object(found)) = schema else { return empty() };

@@ -130,12 +130,11 @@ impl<'a> Writer<'a> {
 
     fn call(&mut self, part: &Part, call: &ToolCall) -> Option<Value> {
         let id = self.ids.up(&call.id).to_owned();
-        let input = if call.custom { json!({ "input": call.arguments }) } else { input(&call.arguments) };
         let mut block = Map::new();
         block.insert("type".into(), "tool_use".into());
         block.insert("id".into(), id.as_str().into());
         block.insert("name".into(), self.names.up(&call.name).into());
-        block.insert("input".into(), input);
+        block.insert("input".into(), call.input());
         mark(&mut block, part.cache);
         self.messages.last_mut()?.open.push(id);
         Some(block.into())
@@ -265,15 +264,5 @@ fn merged(messages: Vec<Value>) -> Vec<Value> {
 fn trim_end(blocks: &mut [Value]) {
     if let Some(Value::String(text)) = blocks.last_mut().and_then(|block| block.get_mut("text")) {
         text.truncate(text.trim_end().len());
-    }
-}
-
-/// Arguments as the object that `input` must be. What is no object is kept as it is, under a name of its own.
-fn input(arguments: &str) -> Value {
-    match serde_json::from_str(arguments) {
-        Ok(Value::Object(object)) => object.into(),
-        _ if arguments.trim().is_empty() => json!({}),
-        Ok(Value::Null) => json!({}),
-        _ => json!({ "_raw": arguments }),
     }
 }

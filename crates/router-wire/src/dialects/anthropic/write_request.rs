@@ -7,7 +7,7 @@ use super::schema;
 use super::thinking::{self, Thinking, is_forced};
 use super::turns::{self, Writer};
 use crate::dialects::Target;
-use crate::message::{CacheLife, Content, Encoded, Format, NameRule, Names, Request, ToolChoice, Unsupported};
+use crate::message::{CacheLife, Content, Encoded, Format, NameRule, Names, Request, Tool, ToolChoice, Unsupported};
 
 /// Sent where neither client nor catalogue knows a limit; every model takes it.
 const MAX_TOKENS: u64 = 4_096;
@@ -106,7 +106,7 @@ fn tools(
             Some(format) if format.get("type").is_some_and(|kind| kind != "text") => {
                 return Err(Unsupported::new("tools", "a custom tool with a grammar has no counterpart"));
             }
-            Some(_) => schema::free_text(),
+            Some(_) => Tool::free_text(),
             None => schema::parameters(tool.parameters.as_ref()),
         };
         object.insert("input_schema".into(), parameters);

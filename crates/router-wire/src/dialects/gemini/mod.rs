@@ -19,22 +19,26 @@ mod write_parts;
 
 pub use usage::from_gemini;
 
-use super::{Codec, Dialect, Framing};
-use crate::message::SignatureFormat;
+use super::{ClientCodec, Dialect, Framing, ProviderCodec};
 use router_core::catalog::Capability;
 
-/// The dialect's entry in the registry of codecs.
-pub static CODEC: Codec = Codec {
+/// Clients of the dialect.
+pub static CLIENT: ClientCodec = ClientCodec {
     name: "gemini",
-    framing: Framing::Sse,
-    signatures: SignatureFormat::Gemini,
     read_request: read::read_request,
+    write_answer: answer::write_answer,
+    encoder: |echo| Box::new(stream::Encoder::new(echo)),
+};
+
+/// Providers of the dialect.
+pub static PROVIDER: ProviderCodec = ProviderCodec {
+    name: "gemini",
+    path: path::provider,
+    framing: Framing::Sse,
     write_request: write::write_request,
     kind: |model| model::Model::new(model).generation as u8,
     read_answer: answer::read_answer,
-    write_answer: answer::write_answer,
     decoder: || Box::new(stream::Decoder::default()),
-    encoder: |echo| Box::new(stream::Encoder::new(echo)),
     kept: None,
 };
 
@@ -58,7 +62,7 @@ pub const DIALECT: Dialect = Dialect {
         (Capability::WebSearch, "tools"),
     ],
     splice: pass::splice,
-    codec: Some(&CODEC),
+    codec: Some(&CLIENT),
     budget_status: 402,
     count_tokens: Some(render::count_tokens_body),
     error_body: render::error_body,

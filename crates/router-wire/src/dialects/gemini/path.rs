@@ -1,8 +1,24 @@
 //! `/v1beta/models/{model}:{method}`: the method stands behind the last colon, the model may hold slashes and colons.
 
+use std::borrow::Cow;
+
 use router_core::ask::Endpoint;
 
+use crate::adapters::{Call, encoded};
 use crate::dialects::Route;
+
+/// Where a provider has what is asked of it.
+pub(super) fn provider(call: &Call<'_>) -> Option<Cow<'static, str>> {
+    let method = match call.endpoint {
+        Endpoint::CountTokens => "countTokens",
+        Endpoint::Embeddings => call.method.unwrap_or("embedContent"),
+        endpoint if !endpoint.is_generation() => return None,
+        _ if call.stream => "streamGenerateContent?alt=sse",
+        _ => "generateContent",
+    };
+    let model = call.model.strip_prefix("models/").unwrap_or(call.model);
+    Some(Cow::Owned(format!("/models/{}:{method}", encoded(model))))
+}
 
 /// The route behind a path and its query; `None` if it is not one of this dialect.
 pub(super) fn route(path: &str, query: &str) -> Option<Route> {

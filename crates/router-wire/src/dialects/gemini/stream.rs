@@ -125,15 +125,9 @@ impl Decoder {
         }
     }
 
-    /// An id that no other answer's calls have: FNV-1a over the answer's id, the call and its place.
+    /// An id that no other answer's calls have.
     fn call_id(&self, name: &str, arguments: &str) -> String {
-        let place = self.calls.to_string();
-        let words = [self.answer_id.as_str(), name, arguments, place.as_str()];
-        let hash = words
-            .iter()
-            .flat_map(|word| word.bytes().chain([0]))
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        format!("call_{hash:016x}")
+        ToolCall::made_id(&[&self.answer_id, name, arguments, &self.calls.to_string()])
     }
 
     fn citations(&mut self, candidate: &Object, out: &mut Vec<Event>) {

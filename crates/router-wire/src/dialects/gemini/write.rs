@@ -95,15 +95,7 @@ fn declaration(tool: &Tool, names: &Names) -> Result<Value, Unsupported> {
     if free.and_then(|format| format.get("type")).is_some_and(|kind| kind == "grammar") {
         return Err(Unsupported::new("tools", format!("Gemini cannot hold the grammar of the tool {}", tool.name)));
     }
-    let input = || {
-        let input = obj([("type", "string".into())]);
-        obj([
-            ("type", "object".into()),
-            ("properties", obj([("input", input)])),
-            ("required", Value::from(vec!["input"])),
-        ])
-    };
-    let parameters = tool.parameters.clone().or_else(|| free.map(|_| input()));
+    let parameters = tool.parameters.clone().or_else(|| free.map(|_| Tool::free_text()));
     if let Some(parameters) = parameters.filter(|schema| schema.as_object().is_some_and(|schema| !schema.is_empty())) {
         declaration.insert("parametersJsonSchema".into(), parameters);
     }

@@ -111,28 +111,13 @@ pub(super) fn function_call(call: &ToolCall, name: &str, with_id: bool, signatur
         function.insert("id".into(), call.id.as_str().into());
     }
     function.insert("name".into(), name.into());
-    function.insert("args".into(), args(call));
+    function.insert("args".into(), call.input());
     let mut part = Map::new();
     part.insert("functionCall".into(), Value::Object(function));
     if let Some(signature) = signature {
         part.insert("thoughtSignature".into(), signature.into());
     }
     Value::Object(part)
-}
-
-/// Arguments as an object. Broken ones are kept as text: the model sees what it wrote.
-fn args(call: &ToolCall) -> Value {
-    let written = call.arguments.trim();
-    if call.custom {
-        return obj([("input", call.arguments.as_str().into())]);
-    }
-    if written.is_empty() {
-        return obj([]);
-    }
-    match serde_json::from_str::<Value>(written) {
-        Ok(arguments @ Value::Object(_)) => arguments,
-        _ => obj([("_raw", call.arguments.as_str().into())]),
-    }
 }
 
 /// Answers of the pending calls first and in their order, then everything else.

@@ -20,7 +20,7 @@ mod stream_out;
 mod tools_in;
 mod words;
 
-pub use codec::CODEC;
+pub use codec::{CLIENT, PROVIDER};
 pub use read::read;
 pub use render::{error_body, error_event};
 
@@ -52,7 +52,7 @@ pub const DIALECT: Dialect = Dialect {
         (Capability::WebSearch, "web_search_options"),
     ],
     splice: pass::splice,
-    codec: Some(&CODEC),
+    codec: Some(&CLIENT),
     budget_status: 402,
     count_tokens: None,
     error_body,

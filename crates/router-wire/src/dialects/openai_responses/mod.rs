@@ -1,7 +1,7 @@
 //! OpenAI Responses: items instead of messages, flat tools, a stream that builds a whole response object.
 //!
 //! Stored state (`previous_response_id`, conversations, prompts, item references) belongs to one provider account: a request
-//! that needs it is `unsupported` for every other dialect, and [`Codec::kept`] tells which ids an answer leaves there. Nothing that was translated is stored, whatever `store` says.
+//! that needs it is `unsupported` for every other dialect, and [`ProviderCodec::kept`] tells which ids an answer leaves there. Nothing that was translated is stored, whatever `store` says.
 //!
 //! What lets an agent's turn succeed elsewhere: tools in a `namespace` get flat names (and theirs back in the answer), hosted
 //! `web_search` and `tool_search` are dropped and named, unknown fields of items are dropped, unknown items dropped and named.
@@ -24,26 +24,38 @@ mod tools;
 mod write;
 mod write_input;
 
+use std::borrow::Cow;
+
 use router_core::ask::Endpoint;
 use router_core::catalog::Capability;
 
-use super::{Codec, Dialect, Framing, no_dynamic_route};
-use crate::message::SignatureFormat;
+use super::{ClientCodec, Dialect, Framing, ProviderCodec, no_dynamic_route, openai_chat};
+use crate::adapters::Call;
 
-/// To and from the neutral form.
-pub static CODEC: Codec = Codec {
+/// Clients of the dialect.
+pub static CLIENT: ClientCodec = ClientCodec {
     name: "openai_responses",
-    framing: Framing::Sse,
-    signatures: SignatureFormat::OpenAi,
     read_request: request::read_request,
+    write_answer: encode::write_answer,
+    encoder: encode::encoder,
+};
+
+/// Providers of the dialect.
+pub static PROVIDER: ProviderCodec = ProviderCodec {
+    name: "openai_responses",
+    path,
+    framing: Framing::Sse,
     write_request: write::write_request,
     kind: |_| 0,
     read_answer: answer::read_answer,
-    write_answer: encode::write_answer,
     decoder: decode::decoder,
-    encoder: encode::encoder,
     kept: Some(kept::kept),
 };
+
+/// What is no conversation is where OpenAI has it.
+fn path(call: &Call<'_>) -> Option<Cow<'static, str>> {
+    if call.endpoint.is_generation() { Some(Cow::Borrowed("/responses")) } else { (openai_chat::PROVIDER.path)(call) }
+}
 
 /// The dialect's entry in the registry. Its agents stop at a spent budget only where the status is 429.
 pub const DIALECT: Dialect = Dialect {
@@ -62,7 +74,7 @@ pub const DIALECT: Dialect = Dialect {
         (Capability::WebSearch, "tools"),
     ],
     splice: pass::splice,
-    codec: Some(&CODEC),
+    codec: Some(&CLIENT),
     budget_status: 429,
     count_tokens: Some(render::count_tokens_body),
     error_body: render::error_body,

@@ -33,7 +33,7 @@ fn a_stream_says_what_the_whole_answer_says() {
         {"type":"thinking","thinking":"hm","signature":"sig"},{"type":"server_tool_use","id":"s","name":"web_search","input":{}},
         {"type":"tool_use","id":"t1","name":"f","input":{"a":1}},{"type":"tool_use","id":"t2","name":"f","input":{}}],
         "usage":{"input_tokens":10,"cache_read_input_tokens":5,"output_tokens":7}});
-    assert_eq!(streamed, (anthropic().read_answer)(whole.to_string().as_bytes()).unwrap());
+    assert_eq!(streamed, (PROVIDER.read_answer)(whole.to_string().as_bytes()).unwrap());
     assert_eq!(streamed.usage, Some(Usage { input: 15, cached_input: 5, output: 7, ..Usage::default() }));
 }
 
@@ -48,7 +48,7 @@ fn odd_streams_end_as_they_should() {
     let (events, proper) = decode(&[start, text, error]);
     assert!(!proper && matches!(events.last(), Some(Event::Error(_))));
     for junk in ["", "oops", "[]", "null", "{\"type\":1}", "{\"type\":\"content_block_start\"}"] {
-        (anthropic().decoder)().event(junk.as_bytes(), &mut Vec::new());
+        (PROVIDER.decoder)().event(junk.as_bytes(), &mut Vec::new());
     }
 }
 
@@ -62,10 +62,10 @@ fn what_is_no_answer_is_told_apart() {
         (r#"{"type":"message","content":[],"stop_reason":"end_turn"}"#, NotAnAnswer::Empty),
         ("{", NotAnAnswer::Bad("the answer is broken JSON")),
     ] {
-        assert_eq!((anthropic().read_answer)(body.as_bytes()).unwrap_err(), expected, "{body}");
+        assert_eq!((PROVIDER.read_answer)(body.as_bytes()).unwrap_err(), expected, "{body}");
     }
     let refusal = br#"{"type":"message","content":[],"stop_reason":"refusal"}"#;
-    assert_eq!((anthropic().read_answer)(refusal).unwrap().stop, Stop::Refusal);
+    assert_eq!((PROVIDER.read_answer)(refusal).unwrap().stop, Stop::Refusal);
 }
 
 #[test]
@@ -130,8 +130,8 @@ fn answers_go_out_and_come_back_whole_and_streamed() {
         usage: Some(Usage { input: 9, cache_write: 2, output: 5, reasoning: 1, ..Usage::default() }),
         service_tier: Some("default".into()),
     };
-    let whole = (anthropic().write_answer)(&answer, &echo());
-    assert_eq!((anthropic().read_answer)(&whole).unwrap(), answer);
+    let whole = (CLIENT.write_answer)(&answer, &echo());
+    assert_eq!((PROVIDER.read_answer)(&whole).unwrap(), answer);
     let frames = encode(&answer.clone().into_events(), answer.usage.as_ref());
     // In a stream the proof stands before its call; back in a request it is the call's again.
     let content: Vec<Value> = serde_json::from_slice::<Value>(&whole).unwrap()["content"].as_array().unwrap().clone();
@@ -165,8 +165,8 @@ fn reasons_to_stop_go_both_ways() {
         ("brand_new", "end_turn"),
     ] {
         let body = json!({"content":[{"type":"text","text":"a"}],"stop_reason":reason,"stop_sequence":"END"});
-        let answer = (anthropic().read_answer)(body.to_string().as_bytes()).unwrap();
-        let written: Value = serde_json::from_slice(&(anthropic().write_answer)(&answer, &echo())).unwrap();
+        let answer = (PROVIDER.read_answer)(body.to_string().as_bytes()).unwrap();
+        let written: Value = serde_json::from_slice(&(CLIENT.write_answer)(&answer, &echo())).unwrap();
         assert_eq!(written["stop_reason"], back, "{reason}");
         assert_eq!(written["id"], "msg_x1");
     }
@@ -187,7 +187,7 @@ fn streams_of_fixtures_say_what_their_answers_say_however_they_are_cut() {
     };
     for name in ["text", "tools", "reasoning", "length", "refusal"] {
         let stream = fixture(&format!("stream-{name}.sse"));
-        let whole = (anthropic().read_answer)(&fixture(&format!("answer-{name}.json"))).unwrap();
+        let whole = (PROVIDER.read_answer)(&fixture(&format!("answer-{name}.json"))).unwrap();
         let (first, _) = decode_cut(&stream, 0);
         for cut in 0..=stream.len() {
             let (events, proper) = decode_cut(&stream, cut);

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use router_core::usage::Usage;
 use router_wire::adapters::Quirks;
 use router_wire::answer::NotAnAnswer;
-use router_wire::dialects::{Codec, Echo, Target, codec};
+use router_wire::dialects::anthropic::{CLIENT, PROVIDER};
+use router_wire::dialects::{Echo, Target};
 use router_wire::message::{
     Answer, CacheLife, Collector, Content, Effort, Event, Format, Media, Part, Reasoning, ReasoningWish, Request, Role,
     Signature, SignatureFormat, Stop, Tool, ToolCall, ToolChoice, ToolResult, Turn,
@@ -19,27 +20,23 @@ const NEW: &str = "claude-opus-4-6";
 
 const OLD: &str = "claude-sonnet-4-20250514";
 
-fn anthropic() -> &'static Codec {
-    codec("anthropic").unwrap()
-}
-
 fn read(body: &Value) -> Request {
-    (anthropic().read_request)(&serde_json::to_vec(body).unwrap()).unwrap()
+    (CLIENT.read_request)(&serde_json::to_vec(body).unwrap()).unwrap()
 }
 
 fn target<'a>(model: &'a str, quirks: &'a Quirks) -> Target<'a> {
-    Target { model, model_max_output: None, output_cap: None, quirks }
+    Target::new(model, quirks)
 }
 
 fn write(request: &Request, model: &str) -> (Value, Vec<String>) {
     let quirks = Quirks::default();
-    let encoded = (anthropic().write_request)(request, &target(model, &quirks)).unwrap();
+    let encoded = (PROVIDER.write_request)(request, &target(model, &quirks)).unwrap();
     (serde_json::from_slice(&encoded.body).unwrap(), encoded.dropped)
 }
 
 fn refused(request: &Request, model: &str) -> String {
     let quirks = Quirks::default();
-    (anthropic().write_request)(request, &target(model, &quirks)).unwrap_err().param
+    (PROVIDER.write_request)(request, &target(model, &quirks)).unwrap_err().param
 }
 
 fn echo() -> Echo<'static> {
@@ -133,7 +130,7 @@ fn assert_legal(body: &Value) {
 }
 
 fn decode(stream: &[Value]) -> (Vec<Event>, bool) {
-    let mut decoder = (anthropic().decoder)();
+    let mut decoder = (PROVIDER.decoder)();
     let mut events = Vec::new();
     for value in stream {
         decoder.event(value.to_string().as_bytes(), &mut events);
@@ -150,7 +147,7 @@ fn collect(events: Vec<Event>) -> Answer {
 
 /// Encodes, checks the order of frames as a strict client would, and gives the data of all of them.
 fn encode(events: &[Event], usage: Option<&Usage>) -> Vec<Value> {
-    let mut encoder = (anthropic().encoder)(&echo());
+    let mut encoder = (CLIENT.encoder)(&echo());
     let mut out = Vec::new();
     events.iter().for_each(|event| encoder.event(event, &mut out));
     encoder.end(usage, &mut out);
@@ -185,7 +182,7 @@ fn fixture(name: &str) -> Vec<u8> {
 /// The events of a stream that comes in two chunks.
 fn decode_cut(stream: &[u8], cut: usize) -> (Vec<Event>, bool) {
     let mut splitter = sse::Splitter::new(1 << 20);
-    let mut decoder = (anthropic().decoder)();
+    let mut decoder = (PROVIDER.decoder)();
     let mut events = Vec::new();
     let mut take = |block: Bytes, events: &mut Vec<Event>| {
         for frame in sse::frames(&block) {

@@ -125,9 +125,8 @@ fn the_limit_is_the_clients_or_the_reservations_or_the_models() {
     ] {
         let request = Request { max_output_tokens: client, ..asking(vec![user("a")]) };
         let quirks = Quirks::default();
-        let target = Target { model: OLD, model_max_output: model, output_cap: cap, quirks: &quirks };
-        let body: Value =
-            serde_json::from_slice(&(anthropic().write_request)(&request, &target).unwrap().body).unwrap();
+        let target = Target { model_max_output: model, output_cap: cap, ..Target::new(OLD, &quirks) };
+        let body: Value = serde_json::from_slice(&(PROVIDER.write_request)(&request, &target).unwrap().body).unwrap();
         assert_eq!(body["max_tokens"], expected);
     }
 }
@@ -175,7 +174,7 @@ fn a_schema_is_kept_by_the_model_or_by_a_tool_that_becomes_text_again() {
 
     let whole = json!({"type":"message","id":"msg_1","model":"m","role":"assistant","stop_reason":"tool_use",
         "content":[{"type":"tool_use","id":"t","name":name,"input":{"n":2}}],"usage":{"input_tokens":1,"output_tokens":2}});
-    let answer = (anthropic().read_answer)(whole.to_string().as_bytes()).unwrap();
+    let answer = (PROVIDER.read_answer)(whole.to_string().as_bytes()).unwrap();
     assert_eq!((answer.parts, answer.stop), (vec![Part::text(r#"{"n":2}"#)], Stop::End));
     let (events, proper) = decode(&[
         json!({"type":"message_start","message":{"id":"msg_1","usage":{"input_tokens":1}}}),
@@ -236,7 +235,7 @@ fn hosted_tools_and_accounts_stay_with_their_maker() {
         assert_eq!(read(&body).unsupported.len(), 1, "{body}");
     }
     for broken in [&b"{"[..], b"[]", b"{}", br#"{"messages":1}"#] {
-        assert!((anthropic().read_request)(broken).is_err());
+        assert!((CLIENT.read_request)(broken).is_err());
     }
 }
 

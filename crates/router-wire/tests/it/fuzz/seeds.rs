@@ -2,7 +2,7 @@
 
 use router_core::ask::Endpoint;
 use router_wire::adapters::ADAPTERS;
-use router_wire::dialects::{CODECS, DIALECTS};
+use router_wire::dialects::{DIALECTS, PROVIDERS, clients};
 
 use crate::matrix::fixtures;
 
@@ -30,7 +30,7 @@ fn place<T>(list: &[T], wanted: impl Fn(&T) -> bool) -> u8 {
 
 fn bodies() -> Seeds {
     let mut seeds = Seeds::new();
-    for codec in CODECS {
+    for codec in clients() {
         let dialect = place(DIALECTS, |dialect| dialect.name == codec.name);
         // Gemini's paths are no fixed ones; its bodies name no model.
         let (endpoint, flags) = match DIALECTS[usize::from(dialect)].routes.first() {
@@ -38,7 +38,7 @@ fn bodies() -> Seeds {
             None => (Endpoint::GenerateContent, 0b10_1111),
         };
         let endpoint = place(Endpoint::ALL, |known| *known == endpoint);
-        for (index, fixture) in fixtures(codec, "request-").into_iter().enumerate() {
+        for (index, fixture) in fixtures(codec.name, "request-").into_iter().enumerate() {
             let index = u8::try_from(index).unwrap();
             let choices = [flags, index % 4, dialect, endpoint, index % u8::try_from(ADAPTERS.len()).unwrap()];
             seeds.push((format!("{}-{}", codec.name, fixture.name), seed(&choices, &fixture.bytes)));
@@ -66,8 +66,8 @@ fn forms() -> Seeds {
 
 fn requests() -> Seeds {
     let mut seeds = Seeds::new();
-    for (codec, client) in CODECS.iter().zip(0..) {
-        for (fixture, index) in fixtures(codec, "request-").into_iter().zip(0_u8..) {
+    for (codec, client) in clients().zip(0..) {
+        for (fixture, index) in fixtures(codec.name, "request-").into_iter().zip(0_u8..) {
             let choices = [client, index % u8::try_from(ADAPTERS.len()).unwrap(), index * 4 + 1];
             seeds.push((format!("{}-{}", codec.name, fixture.name), seed(&choices, &fixture.bytes)));
         }
@@ -80,9 +80,9 @@ fn requests() -> Seeds {
 
 fn answers() -> Seeds {
     let mut seeds = Seeds::new();
-    for (codec, provider) in CODECS.iter().zip(0..) {
-        for fixture in fixtures(codec, "answer-").into_iter().chain(fixtures(codec, "stream-")) {
-            for (client, target) in CODECS.iter().zip(0..) {
+    for (codec, provider) in PROVIDERS.iter().zip(0..) {
+        for fixture in fixtures(codec.name, "answer-").into_iter().chain(fixtures(codec.name, "stream-")) {
+            for (client, target) in clients().zip(0..) {
                 let name = format!("{}-{}-{}", codec.name, client.name, fixture.name);
                 seeds.push((name, seed(&[provider, target, 0, 0, 0, 0, 0], &fixture.bytes)));
             }
@@ -116,15 +116,15 @@ fn errors() -> Seeds {
 
 fn streams() -> Seeds {
     let mut seeds = Seeds::new();
-    for (codec, provider) in CODECS.iter().zip(0_u8..) {
-        for (fixture, index) in fixtures(codec, "answer-").into_iter().zip(0_u8..) {
+    for (codec, provider) in PROVIDERS.iter().zip(0_u8..) {
+        for (fixture, index) in fixtures(codec.name, "answer-").into_iter().zip(0_u8..) {
             let body = ["\u{feff} ".as_bytes(), &fixture.bytes].concat();
             for way in [0, 1, 2, 3] {
                 let name = format!("{}-{}-{way}", codec.name, fixture.name);
                 seeds.push((name, seed(&[way, provider, index % 4, 1, 1, 1, 90], &body)));
             }
         }
-        for (fixture, index) in fixtures(codec, "stream-").into_iter().zip(0_u8..) {
+        for (fixture, index) in fixtures(codec.name, "stream-").into_iter().zip(0_u8..) {
             let text = String::from_utf8(fixture.bytes.clone()).unwrap();
             // Other line ends, and a byte order mark in front.
             let other = format!("\u{feff}{}", text.replace('\n', ["\r\n", "\r"][usize::from(index % 2)]));

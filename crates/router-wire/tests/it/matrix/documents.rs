@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use router_wire::dialects::CODECS;
+use router_wire::dialects::{PROVIDERS, clients};
 
 use super::losses::{Loss, table};
 use super::{golden, load, renewing};
@@ -22,8 +22,7 @@ fn rows<'a>(columns: &[Vec<(&'a str, String)>]) -> Vec<&'a str> {
     things
 }
 
-fn written(out: &mut String, title: &str, columns: &[Vec<(&str, String)>]) {
-    let names: Vec<&str> = CODECS.iter().map(|codec| codec.name).collect();
+fn written(out: &mut String, title: &str, names: &[&str], columns: &[Vec<(&str, String)>]) {
     writeln!(out, "| {title} | {} |", names.join(" | ")).unwrap();
     writeln!(out, "|---|{}", "---|".repeat(names.len())).unwrap();
     for thing in rows(columns) {
@@ -45,19 +44,21 @@ fn cell<T>(loss: &Loss<T>) -> String {
 
 fn generated() -> String {
     let mut out = String::from("\n### To a provider of the dialect\n\n");
-    let requests: Vec<Vec<(&str, String)>> = CODECS
+    let providers: Vec<&str> = PROVIDERS.iter().map(|codec| codec.name).collect();
+    let requests: Vec<Vec<(&str, String)>> = providers
         .iter()
-        .map(|codec| {
-            let table = table(codec);
+        .map(|name| {
+            let table = table(name);
             let refused = table.refused.iter().map(|one| (one.thing, format!("**refused**, naming `{}`", one.param)));
             table.requests.iter().map(|loss| (loss.thing, cell(loss))).chain(refused).collect()
         })
         .collect();
-    written(&mut out, "what the client asked", &requests);
+    written(&mut out, "what the client asked", &providers, &requests);
     out.push_str("\n### To a client of the dialect\n\n");
+    let clients: Vec<&str> = clients().map(|codec| codec.name).collect();
     let answers: Vec<Vec<(&str, String)>> =
-        CODECS.iter().map(|codec| table(codec).answers.iter().map(|loss| (loss.thing, cell(loss))).collect()).collect();
-    written(&mut out, "what the provider answered", &answers);
+        clients.iter().map(|name| table(name).answers.iter().map(|loss| (loss.thing, cell(loss))).collect()).collect();
+    written(&mut out, "what the provider answered", &clients, &answers);
     out.push('\n');
     out
 }

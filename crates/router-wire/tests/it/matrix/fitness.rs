@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use router_wire::adapters::Quirks;
-use router_wire::dialects::{CODECS, Target};
+use router_wire::dialects::{PROVIDERS, Target};
 use router_wire::message::{Content, Format, Part, Role, Turn};
 
 use super::corpus::requests;
@@ -41,11 +41,11 @@ fn models_of_one_kind_take_the_same_requests() {
     both.format = Format::Json;
     all.push(("tools and JSON", both));
     let mut differ = 0;
-    for codec in CODECS {
+    for codec in PROVIDERS {
         for (name, request) in &all {
             let mut kinds: BTreeMap<u8, (&str, Option<String>)> = BTreeMap::new();
             for model in MODELS {
-                let target = Target { model, model_max_output: None, output_cap: None, quirks: &quirks };
+                let target = Target::new(model, &quirks);
                 let verdict = (codec.write_request)(request, &target).err().map(|why| why.to_string());
                 let (other, known) = kinds.entry((codec.kind)(model)).or_insert_with(|| (model, verdict.clone()));
                 assert_eq!(*known, verdict, "{}: `{name}` for {other} and {model}", codec.name);

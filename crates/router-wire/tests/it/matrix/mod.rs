@@ -1,6 +1,6 @@
 //! Every dialect as client against every dialect as provider: what arrives, what cannot, and that nothing breaks it.
 //!
-//! All is generic over `CODECS`; a new codec takes part by being there. What it cannot carry must be said in [`losses`], from
+//! All is generic over `clients()` and `PROVIDERS`; a new codec takes part by being there. What it cannot carry must be said in [`losses`], from
 //! which the published table in `docs/translation.md` is made.
 
 mod corpus;
@@ -9,6 +9,7 @@ mod fitness;
 mod golden;
 mod hostile;
 mod losses;
+mod ollama;
 mod round;
 mod streams;
 
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use router_wire::adapters::Quirks;
-use router_wire::dialects::{Codec, Echo, Framing, Target};
+use router_wire::dialects::{ClientCodec, Echo, Framing, PROVIDERS, ProviderCodec, RequestError, Target, clients};
 use router_wire::message::{Event, Request};
 use router_wire::sse::{Splitter, frames, read};
 
@@ -66,15 +67,34 @@ pub(crate) struct Fixture {
 }
 
 /// The fixtures of a dialect whose names begin so.
-pub(crate) fn fixtures(codec: &Codec, kind: &str) -> Vec<Fixture> {
-    let folder = folder().join("translate").join(codec.name);
+pub(crate) fn fixtures(dialect: &str, kind: &str) -> Vec<Fixture> {
+    let folder = folder().join("translate").join(dialect);
     let names = files(&folder).into_iter().filter(|name| name.starts_with(kind));
     names.map(|name| Fixture { bytes: load(&folder.join(&name)).unwrap(), name }).collect()
 }
 
+/// Reads a body.
+type ReadRequest = fn(&[u8]) -> Result<Request, RequestError>;
+
+/// Every dialect of providers with a reader of its requests: that of its clients, or, where it has none, one of these tests.
+fn readers() -> impl Iterator<Item = (&'static ProviderCodec, ReadRequest)> {
+    let client = |name| clients().find(|client| client.name == name).map(|client| client.read_request);
+    PROVIDERS.iter().map(move |codec| (*codec, client(codec.name).unwrap_or(ollama::read_request)))
+}
+
+/// The dialect as its providers speak it; every dialect of clients has providers.
+fn provider_of(client: &ClientCodec) -> &'static ProviderCodec {
+    router_wire::dialects::provider(client.name).unwrap()
+}
+
 /// Writes for a provider with these habits.
-fn write_for(codec: &Codec, request: &Request, quirks: &Quirks) -> Result<router_wire::message::Encoded, String> {
-    let target = Target { model: losses::table(codec).model, model_max_output: Some(8_192), output_cap: None, quirks };
+fn write_for(
+    codec: &ProviderCodec,
+    request: &Request,
+    quirks: &Quirks,
+) -> Result<router_wire::message::Encoded, String> {
+    let model = losses::table(codec.name).model;
+    let target = Target { model_max_output: Some(8_192), thinks: true, ..Target::new(model, quirks) };
     (codec.write_request)(request, &target).map_err(|refused| refused.param)
 }
 
@@ -84,7 +104,7 @@ fn echo(request: Option<&Request>) -> Echo<'_> {
 }
 
 /// Decodes a stream that comes in these chunks: its events, and whether it ended properly.
-fn decode<'a>(codec: &Codec, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Event>, bool) {
+fn decode<'a>(codec: &ProviderCodec, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Event>, bool) {
     let mut decoder = (codec.decoder)();
     let mut events = Vec::new();
     match codec.framing {
@@ -117,7 +137,7 @@ fn decode<'a>(codec: &Codec, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec
 }
 
 /// Encodes events as a client's stream; an error ends it as it does in the server, without a terminator.
-fn encode(codec: &Codec, events: &[Event], request: Option<&Request>) -> Vec<u8> {
+fn encode(codec: &ClientCodec, events: &[Event], request: Option<&Request>) -> Vec<u8> {
     let mut encoder = (codec.encoder)(&echo(request));
     let mut out = Vec::new();
     let mut usage = None;

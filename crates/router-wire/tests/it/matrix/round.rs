@@ -2,11 +2,11 @@
 
 use base64::Engine;
 use router_wire::adapters::Quirks;
-use router_wire::dialects::{CODECS, Codec};
+use router_wire::dialects::{PROVIDERS, ProviderCodec, clients};
 use router_wire::message::{Content, MediaSource, Request, Turn, Unsupported};
 
 use super::losses::{self, table};
-use super::{corpus, echo, same, write_for};
+use super::{ReadRequest, corpus, echo, provider_of, readers, same, write_for};
 
 /// A request without what the way itself changes, and with turns of one speaker as one.
 fn plain(mut request: Request) -> Request {
@@ -23,9 +23,12 @@ fn plain(mut request: Request) -> Request {
     request
 }
 
+/// How a dialect writes for its providers, and who reads that again.
+type Way = (&'static ProviderCodec, ReadRequest);
+
 /// One request there and back; what is wrong with it.
-fn there_and_back(codec: &Codec, name: &str, request: &Request) -> Result<(), String> {
-    let table = table(codec);
+fn there_and_back((codec, read): Way, name: &str, request: &Request) -> Result<(), String> {
+    let table = table(codec.name);
     let refusal = table.refused.iter().find(|refusal| refusal.request == name);
     let encoded = match (write_for(codec, request, &Quirks::default()), refusal) {
         (Err(param), Some(refusal)) if param == refusal.param => return Ok(()),
@@ -44,7 +47,7 @@ fn there_and_back(codec: &Codec, name: &str, request: &Request) -> Result<(), St
             return Err(format!("`{named}` is not named among {:?}", encoded.dropped));
         }
     }
-    let mut again = (codec.read_request)(&encoded.body).map_err(|error| format!("{error}: {body}"))?;
+    let mut again = read(&encoded.body).map_err(|error| format!("{error}: {body}"))?;
     // Some dialects say it in the path, which is not the codec's business.
     again.stream = expected.stream;
     same(&plain(again), &plain(expected)).map_err(|difference| format!("{difference}\n  body {body}"))
@@ -58,25 +61,25 @@ fn none(failures: &[String]) {
 #[test]
 fn matrix_requests_arrive_but_for_the_table() {
     let mut failures = Vec::new();
-    for codec in CODECS {
+    for way in readers() {
         for (name, request) in corpus::requests() {
-            let outcome = there_and_back(codec, name, &request);
-            failures.extend(outcome.err().map(|error| format!("{}, {name}: {error}", codec.name)));
+            let outcome = there_and_back(way, name, &request);
+            failures.extend(outcome.err().map(|error| format!("{}, {name}: {error}", way.0.name)));
         }
     }
     none(&failures);
 }
 
 /// One dialect's way to a provider of it, as the table has it and as it is; `None` if it is refused.
-fn pass(codec: &Codec, request: &Request) -> Option<Request> {
+fn pass((codec, read): Way, request: &Request) -> Option<Request> {
     let encoded = write_for(codec, request, &Quirks::default()).ok()?;
-    let mut again = (codec.read_request)(&encoded.body).ok()?;
+    let mut again = read(&encoded.body).ok()?;
     again.stream = request.stream;
     Some(plain(again))
 }
 
-fn lose(codec: &Codec, request: &mut Request) {
-    table(codec).requests.iter().for_each(|loss| (loss.change)(request));
+fn lose((codec, _): Way, request: &mut Request) {
+    table(codec.name).requests.iter().for_each(|loss| (loss.change)(request));
 }
 
 /// A request without what has several forms of one meaning, so that two dialects in a row may choose another than one alone:
@@ -104,16 +107,16 @@ fn essence(mut request: Request) -> Request {
 #[test]
 fn matrix_requests_there_and_back_through_every_other_dialect() {
     let mut failures = Vec::new();
-    for home in CODECS {
-        for away in CODECS {
+    for home in readers() {
+        for away in readers() {
             for (name, request) in corpus::requests() {
                 let found =
                     pass(home, &request).and_then(|at_home| pass(away, &at_home)).and_then(|back| pass(home, &back));
                 let Some(found) = found else { continue };
                 let mut expected = request.clone();
-                [home, away, home].iter().for_each(|codec| lose(codec, &mut expected));
+                [home, away, home].into_iter().for_each(|way| lose(way, &mut expected));
                 let outcome = same(&essence(found), &essence(plain(expected)));
-                failures.extend(outcome.err().map(|e| format!("{}, {}, {name}: {e}", home.name, away.name)));
+                failures.extend(outcome.err().map(|e| format!("{}, {}, {name}: {e}", home.0.name, away.0.name)));
             }
         }
     }
@@ -123,11 +126,11 @@ fn matrix_requests_there_and_back_through_every_other_dialect() {
 #[test]
 fn matrix_answers_arrive_but_for_the_table() {
     let mut failures = Vec::new();
-    for codec in CODECS {
+    for codec in clients() {
         for (name, answer) in corpus::answers() {
             let bytes = (codec.write_answer)(&answer, &echo(None));
-            let outcome = match (codec.read_answer)(&bytes) {
-                Ok(again) => same(&losses::plain(again), &losses::of_answer(codec, answer)),
+            let outcome = match (provider_of(codec).read_answer)(&bytes) {
+                Ok(again) => same(&losses::plain(again), &losses::of_answer(codec.name, answer)),
                 Err(error) => Err(format!("{error:?}")),
             };
             let body = String::from_utf8_lossy(&bytes);
@@ -140,8 +143,8 @@ fn matrix_answers_arrive_but_for_the_table() {
 /// A loss that nothing shows is a stale line of the table.
 #[test]
 fn matrix_tables_say_nothing_that_is_not_so() {
-    for codec in CODECS {
-        let table = table(codec);
+    for codec in PROVIDERS {
+        let table = table(codec.name);
         for (index, loss) in table.requests.iter().enumerate() {
             let shown = corpus::requests().into_iter().any(|(_, mut request)| {
                 table.requests.iter().take(index).for_each(|earlier| (earlier.change)(&mut request));
@@ -166,7 +169,7 @@ fn matrix_tables_say_nothing_that_is_not_so() {
 /// What only the client's own dialect has is refused by every writer.
 #[test]
 fn matrix_what_only_the_client_s_dialect_has_is_refused() {
-    for codec in CODECS {
+    for codec in PROVIDERS {
         let (_, mut request) = corpus::requests().swap_remove(0);
         request.unsupported.push(Unsupported::new("n", "one"));
         assert_eq!(write_for(codec, &request, &Quirks::default()).unwrap_err(), "n", "{}", codec.name);

@@ -1,9 +1,11 @@
 //! Streams: the same events for any chunking, and what a client would put together again.
 
-use router_wire::dialects::{CODECS, Framing};
-use router_wire::message::{Answer, Collector, Content, Event};
+use bytes::Bytes;
+use router_wire::dialects::{Framing, PROVIDERS, clients};
+use router_wire::message::{Answer, Collector, Content, Event, Names};
+use router_wire::relay::{Passage, StreamEnd};
 
-use super::{corpus, decode, encode, fixtures, losses};
+use super::{corpus, decode, echo, encode, fixtures, losses, provider_of};
 
 fn collect(events: Vec<Event>) -> Answer {
     let mut collector = Collector::default();
@@ -13,8 +15,8 @@ fn collect(events: Vec<Event>) -> Answer {
 
 #[test]
 fn matrix_streams_are_the_same_for_any_chunking() {
-    for codec in CODECS {
-        for fixture in fixtures(codec, "stream-") {
+    for codec in PROVIDERS {
+        for fixture in fixtures(codec.name, "stream-") {
             let whole = decode(codec, [fixture.bytes.as_slice()]);
             assert!(!whole.0.is_empty(), "{}/{} says nothing", codec.name, fixture.name);
             let place = |at: usize| format!("{}/{} cut at {at}", codec.name, fixture.name);
@@ -32,11 +34,41 @@ fn matrix_streams_are_the_same_for_any_chunking() {
     }
 }
 
+/// The whole way of lines to a client, cut at each byte: what is written is the same, and so is the verdict.
+#[test]
+fn matrix_lines_reach_every_client_the_same_for_any_chunking() {
+    let mut ends = Vec::new();
+    for provider in PROVIDERS.iter().filter(|provider| provider.framing == Framing::Lines) {
+        for fixture in fixtures(provider.name, "stream-") {
+            for client in clients() {
+                let through = |chunks: &[&[u8]]| {
+                    let mut passage = Passage::translated(provider, (client.encoder)(&echo(None)), Names::default());
+                    let mut out = Vec::new();
+                    for chunk in chunks {
+                        passage.feed(Bytes::copy_from_slice(chunk), &mut out).unwrap();
+                    }
+                    let end = passage.finish(&mut out);
+                    out.push(passage.ending(passage.usage().as_ref()));
+                    (out.concat(), end, passage.error().cloned(), passage.text())
+                };
+                let whole = through(&[&fixture.bytes]);
+                for at in 0..=fixture.bytes.len() {
+                    let (head, tail) = fixture.bytes.split_at(at);
+                    assert!(through(&[head, tail]) == whole, "{} for {} cut at {at}", fixture.name, client.name);
+                }
+                assert!(through(&fixture.bytes.chunks(1).collect::<Vec<_>>()) == whole, "{} in bytes", fixture.name);
+                ends.push(whole.1);
+            }
+        }
+    }
+    assert!([StreamEnd::Complete, StreamEnd::Failed].iter().all(|end| ends.contains(end)), "{ends:?}");
+}
+
 /// A stream that was cut never looks as if it had ended, unless its end was already said.
 #[test]
 fn matrix_cut_streams_are_not_proper() {
-    for codec in CODECS {
-        for fixture in fixtures(codec, "stream-") {
+    for codec in PROVIDERS {
+        for fixture in fixtures(codec.name, "stream-") {
             let (events, proper) = decode(codec, [fixture.bytes.as_slice()]);
             let failed = events.iter().any(|event| matches!(event, Event::Error(_)));
             assert_eq!(proper, !failed, "{}/{}", codec.name, fixture.name);
@@ -51,12 +83,12 @@ fn matrix_cut_streams_are_not_proper() {
 #[test]
 fn matrix_streams_of_every_answer_arrive() {
     let mut failures = Vec::new();
-    for codec in CODECS {
+    for codec in clients() {
         for (name, answer) in corpus::answers() {
             let bytes = encode(codec, &answer.clone().into_events(), None);
-            let (events, proper) = decode(codec, [bytes.as_slice()]);
+            let (events, proper) = decode(provider_of(codec), [bytes.as_slice()]);
             let again = losses::plain(collect(events));
-            let expected = losses::of_answer(codec, answer);
+            let expected = losses::of_answer(codec.name, answer);
             if !proper || again != expected {
                 let text = String::from_utf8_lossy(&bytes);
                 failures.push(format!("{}, {name}: found\n{again:?}\nexpected\n{expected:?}\n{text}", codec.name));
@@ -69,16 +101,16 @@ fn matrix_streams_of_every_answer_arrive() {
 /// A provider's stream, told to a client of any dialect, is the same answer.
 #[test]
 fn matrix_streams_of_every_provider_reach_every_client() {
-    for provider in CODECS {
-        for fixture in fixtures(provider, "stream-") {
+    for provider in PROVIDERS {
+        for fixture in fixtures(provider.name, "stream-") {
             let (events, proper) = decode(provider, [fixture.bytes.as_slice()]);
             if !proper {
                 continue;
             }
             let said = collect(events.clone());
-            for client in CODECS {
+            for client in clients() {
                 let bytes = encode(client, &events, None);
-                let (again, proper) = decode(client, [bytes.as_slice()]);
+                let (again, proper) = decode(provider_of(client), [bytes.as_slice()]);
                 let place = format!("{}/{} for {}", provider.name, fixture.name, client.name);
                 assert!(proper, "{place}: {}", String::from_utf8_lossy(&bytes));
                 let again = collect(again);

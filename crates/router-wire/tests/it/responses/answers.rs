@@ -22,7 +22,7 @@ fn a_stream_is_read_the_same_at_any_chunking() {
     // The whole answer that the last event repeats says the same.
     let last = AGENT.rsplit("data: ").next().unwrap();
     let whole: Value = serde_json::from_str(last.trim()).unwrap();
-    assert_eq!((CODEC.read_answer)(whole["response"].to_string().as_bytes()).unwrap(), answer);
+    assert_eq!((PROVIDER.read_answer)(whole["response"].to_string().as_bytes()).unwrap(), answer);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn an_incomplete_answer_says_why_and_is_counted() {
         [("max_output_tokens", Stop::Length), ("content_filter", Stop::Refusal), ("new", Stop::Length)]
     {
         let response = json!({"id": "r", "status": "incomplete", "incomplete_details": {"reason": reason}, "output": [], "usage": {"input_tokens": 9, "output_tokens": 3}});
-        let answer = (CODEC.read_answer)(response.to_string().as_bytes()).unwrap();
+        let answer = (PROVIDER.read_answer)(response.to_string().as_bytes()).unwrap();
         assert_eq!((answer.stop, answer.usage.unwrap().output), (stop.clone(), 3));
         let data = format!("data: {}\n\n", json!({"type": "response.incomplete", "response": response}));
         let answer = collect(decode(std::iter::once(data.as_bytes())).0);
@@ -114,13 +114,13 @@ fn an_incomplete_answer_says_why_and_is_counted() {
         ("<html>", NotAnAnswer::Bad("the answer is not a JSON object")),
         (r#"{"choices":[]}"#, NotAnAnswer::Bad("the answer has no output")),
     ] {
-        assert_eq!((CODEC.read_answer)(body.as_bytes()).unwrap_err(), kind, "{body}");
+        assert_eq!((PROVIDER.read_answer)(body.as_bytes()).unwrap_err(), kind, "{body}");
     }
 }
 
 #[test]
 fn a_client_gets_every_event_in_order() {
-    let request = (CODEC.read_request)(CODEX.as_bytes()).unwrap();
+    let request = (CLIENT.read_request)(CODEX.as_bytes()).unwrap();
     let signature = Signature::new(SignatureFormat::Anthropic, "sig");
     let events = [
         Event::Start { id: Some("up".into()), model: Some("claude".into()) },
@@ -222,7 +222,7 @@ fn whole_and_streamed_answers_are_one() {
         usage: Some(Usage { input: 1, output: 2, ..Usage::default() }),
         service_tier: Some("flex".into()),
     };
-    let whole: Value = serde_json::from_slice(&(CODEC.write_answer)(&answer, &echo(None))).unwrap();
+    let whole: Value = serde_json::from_slice(&(CLIENT.write_answer)(&answer, &echo(None))).unwrap();
     let (_, frames) = encode(&answer.clone().into_events(), None, None);
     consistent(&frames);
     assert_eq!(frames.last().unwrap()["response"], whole);
@@ -255,7 +255,7 @@ fn whole_and_streamed_answers_are_one() {
 
 #[test]
 fn an_error_ends_the_stream_with_the_next_number() {
-    let mut encoder = (CODEC.encoder)(&echo(None));
+    let mut encoder = (CLIENT.encoder)(&echo(None));
     let mut bytes = Vec::new();
     encoder.event(&Event::Text("a".into()), &mut bytes);
     let error = ErrorView {
@@ -276,9 +276,9 @@ fn an_error_ends_the_stream_with_the_next_number() {
 
 #[test]
 fn a_cut_stream_ends_with_the_clients_own_numbers() {
-    let chat = dialects::codec("openai_chat").unwrap();
+    let chat = dialects::provider("openai_chat").unwrap();
     let client = dialects::dialect("openai_responses").unwrap();
-    let mut passage = Passage::translated(chat, (CODEC.encoder)(&echo(None)), Names::default());
+    let mut passage = Passage::translated(chat, (CLIENT.encoder)(&echo(None)), Names::default());
     let mut out = Vec::new();
     let chunk = r#"data: {"id":"c","choices":[{"index":0,"delta":{"content":"half"}}]}"#;
     passage.feed(Bytes::from(format!("{chunk}\n\n")), &mut out).unwrap();

@@ -11,7 +11,8 @@ use router_core::fault::ErrorCode;
 use router_core::usage::Usage;
 use router_wire::adapters::{self, Quirks};
 use router_wire::answer::NotAnAnswer;
-use router_wire::dialects::{self, Echo, ErrorView, Intake, Passing, RequestError, Target, openai_responses::CODEC};
+use router_wire::dialects::openai_responses::{CLIENT, PROVIDER};
+use router_wire::dialects::{self, Echo, ErrorView, Intake, Passing, RequestError, Target};
 use router_wire::message::{
     Answer, Collector, Content, Effort, Encoded, Event, Format, Names, Part, Reasoning, Request, Role, Signature,
     SignatureFormat, Stop, Tool, ToolCall, ToolChoice, ToolResult, Turn, Unsupported,
@@ -25,7 +26,7 @@ const FULL: &str = include_str!("../../golden/translate/openai_responses/request
 const AGENT: &str = include_str!("../../golden/responses/agent.sse");
 
 fn read(body: &Value) -> Request {
-    (CODEC.read_request)(body.to_string().as_bytes()).unwrap()
+    (CLIENT.read_request)(body.to_string().as_bytes()).unwrap()
 }
 
 /// A request with this `input` and these further members.
@@ -37,8 +38,8 @@ fn asks(input: Value, more: Value) -> Value {
 
 fn write(request: &Request) -> Result<Encoded, Unsupported> {
     let quirks = Quirks { developer_role: true, ..Quirks::default() };
-    let target = Target { model: "up", model_max_output: Some(8192), output_cap: None, quirks: &quirks };
-    (CODEC.write_request)(request, &target)
+    let target = Target { model_max_output: Some(8192), ..Target::new("up", &quirks) };
+    (PROVIDER.write_request)(request, &target)
 }
 
 fn written(request: &Request) -> Value {
@@ -51,7 +52,7 @@ fn echo<'a>(request: Option<&'a Request>) -> Echo<'a> {
 
 /// The events of a stream cut into these chunks, and whether it had its proper end.
 fn decode<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Vec<Event>, bool) {
-    let (mut splitter, mut decoder, mut events) = (Splitter::new(1 << 20), (CODEC.decoder)(), Vec::new());
+    let (mut splitter, mut decoder, mut events) = (Splitter::new(1 << 20), (PROVIDER.decoder)(), Vec::new());
     let mut take = |block: Bytes, events: &mut Vec<Event>| {
         for frame in sse::frames(&block) {
             if let Some(data) = sse::read(&frame).data {
@@ -77,7 +78,7 @@ fn collect(events: impl IntoIterator<Item = Event>) -> Answer {
 
 /// The frames that a client gets for these events, each checked: `event:` is its `data.type`, numbers without gaps.
 fn encode(events: &[Event], request: Option<&Request>, usage: Option<&Usage>) -> (Vec<u8>, Vec<Value>) {
-    let mut encoder = (CODEC.encoder)(&echo(request));
+    let mut encoder = (CLIENT.encoder)(&echo(request));
     let mut bytes = Vec::new();
     events.iter().for_each(|event| encoder.event(event, &mut bytes));
     encoder.end(usage, &mut bytes);

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn an_agents_request_is_read() {
-    let request = (CODEC.read_request)(CODEX.as_bytes()).unwrap();
+    let request = (CLIENT.read_request)(CODEX.as_bytes()).unwrap();
     assert_eq!(request.system, [Part::text("You edit code in a terminal. Be brief.")]);
     let roles: Vec<Role> = request.turns.iter().map(|turn| turn.role).collect();
     use Role::{Assistant, System, User};
@@ -29,10 +29,10 @@ fn an_agents_request_is_read() {
 #[test]
 fn what_is_written_is_read_as_the_same() {
     for body in [CODEX, FULL] {
-        let mut request = (CODEC.read_request)(body.as_bytes()).unwrap();
+        let mut request = (CLIENT.read_request)(body.as_bytes()).unwrap();
         let encoded = write(&request).unwrap();
         assert_eq!(encoded.dropped, request.dropped);
-        let again = (CODEC.read_request)(&encoded.body).unwrap();
+        let again = (CLIENT.read_request)(&encoded.body).unwrap();
         // Known losses: what was named as dropped, namespaces, the upstream's model, the model's own limit.
         request.model = "up".into();
         request.dropped.clear();
@@ -51,7 +51,7 @@ fn what_is_written_is_read_as_the_same() {
 
 #[test]
 fn a_provider_gets_what_its_dialect_wants() {
-    let body = written(&(CODEC.read_request)(FULL.as_bytes()).unwrap());
+    let body = written(&(CLIENT.read_request)(FULL.as_bytes()).unwrap());
     assert_eq!(body["instructions"], "Answer as JSON.");
     assert_eq!(
         body["input"][0],
@@ -205,7 +205,7 @@ fn odd_requests_are_read_or_refused_by_name() {
         (r#"{"model":"m","input":"x","temperature":"warm"}"#, "invalid_value", Some("temperature")),
         (r#"{"model":"m","input":"x","max_output_tokens":-1}"#, "invalid_value", Some("max_output_tokens")),
     ] {
-        let error = (CODEC.read_request)(body.as_bytes()).unwrap_err();
+        let error = (CLIENT.read_request)(body.as_bytes()).unwrap_err();
         assert_eq!((error.code, error.param.as_deref()), (code, param), "{body}");
     }
 }

@@ -7,7 +7,7 @@ use router_core::usage::Usage;
 use router_wire::adapters::ADAPTERS;
 use router_wire::answer::{NotAnAnswer, examine};
 use router_wire::dialects::gemini::embed;
-use router_wire::dialects::{Codec, DIALECTS, ErrorView};
+use router_wire::dialects::{ClientCodec, DIALECTS, ErrorView, ProviderCodec, provider};
 use router_wire::message::Names;
 use router_wire::relay::{Neutral, synthesize_stream};
 use router_wire::usage::{from_anthropic, from_gemini, from_ollama, from_openai_value, from_responses, reported_cost};
@@ -37,7 +37,7 @@ const HEADERS: &[&str] = &[
 /// `[provider, client, endpoint, adapter, status, header, length] header's value, body`
 pub(super) fn run(input: &[u8]) {
     let mut input = Input::new(input);
-    let (provider, client) = (input.codec(), input.codec());
+    let (provider, client) = (input.provider(), input.client());
     let endpoint = *input.choose(Endpoint::ALL);
     let adapter = input.choose(ADAPTERS);
     let (status, header) = (*input.choose(STATUSES), *input.choose(HEADERS));
@@ -72,21 +72,22 @@ pub(super) fn run(input: &[u8]) {
 }
 
 /// A provider's answer in the client's dialect, whole and as the stream that it would have been.
-fn translated(provider: &Codec, client: &Codec, body: &[u8]) {
-    let read = || Neutral::read(provider, &Names::default(), body);
+fn translated(codec: &ProviderCodec, client: &ClientCodec, body: &[u8]) {
+    let read = || Neutral::read(codec, &Names::default(), body);
     let (Ok(whole), Ok(streamed)) = (read(), read()) else { return };
     whole.answer.usage.iter().for_each(sane);
     let chars = whole.text.chars();
     assert_json(&whole.write(client, &ECHO, &Usage::default()), client.name);
     let (events, end) = streamed.stream(client, &ECHO, &Usage::default());
     let stream = [events, end].concat();
-    let again = Neutral::read(client, &Names::default(), &stream);
+    let own = provider(client.name).expect("every dialect of clients has providers");
+    let again = Neutral::read(own, &Names::default(), &stream);
     // A proof without words means nothing to most clients.
     let silent = chars == 0 && matches!(again, Err(NotAnAnswer::Empty));
     assert!(
         again.is_ok() || silent,
         "{} to {}: {again:?}: {}",
-        provider.name,
+        codec.name,
         client.name,
         String::from_utf8_lossy(&stream)
     );

@@ -1,6 +1,6 @@
 //! An input of a target: choices first, then the bytes that are under test.
 
-use router_wire::dialects::{CODECS, Codec, Echo};
+use router_wire::dialects::{ClientCodec, Echo, PROVIDERS, ProviderCodec, clients};
 use serde::de::IgnoredAny;
 
 /// What is left of an input. One that is too short chooses the first of everything.
@@ -25,9 +25,15 @@ impl<'a> Input<'a> {
         &from[usize::from(self.byte()) % from.len()]
     }
 
-    /// The codec that the next byte chooses.
-    pub(super) fn codec(&mut self) -> &'static Codec {
-        CODECS[usize::from(self.byte()) % CODECS.len()]
+    /// The dialect of a client that the next byte chooses.
+    pub(super) fn client(&mut self) -> &'static ClientCodec {
+        let all: Vec<_> = clients().collect();
+        all[usize::from(self.byte()) % all.len()]
+    }
+
+    /// The dialect of a provider that the next byte chooses.
+    pub(super) fn provider(&mut self) -> &'static ProviderCodec {
+        self.choose::<&ProviderCodec>(PROVIDERS)
     }
 
     /// As many of the next bytes as the byte before them says.

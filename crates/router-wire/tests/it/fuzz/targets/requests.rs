@@ -3,7 +3,7 @@
 use router_core::ask::Endpoint;
 use router_wire::adapters::ADAPTERS;
 use router_wire::dialects::gemini::embed;
-use router_wire::dialects::{CODECS, Route, Target, dialect};
+use router_wire::dialects::{PROVIDERS, Route, Target, dialect};
 use router_wire::message::Role;
 
 use super::Input;
@@ -12,11 +12,11 @@ use super::input::assert_json;
 /// `[codec, adapter, limits] body`
 pub(super) fn run(input: &[u8]) {
     let mut input = Input::new(input);
-    let client = input.codec();
+    let client = input.client();
     let quirks = (input.choose(ADAPTERS).preset)().quirks;
     let flags = input.byte();
     let body = input.rest();
-    let of = |codec: &str| dialect(codec).expect("every codec has a dialect");
+    let of = |codec: &str| dialect(codec).expect("every client's codec has a dialect");
     let route = |codec: &str, model: &str| Route { model: Some(model.to_owned()), ..Route::fixed(endpoint(codec)) };
     // What the client's dialect refuses goes no further; here it does, to show that it breaks nothing.
     let refused = (of(client.name).read)(&route(client.name, "m"), body).is_err();
@@ -30,12 +30,14 @@ pub(super) fn run(input: &[u8]) {
             .iter()
             .filter(|turn| turn.role == Role::User)
             .any(|turn| turn.parts.iter().any(|part| part.as_text().is_some_and(|text| !text.trim().is_empty())));
-        for provider in CODECS {
-            let target = Target { model, model_max_output, output_cap, quirks: &quirks };
+        for provider in PROVIDERS {
+            let (thinks, context_length) = (flags & 1 != 0, model_max_output);
+            let target = Target { model, context_length, model_max_output, thinks, output_cap, quirks: &quirks };
             let Ok(encoded) = (provider.write_request)(&request, &target) else { continue };
             assert_json(&encoded.body, provider.name);
             // The same reader that a client of that dialect has: what it takes, a provider can take.
-            let read = (of(provider.name).read)(&route(provider.name, model), &encoded.body);
+            let Some(dialect) = dialect(provider.name) else { continue };
+            let read = (dialect.read)(&route(provider.name, model), &encoded.body);
             if let Some(error) = read.err().filter(|_| !refused && says_something) {
                 panic!("{} to {}: {error}: {}", client.name, provider.name, String::from_utf8_lossy(&encoded.body));
             }

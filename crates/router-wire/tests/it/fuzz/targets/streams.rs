@@ -15,7 +15,7 @@ use super::input::{ECHO, assert_json};
 pub(super) fn run(input: &[u8]) {
     let mut input = Input::new(input);
     let way = input.byte();
-    let (provider, client) = (input.codec(), input.codec());
+    let (provider, client) = (input.provider(), input.client());
     let sizes = [input.byte(), input.byte(), input.byte(), input.byte()];
     let stream = input.rest();
     let passage = || {

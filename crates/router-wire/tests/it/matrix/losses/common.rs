@@ -150,3 +150,25 @@ pub(super) fn refusal_is_text(parts: &mut [Part]) {
         }
     }
 }
+
+/// Texts are one, with blank lines between them.
+pub(super) fn join(parts: &mut Vec<Part>) {
+    if parts.len() > 1 {
+        let texts: Vec<&str> = parts.iter().filter_map(Part::as_text).collect();
+        *parts = vec![Part::text(texts.join("\n\n"))];
+    }
+}
+
+/// Images of results stand behind the results.
+pub(super) fn images_behind(request: &mut Request) {
+    for turn in &mut request.turns {
+        let mut behind = Vec::new();
+        for part in &mut turn.parts {
+            if let Content::ToolResult(result) = &mut part.content {
+                behind.extend(result.parts.extract_if(.., |part| part.as_text().is_none()));
+            }
+        }
+        let results = turn.parts.iter().take_while(|part| matches!(part.content, Content::ToolResult(_))).count();
+        turn.parts.splice(results..results, behind);
+    }
+}

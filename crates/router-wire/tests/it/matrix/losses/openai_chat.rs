@@ -1,9 +1,10 @@
 //! What Chat Completions cannot carry, at a provider without habits of its own.
 
-use router_wire::message::{Content, Effort, Part, ReasoningWish, Request, Stop};
+use router_wire::message::{Effort, ReasoningWish, Stop};
 
 use super::common::{
-    document_text, each_part, failed_in_text, named_schema, nameless, no_cache, only_reasoning_of, place_citations,
+    document_text, each_part, failed_in_text, images_behind, join, named_schema, nameless, no_cache, only_reasoning_of,
+    place_citations,
 };
 use super::{Loss, Refusal, Table};
 
@@ -135,26 +136,6 @@ pub(super) const TABLE: Table = Table {
         },
     ],
 };
-
-fn join(parts: &mut Vec<Part>) {
-    if parts.len() > 1 {
-        let texts: Vec<&str> = parts.iter().filter_map(Part::as_text).collect();
-        *parts = vec![Part::text(texts.join("\n\n"))];
-    }
-}
-
-fn images_behind(request: &mut Request) {
-    for turn in &mut request.turns {
-        let mut behind = Vec::new();
-        for part in &mut turn.parts {
-            if let Content::ToolResult(result) = &mut part.content {
-                behind.extend(result.parts.extract_if(.., |part| part.as_text().is_none()));
-            }
-        }
-        let results = turn.parts.iter().take_while(|part| matches!(part.content, Content::ToolResult(_))).count();
-        turn.parts.splice(results..results, behind);
-    }
-}
 
 fn without_sequence(stop: &Stop) -> Stop {
     if matches!(stop, Stop::Sequence(_)) { Stop::End } else { stop.clone() }
