@@ -3,8 +3,8 @@
 //! **What counts as an answer.** Chat: at least one choice whose message has text, reasoning, a refusal, a tool call,
 //! audio or an image; or whose finish reason is `length` or `content_filter`, which explain why there is no text (a
 //! reasoning model that ran out of tokens while it thought in secret). A message with nothing in it and `stop` is an
-//! empty answer: another candidate may do better. Completions: the same with `text`. Embeddings: a `data` list that is
-//! not empty.
+//! empty answer: another candidate may do better. Completions: the same with `text`. Embeddings: a `data` list (Gemini:
+//! `embeddings`, `embedding`) that is not empty.
 
 use router_core::ask::Endpoint;
 use router_core::fault::FaultKind;
@@ -155,8 +155,11 @@ fn embeddings(body: &[u8]) -> Result<Answer, NotAnAnswer> {
     let (mut data, mut error) = (None, false);
     let whole = members(body, |key, value| {
         match key {
-            b"data" | b"embeddings" => data = Some(is_filled(value)),
+            b"data" | b"embeddings" | b"embedding" => data = Some(is_filled(value)),
             b"usage" => answer.usage = usage::from_openai(value),
+            b"usageMetadata" => {
+                answer.usage = serde_json::from_slice(value).ok().and_then(|it| usage::from_gemini(&it))
+            }
             b"model" => answer.model = string_inside(value).map(|name| unescape(name).into_owned()),
             b"error" => error |= is_something(value),
             b"object" => error |= value == b"\"error\"",

@@ -14,7 +14,7 @@ import OpenAI from "openai";
 
 const SCHEMA = { type: "object", properties: { city: { type: "string" } }, required: ["city"], additionalProperties: false };
 const ASK = 'call get_weather with {"city": "Paris"}';
-const ROUTED = ["via-chat", "via-openai", "via-anthropic", "via-gemini"];
+const ROUTED = ["via-chat", "via-openai", "via-anthropic", "via-gemini", "via-ollama"];
 const URLS = { provider: process.env.SIM_ROOT, ...Object.fromEntries(ROUTED.map((name) => [name, process.env.ROUTER_URL])) };
 const KEY = process.env.SDK_KEY;
 

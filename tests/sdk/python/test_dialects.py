@@ -18,7 +18,7 @@ from langchain_openai import ChatOpenAI
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
 ASK = 'call get_weather with {"city": "Paris"}'
-URLS = {"provider": os.environ["SIM_ROOT"]} | dict.fromkeys(["via-chat", "via-openai", "via-anthropic", "via-gemini"], os.environ["ROUTER_URL"])
+URLS = {"provider": os.environ["SIM_ROOT"]} | dict.fromkeys(["via-chat", "via-openai", "via-anthropic", "via-gemini", "via-ollama"], os.environ["ROUTER_URL"])
 KEY = os.environ["SDK_KEY"]
 
 
@@ -155,6 +155,22 @@ def test_gemini_embeds(gemini):
     assert len(embedded.embeddings[0].values) == 8
 
 
+# A model behind each dialect of providers that has embeddings.
+EMBEDDERS = ["text-embedding-3-small", "gemini-embedding-sim", "nomic-embedding-sim"]
+
+
+@pytest.mark.parametrize("model", EMBEDDERS if "gemini-embed" in os.environ["SDK_ROUTER_SERVES"].split() else [])
+def test_embeddings_cross_dialects(model):
+    google = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=os.environ["ROUTER_URL"], api_version="v1beta"))
+    config = types.EmbedContentConfig(output_dimensionality=8, task_type="RETRIEVAL_QUERY")
+    embedded = google.models.embed_content(model=model, contents=["one", "two"], config=config)
+    with openai.OpenAI(base_url=f"{os.environ['ROUTER_URL']}/v1", api_key=KEY, max_retries=0) as client:
+        answer = client.embeddings.create(model=model, input=["one", "two"], dimensions=8)
+    assert [len(entry.embedding) for entry in answer.data] == [8, 8] and answer.usage.prompt_tokens > 0
+    for entry, other in zip(answer.data, embedded.embeddings):
+        assert entry.embedding == pytest.approx(other.values, abs=1e-6)
+
+
 @pytest.mark.parametrize("gemini", targets("gemini-count"), indirect=True)
 def test_gemini_counts_tokens(gemini):
     assert gemini.client.models.count_tokens(model=gemini.model, contents="Hello, how are you?").total_tokens > 0
@@ -193,8 +209,8 @@ def test_responses_tools_and_reasoning_survive_a_round(gpt, streamed):
     # Gemini's proof of a call is an item beside the thought.
     *thoughts, call = first.output
     assert call.type == "function_call" and {item.type for item in thoughts} == {"reasoning"}
-    # A vendor that speaks only chat shows thoughts and proves none.
-    assert gpt.target == "via-chat" or any(item.encrypted_content for item in thoughts)
+    # Vendors that speak only chat show thoughts and prove none.
+    assert gpt.target in ("via-chat", "via-ollama") or any(item.encrypted_content for item in thoughts)
     assert (call.name, call.arguments.replace(" ", "")) == ("get_weather", '{"city":"Paris"}')
     turns += [item.model_dump(exclude_none=True, exclude={"parsed_arguments"}) for item in first.output]
     turns.append({"type": "function_call_output", "call_id": call.call_id, "output": "sunny"})

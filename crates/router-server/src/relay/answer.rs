@@ -17,7 +17,7 @@ use router_wire::tokens::TextCount;
 
 use super::attempt::collect;
 use super::run::{Run, WholeAnswer};
-use super::tongue::Tongue;
+use super::tongue::{Tongue, Vectors};
 use crate::snapshot::ChannelSide;
 use crate::upstream::UpstreamBody;
 
@@ -43,6 +43,9 @@ impl Run {
         headers: &HeaderMap,
         bytes: Bytes,
     ) -> Event {
+        if let Tongue::Vectors(between) = self.tongue {
+            return self.judge_vectors(channel, status, headers, &bytes, between);
+        }
         if let Some((provider, client, names)) = self.tongue.codecs(&self.job) {
             return self.judge_neutral(channel, status, headers, bytes, provider, client, &names);
         }
@@ -99,6 +102,32 @@ impl Run {
             WholeAnswer { body, content_type: json() }
         });
         Event::Ended(Some(metered))
+    }
+
+    /// Embeddings of a provider of another dialect: a vector for each text, written in the client's.
+    fn judge_vectors(
+        &mut self,
+        channel: &ChannelSide,
+        status: u16,
+        headers: &HeaderMap,
+        bytes: &[u8],
+        between: Vectors,
+    ) -> Event {
+        let read = (between.provider.read_answer)(bytes);
+        let whole = read.and_then(|vectors| match vectors.list.len() == between.count {
+            true => Ok(vectors),
+            false => Err(NotAnAnswer::Bad("the answer has not one vector for each text")),
+        });
+        match whole {
+            Err(not) => self.not_an_answer(channel, status, headers, bytes, not),
+            Ok(vectors) => {
+                let metered = self.metered(vectors.usage, &TextCount::default());
+                let model = &self.job.intake.ask.model;
+                let body = (between.client.write_answer)(&vectors, between.form, model, &metered.usage).into();
+                self.whole = Some(WholeAnswer { body, content_type: HeaderValue::from_static("application/json") });
+                Event::Ended(Some(metered))
+            }
+        }
     }
 
     /// The client asked a provider of its own dialect to work on after it has left (`background`).

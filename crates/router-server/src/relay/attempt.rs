@@ -218,7 +218,7 @@ impl Run {
         }
         self.returned = match self.tongue {
             Tongue::Same => router_wire::headers::returned(self.job.dialect, response.headers()),
-            Tongue::Other { .. } => HeaderMap::new(),
+            Tongue::Other { .. } | Tongue::Vectors(_) => HeaderMap::new(),
         };
         if self.job.intake.ask.stream || self.job.endpoint == Endpoint::Speech {
             self.read_stream(channel, response).await

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use router_core::catalog::ModelIx;
 use router_wire::adapters::Quirks;
 use router_wire::dialects::{ProviderCodec, Target};
-use router_wire::message::{Names, Unsupported};
+use router_wire::message::Unsupported;
+
+use super::tongue::Tongue;
 
 /// A request as it was written for a channel model.
 #[derive(Clone, Debug)]
@@ -15,7 +17,8 @@ pub(super) struct Written {
     /// The cap on output that it was written with.
     pub(super) output_cap: Option<u64>,
     pub(super) body: Bytes,
-    pub(super) names: Names,
+    /// How it speaks, which its answer is read by.
+    pub(super) tongue: Tongue,
     /// Hints that the provider does not get.
     pub(super) dropped: Vec<String>,
 }

@@ -2,11 +2,14 @@
 
 use bytes::Bytes;
 use http::Uri;
-use router_core::catalog::{Capability, ChannelModel};
+use router_core::ask::Endpoint;
+use router_core::catalog::{Capability, ChannelModel, ModelIx};
 use router_core::fault::{ClientError, Fault, FaultKind};
 use router_wire::adapters::Call;
-use router_wire::dialects::{ClientCodec, Echo, Passing, ProviderCodec, RequestError, Target as Upstream, provider};
-use router_wire::message::{Names, Request, Unsupported};
+use router_wire::dialects::{
+    ClientCodec, ClientEmbed, Echo, Passing, ProviderCodec, ProviderEmbed, RequestError, Target as Upstream, provider,
+};
+use router_wire::message::{EmbedForm, Names, Request, Unsupported};
 use router_wire::relay::Passage;
 
 use super::admit::Job;
@@ -15,7 +18,7 @@ use super::fit::{Fits, Written};
 use crate::snapshot::{ChannelSide, ModelSide, ServerSnapshot};
 
 /// How the running attempt speaks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum Tongue {
     /// The client's dialect.
     #[default]
@@ -29,6 +32,19 @@ pub(super) enum Tongue {
         /// How names of tools were changed.
         names: Names,
     },
+    /// Another one, about embeddings.
+    Vectors(Vectors),
+}
+
+/// Embeddings between two dialects.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Vectors {
+    pub(super) provider: &'static ProviderEmbed,
+    pub(super) client: &'static ClientEmbed,
+    /// What the client's answer looks like.
+    pub(super) form: EmbedForm,
+    /// How many there must be.
+    pub(super) count: usize,
 }
 
 impl Tongue {
@@ -36,6 +52,7 @@ impl Tongue {
     pub(super) fn codecs(&self, job: &Job) -> Option<(&'static ProviderCodec, &'static ClientCodec, Names)> {
         match self {
             Self::Other { provider, client, names } => Some((provider, client, names.clone())),
+            Self::Vectors(_) => None,
             Self::Same => {
                 let read = job.endpoint.is_generation() && job.dialect.name != "openai_chat";
                 let (provider, client) = (provider(job.dialect.name)?, job.dialect.codec.filter(|_| read)?);
@@ -55,9 +72,18 @@ pub(super) struct Prepared {
 }
 
 /// What the two sides speak, before anything is translated.
+#[derive(Clone, Copy)]
 enum Between {
     Same,
-    Codecs(&'static ClientCodec, &'static ProviderCodec),
+    /// With what is translated between the two and the provider's dialect.
+    Others(Work, &'static ProviderCodec),
+}
+
+/// What can be translated.
+#[derive(Clone, Copy)]
+enum Work {
+    Conversation(&'static ClientCodec),
+    Embeddings(&'static ClientEmbed, &'static ProviderEmbed),
 }
 
 impl Job {
@@ -87,22 +113,27 @@ impl Job {
             return Ok(Between::Same);
         }
         let nothing = || Unsupported::new("model", "the provider has no such endpoint");
-        if !self.endpoint.is_generation() {
-            return Err(nothing());
-        }
         let client = self.dialect.codec.ok_or_else(nothing)?;
         let provider = provider(spoken).ok_or_else(nothing)?;
-        Ok(Between::Codecs(client, provider))
+        let work = match self.endpoint {
+            Endpoint::Embeddings => client.embed.zip(provider.embed).map(|(client, own)| Work::Embeddings(client, own)),
+            endpoint => endpoint.is_generation().then_some(Work::Conversation(client)),
+        };
+        Ok(Between::Others(work.ok_or_else(nothing)?, provider))
     }
 
     /// The dialect of a call to that channel, as its adapter knows it.
-    fn call<'a>(&self, channel: &'a ChannelSide, model: &'a str) -> Call<'a> {
+    fn call<'a>(&self, channel: &'a ChannelSide, model: &'a str, between: Between) -> Call<'a> {
         Call {
             dialect: channel.preset.spoken(self.own()),
             endpoint: self.endpoint,
             model,
             stream: self.intake.ask.stream,
-            method: self.intake.method,
+            method: match between {
+                Between::Same => self.intake.method,
+                Between::Others(Work::Embeddings(_, provider), _) => provider.method,
+                Between::Others(Work::Conversation(_), _) => None,
+            },
         }
     }
 
@@ -119,13 +150,13 @@ impl Job {
         match self.between(channel) {
             Ok(Between::Same) if self.endpoint.is_generation() => None,
             Ok(Between::Same) => {
-                let address = channel.address(&self.call(channel, &model.upstream_name));
+                let address = channel.address(&self.call(channel, &model.upstream_name, Between::Same));
                 address.is_none().then(|| Unsupported::new("model", "the provider has no such endpoint"))
             }
-            Ok(Between::Codecs(client, provider)) => {
+            Ok(Between::Others(work, provider)) => {
                 let upstream = self.upstream(channel, model, target);
                 fits.verdict(provider, &upstream, || {
-                    let written = self.write(client, provider, channel, model, target);
+                    let written = self.write(work, provider, target.model, &upstream);
                     let written = written.and_then(|written| self.may_drop(&written.dropped).map(|()| written));
                     let keep = |written| {
                         self.written.get_or_insert(written);
@@ -176,24 +207,31 @@ impl Job {
 
     fn write(
         &self,
-        client: &'static ClientCodec,
+        work: Work,
         provider: &'static ProviderCodec,
-        channel: &ChannelSide,
-        model: &ChannelModel,
-        target: &Target,
+        model: ModelIx,
+        upstream: &Upstream<'_>,
     ) -> Result<Written, Unsupported> {
-        let request = self.neutral(client)?;
-        if let Some(unsupported) = request.unsupported.first() {
-            return Err(unsupported.clone());
-        }
-        let upstream = self.upstream(channel, model, target);
-        let output_cap = upstream.output_cap;
-        let mut encoded = (provider.write_request)(request, &upstream)?;
-        let mut dropped = request.dropped.clone();
+        let (mut dropped, mut encoded, tongue) = match work {
+            Work::Conversation(client) => {
+                let request = self.neutral(client)?;
+                if let Some(unsupported) = request.unsupported.first() {
+                    return Err(unsupported.clone());
+                }
+                let mut encoded = (provider.write_request)(request, upstream)?;
+                let names = std::mem::take(&mut encoded.names);
+                (request.dropped.clone(), encoded, Tongue::Other { provider, client, names })
+            }
+            Work::Embeddings(client, provider) => {
+                let request = (client.read_request)(&self.body)?;
+                let encoded = (provider.write_request)(&request, upstream)?;
+                let (form, count) = (request.form, request.inputs.len());
+                (request.dropped, encoded, Tongue::Vectors(Vectors { provider, client, form, count }))
+            }
+        };
         dropped.append(&mut encoded.dropped);
         dropped.dedup();
-        let (model, body, names) = (target.model, encoded.body.into(), encoded.names);
-        Ok(Written { model, output_cap, body, names, dropped })
+        Ok(Written { model, output_cap: upstream.output_cap, body: encoded.body.into(), tongue, dropped })
     }
 
     /// The bytes and the address of an attempt, always from the original request.
@@ -204,14 +242,15 @@ impl Job {
         side: &ModelSide,
         target: &Target,
     ) -> Result<Prepared, Fault> {
-        let call = self.call(channel, &model.upstream_name);
+        let between = self.between(channel).map_err(|unsupported| refused(&unsupported))?;
+        let call = self.call(channel, &model.upstream_name, between);
         let uri = match side.uri(&call, &channel.preset) {
             Some(uri) => uri.clone(),
             None => channel
                 .address(&call)
                 .ok_or_else(|| refused(&Unsupported::new("model", "the provider has no such endpoint")))?,
         };
-        match self.between(channel).map_err(|unsupported| refused(&unsupported))? {
+        match between {
             Between::Same => {
                 let passing = Passing {
                     body: &self.body,
@@ -223,19 +262,20 @@ impl Job {
                 let body = Bytes::from(channel.adapter.body(self.dialect, &passing));
                 Ok(Prepared { uri, body, tongue: Tongue::Same, dropped: Vec::new() })
             }
-            Between::Codecs(client, provider) => {
-                let output_cap = self.output_cap(target);
-                let fresh = |written: &Written| written.model == target.model && written.output_cap == output_cap;
+            Between::Others(work, provider) => {
+                let upstream = self.upstream(channel, model, target);
+                let fresh =
+                    |written: &Written| written.model == target.model && written.output_cap == upstream.output_cap;
                 let written = match self.written.take().filter(fresh) {
                     Some(written) => written,
                     None => {
-                        let written = self.write(client, provider, channel, model, target);
+                        let written = self.write(work, provider, target.model, &upstream);
                         written.map_err(|unsupported| refused(&unsupported))?
                     }
                 };
                 // For another try with another key.
-                let Written { body, names, dropped, .. } = self.written.insert(written).clone();
-                Ok(Prepared { uri, body, tongue: Tongue::Other { provider, client, names }, dropped })
+                let Written { body, tongue, dropped, .. } = self.written.insert(written).clone();
+                Ok(Prepared { uri, body, tongue, dropped })
             }
         }
     }
@@ -262,6 +302,7 @@ impl Job {
         let passage = match tongue {
             // Sounds, and the events of what is no conversation.
             Tongue::Same if self.dialect.name == "openai" => Passage::raw(),
+            Tongue::Vectors(_) => Passage::raw(),
             Tongue::Same => match provider(self.dialect.name) {
                 Some(codec) if self.dialect.name != "openai_chat" => Passage::same(codec),
                 _ => Passage::chat(self.dialect, !self.intake.usage_wanted),

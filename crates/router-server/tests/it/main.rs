@@ -13,6 +13,7 @@ mod client_leaves;
 mod connections;
 mod credentials;
 mod dialects;
+mod embeddings;
 mod engine;
 mod failover;
 mod first_start;

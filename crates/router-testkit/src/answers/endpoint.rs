@@ -35,6 +35,8 @@ pub enum Endpoint {
     Response,
     /// `POST …/api/chat` (Ollama)
     OllamaChat,
+    /// `POST …/api/embed`
+    OllamaEmbed,
     /// `GET …/api/tags`
     OllamaTags,
     /// Anything else.
@@ -61,6 +63,7 @@ impl Endpoint {
             _ if post && path.ends_with("/messages/count_tokens") => Self::MessagesCount,
             _ if post && path.ends_with("/responses") => Self::Responses,
             _ if post && path.ends_with("/api/chat") => Self::OllamaChat,
+            _ if post && path.ends_with("/api/embed") => Self::OllamaEmbed,
             _ if get && path.ends_with("/api/tags") => Self::OllamaTags,
             _ if matches!(method, "GET" | "DELETE") && path.contains("/responses/") => Self::Response,
             _ if post && path.contains("/responses/") && path.ends_with("/cancel") => Self::Response,
@@ -113,7 +116,7 @@ impl Dialect {
             | Endpoint::EmbedContent
             | Endpoint::EmbedContents => Self::Gemini,
             Endpoint::Responses | Endpoint::Response => Self::Responses,
-            Endpoint::OllamaChat | Endpoint::OllamaTags => Self::Ollama,
+            Endpoint::OllamaChat | Endpoint::OllamaEmbed | Endpoint::OllamaTags => Self::Ollama,
             Endpoint::Models | Endpoint::Model if anthropic => Self::Messages,
             Endpoint::Models | Endpoint::Model if path.contains("/v1beta/models") => Self::Gemini,
             _ => Self::Chat(Flavor::of(path)),
@@ -162,6 +165,7 @@ mod tests {
             ("POST", "/v1/responses", Endpoint::Responses, Dialect::Responses, None),
             ("GET", "/v1/responses/resp_1", Endpoint::Response, Dialect::Responses, None),
             ("POST", "/api/chat", Endpoint::OllamaChat, Dialect::Ollama, None),
+            ("POST", "/ollama/api/embed", Endpoint::OllamaEmbed, Dialect::Ollama, None),
             ("GET", "/v1/chat/completions", Endpoint::Unknown, Dialect::Chat(Flavor::OpenAi), None),
         ];
         for (method, path, endpoint, dialect, model) in table {

@@ -255,6 +255,7 @@ pub fn whole(call: &Call<'_>) -> Result<String, Refusal> {
         Endpoint::Responses => responses::compose(call).map(|answer| answer.whole())?,
         Endpoint::Response => responses::stored(call)?,
         Endpoint::OllamaChat => ollama::compose(call).map(|answer| answer.whole())?,
+        Endpoint::OllamaEmbed => ollama::embed(call)?,
         Endpoint::OllamaTags => ollama::tags(call),
         Endpoint::Unknown => {
             return Err(call.refuse(404, "unknown_url", None, &format!("Unknown request URL: {}", call.path)));

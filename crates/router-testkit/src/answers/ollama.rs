@@ -1,5 +1,6 @@
-//! Ollama's own API: `POST …/api/chat` in lines of JSON, and `GET …/api/tags`.
+//! Ollama's own API: `POST …/api/chat` in lines of JSON, `POST …/api/embed`, and `GET …/api/tags`.
 
+use super::embeddings::vector;
 use super::look::{list, text};
 use super::prompt::{Format, Input, Prompt, Tool};
 use super::reply::{Reply, Stop};
@@ -40,6 +41,32 @@ pub(super) fn compose(call: &Call<'_>) -> Result<OllamaAnswer, Refusal> {
         fields.extend(counts);
     }
     Ok(OllamaAnswer { model, reply, done, pieces: call.shape.pieces })
+}
+
+/// Dimensions of an embedding where the request names none.
+const DIMENSIONS: u64 = 64;
+
+/// The answer to `/api/embed`: a vector for each text.
+pub(super) fn embed(call: &Call<'_>) -> Result<Value, Refusal> {
+    let model = call.model()?;
+    let given = call.body.get("input").cloned().unwrap_or_default();
+    let inputs = match given {
+        Value::Array(list) => list,
+        Value::Null => Vec::new(),
+        one => vec![one],
+    };
+    let texts: Option<Vec<&str>> = inputs.iter().map(Value::as_str).collect();
+    let Some(texts) = texts else { return Err(call.invalid("", None, "invalid input type")) };
+    let dimensions = call.body.get("dimensions").and_then(Value::as_u64).unwrap_or(DIMENSIONS).clamp(1, 8_192);
+    let vectors: Vec<Vec<f32>> = texts.iter().map(|text| vector(text, dimensions)).collect();
+    let counted: u64 = texts.iter().map(|text| tokens_of(text)).sum();
+    let mut answer =
+        json!({"model": model, "embeddings": vectors, "total_duration": 14_143_917, "load_duration": 1_019_500});
+    let counts = call.shape.usage.or(json!({"prompt_eval_count": counted}));
+    if let (Some(Value::Object(counts)), Some(fields)) = (counts, answer.as_object_mut()) {
+        fields.extend(counts);
+    }
+    Ok(answer)
 }
 
 /// The models that are pulled.

@@ -496,6 +496,11 @@ async fn counts_embeddings_models_and_stored_answers() {
             .await,
     );
     assert_eq!(many["embeddings"].as_array().unwrap().len(), 2);
+    let texts = json!({"model": "m", "input": ["x", "y"], "dimensions": 8});
+    let local = parsed(&post_with(&provider, "/api/embed", &texts, "").await);
+    assert_eq!((&local["embeddings"][0], &local["prompt_eval_count"]), (&one["embedding"]["values"], &json!(2)));
+    let tokens = post_with(&provider, "/api/embed", &json!({"model": "m", "input": [[1]]}), "").await;
+    assert_eq!((tokens.status(), parsed(&tokens)), (400, json!({"error": "invalid input type"})));
 
     let made = parsed(
         &post_with(&provider, "/v1/responses", &json!({"model": "m", "input": "x"}), "authorization: Bearer one\r\n")

@@ -9,7 +9,7 @@ use crate::adapters::{Call, Quirks};
 
 use crate::answer::NotAnAnswer;
 use crate::dialects::{ErrorView, RequestError};
-use crate::message::{Answer, Encoded, Event, Names, Request, Unsupported};
+use crate::message::{Answer, EmbedForm, EmbedRequest, Encoded, Event, Names, Request, Unsupported, Vectors};
 
 /// Appends the ids under which a provider keeps an answer, given its bytes.
 pub type NoteKept = fn(&[u8], &mut Vec<String>);
@@ -25,6 +25,17 @@ pub struct ClientCodec {
     pub write_answer: fn(&Answer, &Echo<'_>) -> Vec<u8>,
     /// Neutral → a client's stream.
     pub encoder: fn(&Echo<'_>) -> Box<dyn StreamEncoder>,
+    /// Embeddings, if clients of the dialect ask for them.
+    pub embed: Option<&'static ClientEmbed>,
+}
+
+/// Embeddings as clients of a dialect ask for them.
+#[derive(Clone, Debug)]
+pub struct ClientEmbed {
+    /// A client's body → neutral.
+    pub read_request: fn(&[u8]) -> Result<EmbedRequest, Unsupported>,
+    /// Neutral → an answer for a client, given the model as it named it and what will be booked.
+    pub write_answer: fn(&Vectors, EmbedForm, &str, &Usage) -> Vec<u8>,
 }
 
 /// A dialect as its providers speak it: pure functions. Decoders of streams are right for any chunking of their input, because
@@ -48,6 +59,19 @@ pub struct ProviderCodec {
     /// Appends the ids under which the provider keeps an answer, given it whole or an event of its stream that begins or ends
     /// it; `None` where providers keep nothing.
     pub kept: Option<NoteKept>,
+    /// Embeddings, if providers of the dialect make them.
+    pub embed: Option<&'static ProviderEmbed>,
+}
+
+/// Embeddings as providers of a dialect make them.
+#[derive(Clone, Debug)]
+pub struct ProviderEmbed {
+    /// The method, where there are several ([`Call::method`]).
+    pub method: Option<&'static str>,
+    /// Neutral → a provider's body.
+    pub write_request: fn(&EmbedRequest, &Target<'_>) -> Result<Encoded, Unsupported>,
+    /// A provider's answer → neutral.
+    pub read_answer: fn(&[u8]) -> Result<Vectors, NotAnAnswer>,
 }
 
 /// How a stream is cut into events.

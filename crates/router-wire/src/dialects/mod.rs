@@ -13,7 +13,8 @@ mod prefix;
 mod wish;
 
 pub use codec::{
-    ClientCodec, Echo, Framing, NoteKept, ProviderCodec, StreamDecoder, StreamEncoder, Target, restore_names,
+    ClientCodec, ClientEmbed, Echo, Framing, NoteKept, ProviderCodec, ProviderEmbed, StreamDecoder, StreamEncoder,
+    Target, restore_names,
 };
 pub use prefix::conversation;
 

@@ -13,6 +13,7 @@ mod part;
 mod request;
 mod signature;
 mod tool;
+mod vectors;
 
 pub use answer::{Answer, Stop};
 pub use event::{Collector, Event};
@@ -22,3 +23,4 @@ pub use part::{CacheLife, Content, Part, Reasoning};
 pub use request::{Effort, Encoded, Format, ReasoningWish, Request, Role, Sampling, Turn, Unsupported};
 pub use signature::{Signature, SignatureFormat};
 pub use tool::{Namespaced, Tool, ToolCall, ToolChoice, ToolResult};
+pub use vectors::{EmbedForm, EmbedRequest, Vector, Vectors};

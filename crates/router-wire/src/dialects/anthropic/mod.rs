@@ -31,6 +31,7 @@ pub static CLIENT: ClientCodec = ClientCodec {
     read_request: read_request::read_request,
     write_answer: answer::write_answer,
     encoder: encoder::encoder,
+    embed: None,
 };
 
 /// Providers of the dialect.
@@ -43,6 +44,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     read_answer: answer::read_answer,
     decoder: decoder::decoder,
     kept: None,
+    embed: None,
 };
 
 fn path(call: &Call<'_>) -> Option<Cow<'static, str>> {

@@ -1,150 +1,98 @@
-//! Embeddings between OpenAI's `/v1/embeddings` and Gemini's `embedContent` and `batchEmbedContents`, both ways.
+//! `embedContent` and `batchEmbedContents`.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use router_core::ask::Endpoint;
+use router_core::usage::Usage;
 use serde_json::{Map, Value, json};
 
-use super::names::{Object, get, integer, list, object, text};
-use crate::message::Unsupported;
+use super::names::{Object, camel, integer, list, object, text};
+use crate::answer::{NotAnAnswer, examine};
+use crate::dialects::{ClientEmbed, ProviderEmbed, Target};
+use crate::message::{EmbedForm, EmbedRequest, Encoded, Names, Unsupported, Vector, Vectors};
+use crate::scan::{elements, last_member};
 
-/// An OpenAI request as a body for `batchEmbedContents`, which takes one text as well as many.
-///
-/// # Errors
-/// [`Unsupported`]: the input is tokens, or no text at all.
-pub fn to_gemini(body: &[u8], model: &str) -> Result<Vec<u8>, Unsupported> {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let inputs = match body.get("input") {
-        Some(Value::Array(list)) => list.iter().collect(),
-        Some(one) => vec![one],
-        None => Vec::new(),
-    };
-    let model = format!("models/{}", model.strip_prefix("models/").unwrap_or(model));
-    let request = |input: &Value| {
-        let words = input.as_str().ok_or_else(|| Unsupported::new("input", "Gemini embeds text, not tokens"))?;
-        let mut request = json!({"model": model, "content": {"parts": [{"text": words}]}});
-        if let (Some(request), Some(size)) =
-            (request.as_object_mut(), body.get("dimensions").filter(|size| size.is_u64()))
-        {
-            request.insert("outputDimensionality".into(), size.clone());
+/// Clients of the dialect.
+pub(super) static CLIENT: ClientEmbed = ClientEmbed { read_request, write_answer };
+
+/// Providers of the dialect: the batch takes one text as well as many.
+pub(super) static PROVIDER: ProviderEmbed =
+    ProviderEmbed { method: Some("batchEmbedContents"), write_request, read_answer };
+
+/// Most texts of a batch.
+const MOST: usize = 100;
+
+/// One content, or a batch of them, which is told by its `requests`.
+fn read_request(body: &[u8]) -> Result<EmbedRequest, Unsupported> {
+    let broken = |error| Unsupported::new("content", format!("it cannot be read for another provider: {error}"));
+    let top: Object = serde_json::from_slice(body).map_err(broken)?;
+    let single = !top.contains_key("requests");
+    let one = Value::Object(top.clone());
+    let requests = if single { std::slice::from_ref(&one) } else { list(&top, "requests") };
+    let mut read = EmbedRequest { form: EmbedForm { single, packed: false }, ..EmbedRequest::default() };
+    for (index, request) in requests.iter().filter_map(Value::as_object).enumerate() {
+        let place = if single { "content".to_owned() } else { format!("requests[{index}].content") };
+        read.inputs.push(words(request, &place)?);
+        let dimensions = integer(request, "outputDimensionality").and_then(|size| u64::try_from(size).ok());
+        if index > 0 && dimensions != read.dimensions {
+            return Err(Unsupported::new("outputDimensionality", "one provider's answer has vectors of one length"));
         }
-        Ok(request)
-    };
-    let requests: Result<Vec<Value>, Unsupported> = inputs.into_iter().map(request).collect();
-    Ok(json!({"requests": requests?}).to_string().into_bytes())
-}
-
-/// A Gemini request (one or a batch) as an OpenAI body.
-///
-/// # Errors
-/// [`Unsupported`]: a content holds something that is no text.
-pub fn to_openai(body: &[u8], model: &str) -> Result<Vec<u8>, Unsupported> {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let empty = Map::new();
-    let top = body.as_object().unwrap_or(&empty);
-    let requests: Vec<&Object> = match list(top, "requests") {
-        [] => vec![top],
-        requests => requests.iter().filter_map(Value::as_object).collect(),
-    };
-    let mut inputs = Vec::new();
-    for request in &requests {
-        let mut words = String::new();
-        for part in object(request, "content").map_or(&[][..], |content| list(content, "parts")) {
-            match part.as_object().and_then(|part| text(part, "text")) {
-                Some(piece) => words.push_str(piece),
-                None => return Err(Unsupported::new("content", "only text can be embedded there")),
+        read.dimensions = dimensions;
+        for name in request.keys().map(|name| camel(name)) {
+            let known = matches!(name.as_str(), "model" | "content" | "outputDimensionality");
+            if !known && !read.dropped.contains(&name) {
+                read.dropped.push(name);
             }
         }
-        inputs.push(words);
     }
-    let mut out = json!({"model": model, "input": inputs, "encoding_format": "float"});
-    let size = requests.first().and_then(|first| integer(first, "outputDimensionality"));
-    if let (Some(out), Some(size)) = (out.as_object_mut(), size) {
-        out.insert("dimensions".into(), size.into());
+    if !single {
+        read.dropped.extend(top.keys().filter(|name| *name != "requests" && *name != "model").cloned());
     }
-    Ok(out.to_string().into_bytes())
+    Ok(read)
 }
 
-/// Gemini's answer as OpenAI's; `None` if it holds no vector. `tokens` is what will be booked, since Gemini reports none. With
-/// `base64` the vectors are little-endian 32-bit floats, as OpenAI's SDKs ask for them.
-#[must_use]
-pub fn answer_to_openai(body: &[u8], model: &str, tokens: u64, base64: bool) -> Option<Vec<u8>> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let body = body.as_object()?;
-    let vectors = match list(body, "embeddings") {
-        [] => list(body, "embedding"),
-        vectors => vectors,
-    };
-    let entry = |(index, vector): (usize, &Value)| {
-        let values = get(vector.as_object()?, "values")?;
-        let vector = if base64 { packed(values)? } else { values.clone() };
-        Some(json!({"object": "embedding", "index": index, "embedding": vector}))
-    };
-    let data: Option<Vec<Value>> = vectors.iter().enumerate().map(entry).collect();
-    let data = data.filter(|data| !data.is_empty())?;
-    let usage = json!({"prompt_tokens": tokens, "total_tokens": tokens});
-    Some(json!({"object": "list", "data": data, "model": model, "usage": usage}).to_string().into_bytes())
+/// The text of a content.
+fn words(request: &Object, place: &str) -> Result<String, Unsupported> {
+    let empty = Map::new();
+    let parts = list(object(request, "content").unwrap_or(&empty), "parts").iter();
+    let text = |part: &Value| part.as_object().and_then(|part| text(part, "text")).map(str::to_owned);
+    let words: Option<String> = parts.map(text).collect();
+    words.ok_or_else(|| Unsupported::new(place, "only text can be embedded by a provider of another dialect"))
 }
 
-/// OpenAI's answer as Gemini's, for one content or for a batch; `None` if it holds no vector of numbers.
-#[must_use]
-pub fn answer_to_gemini(body: &[u8], batch: bool) -> Option<Vec<u8>> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let data = body.get("data")?.as_array()?;
-    let vector =
-        |entry: &Value| entry.get("embedding").filter(|found| found.is_array()).map(|found| json!({"values": found}));
-    let vectors: Option<Vec<Value>> = data.iter().map(vector).collect();
-    let vectors = vectors.filter(|vectors| !vectors.is_empty())?;
-    let out = if batch { json!({"embeddings": vectors}) } else { json!({"embedding": vectors.first()?}) };
-    Some(out.to_string().into_bytes())
+fn write_answer(vectors: &Vectors, form: EmbedForm, _: &str, _: &Usage) -> Vec<u8> {
+    let mut out: Vec<u8> = if form.single { br#"{"embedding":"# } else { &br#"{"embeddings":["#[..] }.to_vec();
+    let most = if form.single { 1 } else { usize::MAX };
+    for (index, vector) in vectors.list.iter().take(most).enumerate() {
+        out.extend_from_slice(if index == 0 { br#"{"values":"# } else { br#",{"values":"# });
+        vector.write(false, &mut out);
+        out.push(b'}');
+    }
+    out.extend_from_slice(if form.single { b"}" } else { b"]}" });
+    out
 }
 
-fn packed(values: &Value) -> Option<Value> {
-    let mut bytes = Vec::new();
-    for value in values.as_array()? {
-        let number: f32 = value.to_string().parse().ok()?;
-        bytes.extend_from_slice(&number.to_le_bytes());
+fn write_request(request: &EmbedRequest, target: &Target<'_>) -> Result<Encoded, Unsupported> {
+    if request.inputs.len() > MOST {
+        return Err(Unsupported::new("input", format!("Gemini embeds at most {MOST} texts at a time")));
     }
-    Some(STANDARD.encode(bytes).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn value(bytes: &[u8]) -> Value {
-        serde_json::from_slice(bytes).unwrap()
-    }
-
-    #[test]
-    fn requests_go_both_ways() {
-        let openai = json!({"model": "m", "input": ["a", "b"], "dimensions": 3, "encoding_format": "float"});
-        let gemini = to_gemini(openai.to_string().as_bytes(), "e-1").unwrap();
-        assert_eq!(
-            value(&gemini)["requests"][1],
-            json!({"model": "models/e-1", "content": {"parts": [{"text": "b"}]}, "outputDimensionality": 3})
-        );
-        assert_eq!(value(&to_openai(&gemini, "m").unwrap()), openai);
-        let one = json!({"content": {"parts": [{"text": "a"}]}});
-        assert_eq!(value(&to_openai(one.to_string().as_bytes(), "m").unwrap())["input"], json!(["a"]));
-        assert_eq!(to_gemini(br#"{"input":[[1,2]]}"#, "m").unwrap_err().param, "input");
-        assert!(to_openai(br#"{"content":{"parts":[{"inlineData":{}}]}}"#, "m").is_err());
-    }
-
-    #[test]
-    fn answers_go_both_ways() {
-        let gemini = json!({"embeddings": [{"values": [0.5, -1]}, {"values": [2.0, 0]}]});
-        let openai = answer_to_openai(gemini.to_string().as_bytes(), "m", 4, false).unwrap();
-        assert_eq!(value(&openai)["data"][1], json!({"object": "embedding", "index": 1, "embedding": [2.0, 0]}));
-        assert_eq!(value(&openai)["usage"]["prompt_tokens"], 4);
-        assert_eq!(value(&answer_to_gemini(&openai, true).unwrap()), gemini);
-        assert_eq!(value(&answer_to_gemini(&openai, false).unwrap()), json!({"embedding": {"values": [0.5, -1]}}));
-        let packed = answer_to_openai(br#"{"embedding":{"values":[1]}}"#, "m", 0, true).unwrap();
-        assert_eq!(value(&packed)["data"][0]["embedding"], "AACAPw==");
-        for none in ["{}", "[]", r#"{"embedding":{}}"#, r#"{"data":[]}"#] {
-            assert!(
-                answer_to_openai(none.as_bytes(), "m", 0, false).is_none()
-                    && answer_to_gemini(none.as_bytes(), true).is_none()
-            );
+    let model = format!("models/{}", target.model.strip_prefix("models/").unwrap_or(target.model));
+    let one = |words: &String| {
+        let mut one = json!({"model": model, "content": {"parts": [{"text": words}]}});
+        if let (Some(one), Some(size)) = (one.as_object_mut(), request.dimensions) {
+            one.insert("outputDimensionality".to_owned(), size.into());
         }
+        one
+    };
+    let body = json!({"requests": request.inputs.iter().map(one).collect::<Vec<_>>()}).to_string().into_bytes();
+    Ok(Encoded { body, dropped: Vec::new(), names: Names::default() })
+}
+
+fn read_answer(body: &[u8]) -> Result<Vectors, NotAnAnswer> {
+    let usage = examine(Endpoint::Embeddings, body)?.usage;
+    let vector = |raw: &[u8]| last_member(raw, "values").and_then(Vector::read);
+    let mut found = Vec::new();
+    match last_member(body, "embeddings") {
+        Some(list) => _ = elements(list, |raw| found.push(vector(raw))),
+        None => found.push(last_member(body, "embedding").and_then(vector)),
     }
+    Vectors::of(found, usage)
 }

@@ -2,7 +2,7 @@
 //! path, streams of whole answers without a terminator.
 
 mod answer;
-pub mod embed;
+mod embed;
 mod intake;
 mod model;
 mod names;
@@ -28,6 +28,7 @@ pub static CLIENT: ClientCodec = ClientCodec {
     read_request: read::read_request,
     write_answer: answer::write_answer,
     encoder: |echo| Box::new(stream::Encoder::new(echo)),
+    embed: Some(&embed::CLIENT),
 };
 
 /// Providers of the dialect.
@@ -40,6 +41,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     read_answer: answer::read_answer,
     decoder: || Box::new(stream::Decoder::default()),
     kept: None,
+    embed: Some(&embed::PROVIDER),
 };
 
 /// The dialect's entry in the registry. Streams end with their last event, and nothing keeps a waiting one alive: Google's SDK

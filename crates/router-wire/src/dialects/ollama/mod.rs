@@ -1,9 +1,10 @@
-//! Ollama's own API: `POST /api/chat` in lines of JSON. Providers speak it, clients do not.
+//! Ollama's own API: `POST /api/chat` in lines of JSON, `POST /api/embed`. Providers speak it, clients do not.
 //!
 //! What it does that its OpenAI-compatible endpoint does not: thoughts can be asked for and left out, the context is as long as
 //! the catalogue says, and a prompt that does not fit into it is an error and not cut.
 
 mod answer;
+mod embed;
 mod messages;
 mod write;
 
@@ -24,6 +25,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     read_answer: answer::read_answer,
     decoder: || Box::new(answer::Decoder::default()),
     kept: None,
+    embed: Some(&embed::PROVIDER),
 };
 
 fn path(call: &Call<'_>) -> Option<Cow<'static, str>> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use router_core::ask::Endpoint as E;
 
-use super::{answer_in, answer_out, request_in, request_out, stream_in, stream_out};
+use super::{answer_in, answer_out, embed, request_in, request_out, stream_in, stream_out};
 use crate::adapters::Call;
 use crate::dialects::{ClientCodec, Framing, ProviderCodec};
 
@@ -14,6 +14,7 @@ pub static CLIENT: ClientCodec = ClientCodec {
     read_request: request_in::read_request,
     write_answer: answer_out::write_answer,
     encoder: stream_out::encoder,
+    embed: Some(&embed::CLIENT),
 };
 
 /// Providers of the dialect.
@@ -26,6 +27,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     read_answer: answer_in::read_answer,
     decoder: stream_in::decoder,
     kept: None,
+    embed: Some(&embed::PROVIDER),
 };
 
 fn path(call: &Call<'_>) -> Option<Cow<'static, str>> {

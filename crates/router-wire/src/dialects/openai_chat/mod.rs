@@ -6,6 +6,7 @@ mod calls_in;
 mod codec;
 mod content_in;
 mod content_out;
+mod embed;
 mod fields;
 mod messages_in;
 mod messages_out;

@@ -9,7 +9,7 @@ use crate::dialects::RequestError;
 use crate::message::{Effort, Format, ReasoningWish, Request, Sampling, Unsupported};
 
 /// Fields that are the router's own business, or that only say how the answer travels.
-const ROUTED: [&str; 8] =
+pub(super) const ROUTED: [&str; 8] =
     ["models", "provider", "route", "transforms", "usage", "stream_options", "session_id", "prompt_cache_retention"];
 
 /// A body → neutral. [`super::read()`] has validated it before; what is of an unexpected type is treated as absent.

@@ -38,6 +38,7 @@ pub static CLIENT: ClientCodec = ClientCodec {
     read_request: request::read_request,
     write_answer: encode::write_answer,
     encoder: encode::encoder,
+    embed: None,
 };
 
 /// Providers of the dialect.
@@ -50,6 +51,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     read_answer: answer::read_answer,
     decoder: decode::decoder,
     kept: Some(kept::kept),
+    embed: openai_chat::PROVIDER.embed,
 };
 
 /// What is no conversation is where OpenAI has it.

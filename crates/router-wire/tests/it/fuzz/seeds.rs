@@ -88,9 +88,18 @@ fn answers() -> Seeds {
             }
         }
     }
+    for (name, provider, body) in [
+        ("vectors-chat", 0, &br#"{"data":[{"index":1,"embedding":[0.5,-1e0]},{"index":0,"embedding":"AACAPw=="}],"usage":{"prompt_tokens":3,"total_tokens":3}}"#[..]),
+        ("vectors-gemini", 3, br#"{"embeddings":[{"values":[0.5,-1]},{"values":[2.0,0]}],"usageMetadata":{"promptTokenCount":3}}"#),
+        ("vector-gemini", 3, br#"{"embedding":{"values":[0.5,-1]}}"#),
+        ("vectors-ollama", 4, br#"{"model":"m","embeddings":[[0.5,-1],[2.0,0]],"prompt_eval_count":3}"#),
+    ] {
+        for client in [0, 3] {
+            seeds.push((format!("{name}-{client}"), seed(&[provider, client, 5, 0, 0, 0, 0], body)));
+        }
+    }
     for (name, body) in [
-        ("vectors", &br#"{"embeddings":[{"values":[0.5,-1]},{"values":[2.0,0]}]}"#[..]),
-        ("usage-chat", br#"{"prompt_tokens":9,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":4,"audio_tokens":1},"completion_tokens_details":{"reasoning_tokens":2},"cost":0.0012}"#),
+        ("usage-chat", &br#"{"prompt_tokens":9,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":4,"audio_tokens":1},"completion_tokens_details":{"reasoning_tokens":2},"cost":0.0012}"#[..]),
         ("usage-anthropic", br#"{"input_tokens":9,"output_tokens":3,"cache_read_input_tokens":2,"cache_creation":{"ephemeral_5m_input_tokens":1,"ephemeral_1h_input_tokens":2}}"#),
         ("usage-gemini", br#"{"promptTokenCount":9,"candidatesTokenCount":3,"thoughtsTokenCount":2,"cachedContentTokenCount":1,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":3}]}"#),
     ] {

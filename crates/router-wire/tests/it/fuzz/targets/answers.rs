@@ -6,9 +6,8 @@ use router_core::money::Nano;
 use router_core::usage::Usage;
 use router_wire::adapters::ADAPTERS;
 use router_wire::answer::{NotAnAnswer, examine};
-use router_wire::dialects::gemini::embed;
 use router_wire::dialects::{ClientCodec, DIALECTS, ErrorView, ProviderCodec, provider};
-use router_wire::message::Names;
+use router_wire::message::{EmbedForm, Names};
 use router_wire::relay::{Neutral, synthesize_stream};
 use router_wire::usage::{from_anthropic, from_gemini, from_ollama, from_openai_value, from_responses, reported_cost};
 
@@ -62,8 +61,7 @@ pub(super) fn run(input: &[u8]) {
     if let Some(stream) = synthesize_stream(body, true) {
         assert!(stream.ends_with(b"\n\n") || stream.is_empty());
     }
-    let made = [embed::answer_to_openai(body, "m", 3, true), embed::answer_to_gemini(body, true)];
-    made.iter().flatten().for_each(|made| assert_json(made, "embeddings"));
+    embedded(provider, client, body);
     if let Ok(usage) = serde_json::from_slice(body) {
         let all = [from_openai_value, from_responses, from_anthropic, from_gemini, from_ollama];
         all.iter().filter_map(|read| read(&usage)).for_each(|usage| sane(&usage));
@@ -91,6 +89,23 @@ fn translated(codec: &ProviderCodec, client: &ClientCodec, body: &[u8]) {
         client.name,
         String::from_utf8_lossy(&stream)
     );
+}
+
+/// Vectors in the client's dialect, in each of its forms: its own providers would answer so.
+fn embedded(codec: &ProviderCodec, client: &ClientCodec, body: &[u8]) {
+    let Some((theirs, own)) = codec.embed.zip(client.embed) else { return };
+    let Ok(vectors) = (theirs.read_answer)(body) else { return };
+    let provider =
+        provider(client.name).and_then(|provider| provider.embed).expect("who is asked for vectors makes them");
+    for packed in [false, true] {
+        let form = EmbedForm { single: false, packed };
+        let written = (own.write_answer)(&vectors, form, "m", &Usage::default());
+        assert_json(&written, client.name);
+        let again = (provider.read_answer)(&written).expect("what we write is read again");
+        assert_eq!(again.list.len(), vectors.list.len(), "{}", String::from_utf8_lossy(&written));
+    }
+    let form = EmbedForm { single: true, packed: false };
+    assert_json(&(own.write_answer)(&vectors, form, "m", &Usage::default()), client.name);
 }
 
 /// An error as every dialect tells it.

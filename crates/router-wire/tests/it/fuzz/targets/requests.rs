@@ -2,7 +2,6 @@
 
 use router_core::ask::Endpoint;
 use router_wire::adapters::ADAPTERS;
-use router_wire::dialects::gemini::embed;
 use router_wire::dialects::{PROVIDERS, Route, Target, dialect};
 use router_wire::message::Role;
 
@@ -43,8 +42,11 @@ pub(super) fn run(input: &[u8]) {
             }
         }
     }
-    for made in [embed::to_gemini(body, "m"), embed::to_openai(body, "m")].into_iter().flatten() {
-        assert_json(&made, "embeddings");
+    let asked = client.embed.and_then(|client| (client.read_request)(body).ok());
+    for (asked, embed) in PROVIDERS.iter().filter_map(|provider| asked.as_ref().zip(provider.embed)) {
+        if let Ok(encoded) = (embed.write_request)(asked, &Target::new("m", &quirks)) {
+            assert_json(&encoded.body, "embeddings");
+        }
     }
 }
 
