@@ -11,12 +11,18 @@ use crate::scan::last_member;
 use crate::usage::from_openai;
 
 const LIMITS: MeterOptions = MeterOptions::USUAL;
+/// How events begin.
+const STARTS: [&[u8]; 3] = [b"data:", b"event:", b":"];
 
 /// An error object or a web page in the answer's place is noticed by its first byte.
 #[derive(Debug, Default)]
 pub(super) struct Raw {
     content: bool,
     json: BytesMut,
+    /// The first bytes, while they do not yet tell whether events begin.
+    beginning: BytesMut,
+    /// Whether that is known.
+    told: bool,
     /// Cuts out events, where the answer begins as they do.
     events: Option<Cutter>,
     usage: Option<Usage>,
@@ -31,9 +37,6 @@ impl Raw {
             _ if !self.json.is_empty() => self.json.extend_from_slice(&chunk),
             _ if chunk.is_empty() => {}
             _ => {
-                if !self.content && [&b"data:"[..], b"event:", b":"].iter().any(|start| chunk.starts_with(start)) {
-                    self.events = Some(Cutter::new(Framing::Sse, LIMITS.max_event));
-                }
                 self.content = true;
                 self.look(chunk.clone());
                 out.push(chunk);
@@ -43,7 +46,17 @@ impl Raw {
     }
 
     /// Reads events as far as they can be read: what passes does not depend on it.
-    fn look(&mut self, chunk: Bytes) {
+    fn look(&mut self, mut chunk: Bytes) {
+        if !self.told {
+            self.beginning.extend_from_slice(&chunk);
+            let begins = STARTS.iter().any(|start| self.beginning.starts_with(start));
+            if !begins && STARTS.iter().any(|start| start.starts_with(&self.beginning)) {
+                return;
+            }
+            self.told = true;
+            self.events = begins.then(|| Cutter::new(Framing::Sse, LIMITS.max_event));
+            chunk = std::mem::take(&mut self.beginning).freeze();
+        }
         let Some(cutter) = &mut self.events else { return };
         match cutter.cut(chunk) {
             Ok(frames) => self.meter(&frames),
@@ -105,11 +118,9 @@ mod tests {
         let usage = Usage { input: 14, audio_input: 9, output: 101, ..Usage::default() };
         for end in [body.len(), body.len() - 2] {
             let body = &body[..end];
-            // The kind is known by the first bytes of the first chunk; a provider that sends less has no usage, and still passes.
-            for size in 6..=body.len() {
+            for size in 1..=body.len() {
                 assert_eq!(through(body, size), (body.to_vec(), StreamEnd::Complete, Some(usage)), "by {size}");
             }
-            assert_eq!(through(body, 1).0, body);
         }
     }
 
