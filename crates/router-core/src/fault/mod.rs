@@ -60,6 +60,8 @@ pub enum FaultKind {
     ContentPolicy,
     /// The channel lacks a feature or parameter.
     Unsupported,
+    /// The request holds what only another account can read (encrypted reasoning).
+    ForeignState,
     /// The model itself produced something unusable.
     ModelOutput,
     /// Ours.

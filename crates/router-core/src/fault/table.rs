@@ -155,6 +155,7 @@ pub const RULES: &[Rule] = &[
     rule(FaultKind::ContextLength,    "context_length",     Blame::Client,       Scope::None,         StayAway::No,          Elsewhere::LongerContext, false, false, ErrorCode::ContextLengthExceeded),
     rule(FaultKind::ContentPolicy,    "content_policy",     Blame::Client,       Scope::None,         StayAway::No,          Elsewhere::OtherProvider, false, false, ErrorCode::ContentPolicy),
     rule(FaultKind::Unsupported,      "unsupported",        Blame::ChannelModel, Scope::None,         StayAway::No,          Elsewhere::Any,           false, false, ErrorCode::UnsupportedParameter),
+    rule(FaultKind::ForeignState,     "foreign_state",      Blame::ChannelModel, Scope::None,         StayAway::No,          Elsewhere::Any,           true,  false, ErrorCode::InvalidValue),
     rule(FaultKind::ModelOutput,      "model_output",       Blame::ChannelModel, Scope::None,         StayAway::No,          Elsewhere::Any,           false, false, ErrorCode::UpstreamBadResponse),
     rule(FaultKind::Internal,         "internal",           Blame::Router,       Scope::None,         StayAway::No,          Elsewhere::Nowhere,       false, false, ErrorCode::InternalError),
 ];

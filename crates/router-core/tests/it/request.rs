@@ -314,6 +314,8 @@ fn the_last_word_is_chosen_over_all_attempts() {
         (&[K::ContextLength, K::Temporary], ErrorCode::UpstreamError),
         (&[K::Temporary, K::ContextLength], ErrorCode::UpstreamError),
         (&[K::Unsupported, K::ContextLength], ErrorCode::ContextLengthExceeded),
+        (&[K::Temporary, K::ForeignState], ErrorCode::UpstreamError),
+        (&[K::ForeignState], ErrorCode::InvalidValue),
         (&[K::TooLargeForLimit, K::TooLargeForLimit], ErrorCode::ContextLengthExceeded),
         (&[K::RateLimited, K::RateLimited], ErrorCode::RateLimitExceeded),
         (&[K::RateLimited, K::TooLargeForLimit], ErrorCode::RateLimitExceeded),

@@ -14,6 +14,7 @@ use router_core::limits::Ticket;
 use router_core::money::Nano;
 use router_core::pricing::upper_bound;
 use router_core::request::{Event, Metered};
+use router_wire::dialects::AccountBound;
 
 use super::book::{NotHeld, Target};
 use super::run::{Run, Step};
@@ -198,7 +199,43 @@ impl Run {
         (self.tongue, self.dropped) = (prepared.tongue, prepared.dropped);
         // Of an attempt before this one.
         self.passage = None;
-        let request = UpstreamRequest { method: Method::POST, uri: prepared.uri, headers, body: prepared.body };
+        let mut request = UpstreamRequest { method: Method::POST, uri: prepared.uri, headers, body: prepared.body };
+        let bound = prepared.bound.filter(|bound| (bound.holds)(&request.body));
+        let mut again = None;
+        match bound {
+            Some(bound) if self.has_moved(target) => _ = self.unbind(bound, &mut request),
+            bound => again = bound.map(|bound| (bound, request.clone())),
+        }
+        loop {
+            let event = self.ask(channel, request).await;
+            let foreign = matches!(&event, Event::Failed(fault, _) if fault.kind == FaultKind::ForeignState);
+            let Some((bound, mut whole)) = again.take().filter(|_| foreign) else { return event };
+            if !self.unbind(bound, &mut whole) {
+                return event;
+            }
+            request = whole;
+        }
+    }
+
+    /// Takes out what only another account can read, and notes it for the client. False if there was nothing.
+    fn unbind(&mut self, bound: &AccountBound, request: &mut UpstreamRequest) -> bool {
+        let Some(without) = (bound.without)(&request.body) else { return false };
+        request.body = without.into();
+        self.dropped.push(bound.param.to_owned());
+        true
+    }
+
+    /// Whether this request was tried with another account before, and nothing says that this one has answered the session.
+    fn has_moved(&self, target: &Target) -> bool {
+        let channel = |model| self.job.snapshot.core.model(model).map(|model| model.channel);
+        let first = self.machine.attempts().first().and_then(|first| self.attempted(first.candidate, first.key));
+        let held = self.job.intake.ask.held.is_some_and(|held| channel(held.model) == channel(target.model));
+        let here = |first: Target| channel(first.model) == channel(target.model) && first.key == target.key;
+        !held && !first.is_none_or(here)
+    }
+
+    /// Sends, and hands the answer to whoever reads it.
+    async fn ask(&mut self, channel: &ChannelSide, request: UpstreamRequest) -> Event {
         let upstream = self.job.worker.upstream.clone();
         let response = match self.until(pin!(upstream.send(request))).await {
             Ok(Ok(response)) => response,

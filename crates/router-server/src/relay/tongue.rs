@@ -7,7 +7,8 @@ use router_core::catalog::{Capability, ChannelModel, ModelIx};
 use router_core::fault::{ClientError, Fault, FaultKind};
 use router_wire::adapters::Call;
 use router_wire::dialects::{
-    ClientCodec, ClientEmbed, Echo, Passing, ProviderCodec, ProviderEmbed, RequestError, Target as Upstream, provider,
+    AccountBound, ClientCodec, ClientEmbed, Echo, Passing, ProviderCodec, ProviderEmbed, RequestError,
+    Target as Upstream, provider,
 };
 use router_wire::message::{EmbedForm, Names, Request, Unsupported};
 use router_wire::relay::Passage;
@@ -69,6 +70,8 @@ pub(super) struct Prepared {
     pub(super) tongue: Tongue,
     /// Hints that the provider does not get.
     pub(super) dropped: Vec<String>,
+    /// What of the body may mean something to another account only.
+    pub(super) bound: Option<&'static AccountBound>,
 }
 
 /// What the two sides speak, before anything is translated.
@@ -250,6 +253,7 @@ impl Job {
                 .address(&call)
                 .ok_or_else(|| refused(&Unsupported::new("model", "the provider has no such endpoint")))?,
         };
+        let bound = provider(call.dialect).and_then(|codec| codec.bound);
         match between {
             Between::Same => {
                 let passing = Passing {
@@ -260,7 +264,7 @@ impl Job {
                     preset: &channel.preset,
                 };
                 let body = Bytes::from(channel.adapter.body(self.dialect, &passing));
-                Ok(Prepared { uri, body, tongue: Tongue::Same, dropped: Vec::new() })
+                Ok(Prepared { uri, body, tongue: Tongue::Same, dropped: Vec::new(), bound })
             }
             Between::Others(work, provider) => {
                 let upstream = self.upstream(channel, model, target);
@@ -275,7 +279,7 @@ impl Job {
                 };
                 // For another try with another key.
                 let Written { body, tongue, dropped, .. } = self.written.insert(written).clone();
-                Ok(Prepared { uri, body, tongue, dropped })
+                Ok(Prepared { uri, body, tongue, dropped, bound })
             }
         }
     }

@@ -52,7 +52,7 @@ impl Upstream {
 }
 
 /// What goes to the provider.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct UpstreamRequest {
     /// `POST` for all work of models.
     pub method: http::Method,

@@ -7,6 +7,7 @@
 #![expect(clippy::indexing_slicing, reason = "a missing field of an answer should end the test that reads it")]
 #![expect(clippy::disallowed_methods, reason = "tests start the router as a process and many clients as tasks")]
 
+mod accounts;
 mod budget;
 mod bytes;
 mod client_leaves;

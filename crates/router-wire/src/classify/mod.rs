@@ -45,8 +45,8 @@ const fn helps_to_wait(kind: FaultKind) -> bool {
 }
 
 const fn is_client_error(kind: FaultKind) -> bool {
-    use FaultKind::{ContentPolicy, ContextLength, InvalidRequest, Unsupported};
-    matches!(kind, InvalidRequest | ContextLength | ContentPolicy | Unsupported)
+    use FaultKind::{ContentPolicy, ContextLength, ForeignState, InvalidRequest, Unsupported};
+    matches!(kind, InvalidRequest | ContextLength | ContentPolicy | Unsupported | ForeignState)
 }
 
 /// `status`, 0 where it says nothing.

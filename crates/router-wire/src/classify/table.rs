@@ -111,6 +111,7 @@ pub(super) const CODES: &[(&str, FaultKind)] = &[
     ("prompt_blocked", ContentPolicy),
     ("data_inspection_failed", ContentPolicy),
     ("responsibleaipolicyviolation", ContentPolicy),
+    ("invalid_encrypted_content", ForeignState),
     ("string_above_max_length", InvalidRequest),
     ("array_above_max_length", InvalidRequest),
     ("string_too_long", InvalidRequest),

@@ -61,6 +61,20 @@ pub struct ProviderCodec {
     pub kept: Option<NoteKept>,
     /// Embeddings, if providers of the dialect make them.
     pub embed: Option<&'static ProviderEmbed>,
+    /// What of a request may mean something to one account only; `None` where there is no such thing.
+    pub bound: Option<&'static AccountBound>,
+}
+
+/// Parts of a body for a provider that only the account that made them can read: encrypted reasoning. Without them a model goes
+/// on with the conversation as it stands.
+#[derive(Clone, Debug)]
+pub struct AccountBound {
+    /// The parameter that names them to a client.
+    pub param: &'static str,
+    /// Whether a body may hold any; quick.
+    pub holds: fn(&[u8]) -> bool,
+    /// The body without them; `None` if it holds none.
+    pub without: fn(&[u8]) -> Option<Vec<u8>>,
 }
 
 /// Embeddings as providers of a dialect make them.

@@ -13,8 +13,8 @@ mod prefix;
 mod wish;
 
 pub use codec::{
-    ClientCodec, ClientEmbed, Echo, Framing, NoteKept, ProviderCodec, ProviderEmbed, StreamDecoder, StreamEncoder,
-    Target, restore_names,
+    AccountBound, ClientCodec, ClientEmbed, Echo, Framing, NoteKept, ProviderCodec, ProviderEmbed, StreamDecoder,
+    StreamEncoder, Target, restore_names,
 };
 pub use prefix::conversation;
 

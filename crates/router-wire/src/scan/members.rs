@@ -84,6 +84,17 @@ pub fn last_member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
     last
 }
 
+/// Writes a member as it was read, behind the opening brace or a member before it.
+pub(crate) fn push_member(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    if out.len() > 1 {
+        out.push(b',');
+    }
+    out.push(b'"');
+    out.extend_from_slice(key);
+    out.extend_from_slice(b"\":");
+    out.extend_from_slice(value);
+}
+
 /// The inside of a raw JSON string; `None` for other values.
 #[must_use]
 pub fn string_inside(raw: &[u8]) -> Option<&[u8]> {

@@ -17,6 +17,7 @@ mod walk;
 pub use features::Features;
 pub use field::{Field, FieldSpan, Kind, Span};
 pub(crate) use lexer::{Lexer, Text};
+pub(crate) use members::push_member;
 pub use members::{elements, last_member, members, string_inside};
 pub use splice::{Edits, OutputCap, ROUTING_FIELDS, splice};
 pub use text::unescape;

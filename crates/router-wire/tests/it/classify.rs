@@ -51,7 +51,7 @@ fn every_known_error_gets_its_class_its_scope_and_its_wait() {
         if found != (row.class.as_str(), row.scope.as_str(), row.wait_ms, row.until_ms) {
             wrong.push(format!("{found:?}\n  {line}"));
         }
-        let client = matches!(fault.kind, InvalidRequest | ContextLength | ContentPolicy | Unsupported);
+        let client = matches!(fault.kind, InvalidRequest | ContextLength | ContentPolicy | Unsupported | ForeignState);
         assert_eq!(fault.client_error.is_some(), client, "{line}");
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));

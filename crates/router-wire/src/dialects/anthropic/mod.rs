@@ -45,6 +45,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     decoder: decoder::decoder,
     kept: None,
     embed: None,
+    bound: None,
 };
 
 fn path(call: &Call<'_>) -> Option<Cow<'static, str>> {

@@ -42,6 +42,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     decoder: || Box::new(stream::Decoder::default()),
     kept: None,
     embed: Some(&embed::PROVIDER),
+    bound: None,
 };
 
 /// The dialect's entry in the registry. Streams end with their last event, and nothing keeps a waiting one alive: Google's SDK

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::names::camel;
 use crate::dialects::Passing;
-use crate::scan::{Field, members, unescape};
+use crate::scan::{Field, members, push_member, unescape};
 
 /// Writes the body. What needs no change is copied as bytes.
 pub(super) fn splice(passing: &Passing<'_>) -> Vec<u8> {
@@ -20,33 +20,27 @@ pub(super) fn splice(passing: &Passing<'_>) -> Vec<u8> {
             return true;
         }
         match (camel(&name).as_str(), cap) {
-            ("model", _) => push(key, model(passing.model).as_bytes(), &mut out),
-            ("requests" | "generateContentRequest", _) => push(key, &renamed(value, passing.model), &mut out),
+            ("model", _) => push_member(key, model(passing.model).as_bytes(), &mut out),
+            ("requests" | "generateContentRequest", _) => push_member(key, &renamed(value, passing.model), &mut out),
             ("generationConfig", Some(cap)) => {
                 capped = true;
                 // What is neither an object nor nothing is the provider's to refuse.
                 let is_config = value.starts_with(b"{") || value == b"null";
-                if is_config { push(key, &with_cap(value, cap), &mut out) } else { push(key, value, &mut out) }
+                if is_config {
+                    push_member(key, &with_cap(value, cap), &mut out)
+                } else {
+                    push_member(key, value, &mut out)
+                }
             }
-            _ => push(key, value, &mut out),
+            _ => push_member(key, value, &mut out),
         }
         true
     });
     if let Some(cap) = cap.filter(|_| !capped) {
-        push(b"generationConfig", &with_cap(b"{}", cap), &mut out);
+        push_member(b"generationConfig", &with_cap(b"{}", cap), &mut out);
     }
     out.push(b'}');
     out
-}
-
-fn push(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
-    if out.len() > 1 {
-        out.push(b',');
-    }
-    out.push(b'"');
-    out.extend_from_slice(key);
-    out.extend_from_slice(b"\":");
-    out.extend_from_slice(value);
 }
 
 fn with_cap(config: &[u8], cap: u64) -> Vec<u8> {
@@ -54,11 +48,11 @@ fn with_cap(config: &[u8], cap: u64) -> Vec<u8> {
     members(config, |key, value| {
         // A null stands for no limit.
         if camel(&unescape(key)) != "maxOutputTokens" {
-            push(key, value, &mut out);
+            push_member(key, value, &mut out);
         }
         true
     });
-    push(b"maxOutputTokens", cap.to_string().as_bytes(), &mut out);
+    push_member(b"maxOutputTokens", cap.to_string().as_bytes(), &mut out);
     out.push(b'}');
     out
 }

@@ -26,6 +26,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     decoder: || Box::new(answer::Decoder::default()),
     kept: None,
     embed: Some(&embed::PROVIDER),
+    bound: None,
 };
 
 fn path(call: &Call<'_>) -> Option<Cow<'static, str>> {

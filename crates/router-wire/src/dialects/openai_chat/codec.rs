@@ -28,6 +28,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     decoder: stream_in::decoder,
     kept: None,
     embed: Some(&embed::PROVIDER),
+    bound: None,
 };
 
 fn path(call: &Call<'_>) -> Option<Cow<'static, str>> {

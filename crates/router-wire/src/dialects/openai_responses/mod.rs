@@ -7,6 +7,7 @@
 //! `web_search` and `tool_search` are dropped and named, unknown fields of items are dropped, unknown items dropped and named.
 
 mod answer;
+mod bound;
 mod decode;
 mod encode;
 mod frame;
@@ -52,6 +53,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     decoder: decode::decoder,
     kept: Some(kept::kept),
     embed: openai_chat::PROVIDER.embed,
+    bound: Some(&bound::BOUND),
 };
 
 /// What is no conversation is where OpenAI has it.
