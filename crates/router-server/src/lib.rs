@@ -17,5 +17,6 @@ pub mod snapshot;
 pub mod startup;
 pub mod tasks;
 pub mod telemetry;
+pub mod today;
 pub mod upstream;
 pub mod wiring;

@@ -31,6 +31,7 @@ use crate::provision::{self, REAL_CHANNEL_SEEN};
 use crate::snapshot::{ServerSnapshot, Surroundings};
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
+use crate::today;
 use crate::wiring;
 
 /// Memory for request bodies in all.
@@ -137,6 +138,7 @@ pub async fn prepare_with(
     let instance = instance_id()?;
     let around = Surroundings { live: &live, ledger: &ledger, metrics: &metrics };
     let snapshot = build_snapshot(&loaded, version, keys, instance.clone(), &around).map_err(invalid)?;
+    today::load(&store, &snapshot, now_ms).await?;
     let limits = &loaded.system.limits;
     let admission = AdmissionConfig {
         max_in_flight: usize::try_from(limits.max_in_flight).unwrap_or(usize::MAX),

@@ -18,7 +18,7 @@ pub use data_dir::DataDir;
 pub use db::{Engine, MigrationState, MigrationStatus, Store, StoreOptions};
 pub use error::{StoreError, StoreErrorKind, StoreResult};
 pub use query::{
-    BudgetSpent, ChannelStatistics, ClientKey, ClientKeySpec, ConfigVersion, FileCatalog, FileChannel,
+    AttemptCount, BudgetSpent, ChannelStatistics, ClientKey, ClientKeySpec, ConfigVersion, FileCatalog, FileChannel,
     FileChannelModel, FileClientKey, FileGroup, FileGroupMember, FilePricingPolicy, FileProvider, FileProviderKey,
     ManagedBy, PinnedState, ProviderKeyFacts, ProviderKeySecret, Provisioned, RequestFilter, RequestPage, Role,
     StatisticsFilter,

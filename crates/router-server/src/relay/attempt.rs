@@ -27,6 +27,12 @@ use crate::upstream::{UpstreamBody, UpstreamRequest, body_fault};
 /// Largest body of an error answer that is read.
 pub(super) const MAX_ERROR_BODY: usize = 64 * 1024;
 
+/// Details of attempts that were never made, since no room or probe was to be had for them.
+pub(crate) const UNSENT: [&str; 3] = [NO_PROBE, CHANNEL_FULL, MEMBER_FULL];
+const NO_PROBE: &str = "the circuit breaker lets no more probes through";
+const CHANNEL_FULL: &str = "our own limit for this channel is reached";
+const MEMBER_FULL: &str = "the group's daily limit for this member is reached";
+
 /// What a running attempt holds and whom it reports to.
 pub(super) struct Holding {
     snapshot: Arc<ServerSnapshot>,
@@ -102,7 +108,7 @@ impl Run {
         let (model, key) = (&model.state.health, channel.keys.get(target.key));
         let key = key.ok_or_else(|| Fault::new(FaultKind::Internal, "no such key"))?;
         let breaker = &snapshot.settings.breaker;
-        let closed = || Fault::new(FaultKind::Overloaded, "the circuit breaker lets no more probes through");
+        let closed = || Fault::new(FaultKind::Overloaded, NO_PROBE);
         let passes = [
             Some(model.breaker.pass(breaker, now_ms).ok_or_else(closed)?),
             Some(channel.state.health.breaker.pass(breaker, now_ms).ok_or_else(closed)?),
@@ -114,7 +120,7 @@ impl Run {
             let taken = channel.state.limiter.acquire(&channel.limits, tokens, &day, now_ms, now_ms);
             Some(taken.map_err(|refusal| Fault {
                 retry_after_ms: refusal.retry_after_ms,
-                ..Fault::new(FaultKind::RateLimited, "our own limit for this channel is reached")
+                ..Fault::new(FaultKind::RateLimited, CHANNEL_FULL)
             })?)
         } else {
             None
@@ -126,7 +132,7 @@ impl Run {
         });
         let member = member.transpose().map_err(|refusal| Fault {
             retry_after_ms: refusal.retry_after_ms,
-            ..Fault::new(FaultKind::RateLimited, "the group's daily limit for this member is reached")
+            ..Fault::new(FaultKind::RateLimited, MEMBER_FULL)
         })?;
         Ok(Holding {
             model: Arc::clone(model),

@@ -19,6 +19,8 @@ mod stream;
 mod tongue;
 mod view;
 
+pub(crate) use attempt::UNSENT;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use router_testkit::{Script, SimProvider};
 use serde_json::json;
 
-use crate::support::{KEY, TestRouter};
+use crate::support::{KEY, MODEL, ORDERED, TestRouter};
 
 const SLOW: &str = "sk-router-slow-0123456789abcdef";
 
@@ -83,4 +83,51 @@ async fn the_router_sheds_what_it_cannot_hold() {
     assert_eq!((reply.header("x-should-retry"), reply.header("retry-after")), ("true", "1"));
     assert_eq!(router.metric("router_shed_total").await, 1.0);
     drop(waiting);
+}
+
+#[tokio::test]
+async fn a_days_requests_of_a_channel_are_counted_over_a_restart() {
+    let (small, large) = (SimProvider::start().await, SimProvider::start().await);
+    // One that failed was a request to the provider, too.
+    let small = small.on_any(Script::ok()).then(Script::status(500)).then(Script::ok());
+    let setup = TestRouter::setup().channel("small", &small).and(json!({"limits": {"requests_per_day": 3}}));
+    let mut router = setup.channel("large", &large).start().await;
+    let served = async |router: &TestRouter| {
+        let reply = router.chat().model(ORDERED).send().await;
+        assert_eq!(reply.status(), 200, "{}", reply.text());
+        reply.header("x-router-channel").to_owned()
+    };
+    assert_eq!([served(&router).await, served(&router).await], ["small", "large"]);
+    router.restart().await;
+    assert_eq!([served(&router).await, served(&router).await], ["small", "large"], "after kill -9");
+    router.stop().await;
+    router.restart_ended().await;
+    assert_eq!(served(&router).await, "large", "after an orderly end");
+    assert_eq!(small.stats().requests, 3);
+}
+
+#[tokio::test]
+async fn a_days_requests_of_a_member_are_counted_over_a_restart_and_a_request_that_was_cut_off_is_one() {
+    let (small, large) = (SimProvider::start().await, SimProvider::start().await);
+    let small = small.on_any(Script::ok()).then(Script::hang()).then(Script::ok());
+    let setup = TestRouter::setup().channel("small", &small).channel("large", &large);
+    let first = json!({"strategy": "priority", "fallback": ["second"], "channels": [
+        {"channel": "small", "model": MODEL, "daily_limit": 2}]});
+    let second = json!({"strategy": "priority", "channels": [
+        {"channel": "small", "model": MODEL, "daily_limit": 1}, {"channel": "large", "model": MODEL}]});
+    let mut router = setup.group("first", first).group("second", second).start().await;
+    let served = async |router: &TestRouter| {
+        let reply = router.chat().model("first").send().await;
+        assert_eq!(reply.status(), 200, "{}", reply.text());
+        reply.header("x-router-channel").to_owned()
+    };
+    assert_eq!(served(&router).await, "small");
+    let cut_off = router.chat().model("first").send_only().await;
+    small.wait_until(|stats| stats.in_flight == 1).await.expect("the second is under way");
+    router.restart().await;
+    drop(cut_off);
+    // The group's own two are used up; its fallback has one of its own.
+    assert_eq!([served(&router).await, served(&router).await], ["small", "large"]);
+    router.restart().await;
+    assert_eq!(served(&router).await, "large");
 }

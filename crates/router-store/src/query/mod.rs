@@ -1,5 +1,6 @@
 //! What can be asked of the database, one file a subject. Texts run on both engines; every one has a test on both.
 
+mod attempts;
 mod budget;
 mod config_versions;
 mod keys;
@@ -11,6 +12,7 @@ pub(crate) mod request_columns;
 mod requests;
 mod stats;
 
+pub use attempts::AttemptCount;
 pub use budget::BudgetSpent;
 pub use config_versions::ConfigVersion;
 pub use keys::{ClientKey, ClientKeySpec, ManagedBy, Role};

@@ -79,9 +79,7 @@ pub(crate) fn request_from(row: &Row, decision: Option<String>) -> StoreResult<R
     let unknown = |what: &str, text: &str| {
         StoreError::new(StoreErrorKind::DatabaseDamaged, format!("unknown {what} in the request log: {text}"))
     };
-    let attempts: Vec<AttemptRecord> = serde_json::from_str(&row.text("attempt_details")?).map_err(|error| {
-        StoreError::caused(StoreErrorKind::DatabaseDamaged, "column attempt_details does not hold attempts", error)
-    })?;
+    let attempts = attempts_from(row)?;
     let (status, source) = (row.text("status")?, row.text("tokens_source")?);
     Ok(RequestRecord {
         id: row.text("id")?,
@@ -120,6 +118,13 @@ pub(crate) fn request_from(row: &Row, decision: Option<String>) -> StoreResult<R
         decision,
         state_ids: Vec::new(),
         ledger: Vec::new(),
+    })
+}
+
+/// Every call upstream, in order.
+pub(crate) fn attempts_from(row: &Row) -> StoreResult<Vec<AttemptRecord>> {
+    serde_json::from_str(&row.text("attempt_details")?).map_err(|error| {
+        StoreError::caused(StoreErrorKind::DatabaseDamaged, "column attempt_details does not hold attempts", error)
     })
 }
 

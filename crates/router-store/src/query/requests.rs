@@ -132,7 +132,7 @@ fn page_sql(filter: &RequestFilter) -> StoreResult<(Sql, u32)> {
     Ok((sql, limit))
 }
 
-fn parse_cursor(cursor: &str) -> StoreResult<(i64, &str)> {
+pub(super) fn parse_cursor(cursor: &str) -> StoreResult<(i64, &str)> {
     cursor
         .split_once('.')
         .and_then(|(created_at, id)| Some((created_at.parse().ok()?, id)))

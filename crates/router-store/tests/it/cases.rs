@@ -35,6 +35,7 @@ conformance!(
     a_failed_provisioning_changes_nothing,
     pages_show_every_request_once,
     a_request_is_seen_by_its_key_only,
+    attempts_are_counted_by_group_channel_and_model,
     what_providers_keep_is_known_again_by_its_owner,
     a_failing_database_fails_every_call_and_counts_it,
 );
@@ -366,6 +367,37 @@ async fn what_providers_keep_is_known_again_by_its_owner(test: &TestStore) {
     assert_eq!(test.store.pinned_state(records[4].created_at, 10).await.unwrap().len(), 2);
     assert_eq!(test.store.forget_pinned_state(records[4].created_at).await.unwrap(), 2);
     assert_eq!(test.store.pinned_state(0, 10).await.unwrap().len(), 2);
+}
+
+async fn attempts_are_counted_by_group_channel_and_model(test: &TestStore) {
+    // More than a page of those that have to be looked at one by one, many of them at one time.
+    let mut records: Vec<_> = (0..1_300).map(record).collect();
+    for (n, record) in (0..).zip(&mut records) {
+        record.created_at = NOW + n / 700;
+        match record.status {
+            RequestStatus::Interrupted => record.attempts.clear(),
+            RequestStatus::Error => record.attempts.last_mut().unwrap().detail = Some("never sent".into()),
+            _ => {}
+        }
+    }
+    // The last one lies outside of the span.
+    records[1_299].created_at = NOW + 10;
+    test.fill(&records).await;
+    let mut expected = std::collections::BTreeMap::<_, i64>::new();
+    for record in &records[..1_299] {
+        if record.status == RequestStatus::Interrupted {
+            *expected.entry((record.group.clone(), record.channel.clone().unwrap(), None)).or_default() += 1;
+        }
+        for attempt in record.attempts.iter().filter(|attempt| attempt.detail.as_deref() != Some("never sent")) {
+            let key = (record.group.clone(), attempt.channel.clone(), Some(attempt.upstream_model.clone()));
+            *expected.entry(key).or_default() += 1;
+        }
+    }
+    let counts = test.store.attempt_counts(NOW, NOW + 2, &["never sent"]).await.unwrap();
+    let counts: std::collections::BTreeMap<_, _> =
+        counts.into_iter().map(|count| ((count.group, count.channel, count.upstream_model), count.attempts)).collect();
+    assert_eq!(counts, expected);
+    assert_eq!(test.store.attempt_counts(NOW + 2, NOW + 9, &[]).await.unwrap(), []);
 }
 
 async fn pages_show_every_request_once(test: &TestStore) {
