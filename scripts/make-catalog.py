@@ -33,6 +33,9 @@ PRICE_CLASSES = {
     "output_cost_per_audio_token": "audio_output",
 }
 
+# Service tiers with prices of their own: the map's suffix, which is also the word in requests and answers. Batches are not served.
+SERVICE_TIERS = ["flex", "priority"]
+
 CAPABILITIES = [
     ("supports_function_calling", ["function_calling"]),
     ("supports_vision", ["vision"]),
@@ -292,6 +295,7 @@ def price_of(name, entry, vendor):
         tiers = sorted({int(m.group(1)) * 1000 for key in entry for m in [re.match(r"input_cost_per_token_above_(\d+)k_tokens$", key)] if m})
         # xAI's upper tier starts at its threshold, everyone else's strictly above it.
         price["tiers"] = [(above - (vendor == "xai"), rates(entry, f"_above_{above // 1000}k_tokens")) for above in tiers]
+    services = {} if ranges else {tier: service_rates(entry, tier) for tier in SERVICE_TIERS}
     if not price["tiers"]:
         del price["tiers"]
     if "input" not in price or ("output" not in price and entry.get("mode") not in ("embedding", "moderation", "rerank")):
@@ -300,7 +304,20 @@ def price_of(name, entry, vendor):
         return None
     if entry.get("mode") in ("embedding", "moderation", "rerank"):
         price.pop("output", None)
+    else:
+        price["service_tiers"] = {tier: found for tier, found in services.items() if "input" in found and "output" in found}
+        if not price["service_tiers"]:
+            del price["service_tiers"]
     return price
+
+
+def service_rates(entry, tier):
+    """What a service tier costs, where the map says it: its own rates, and those for long prompts."""
+    found = rates(entry, f"_{tier}")
+    above = sorted({int(m.group(1)) * 1000 for key in entry for m in [re.match(rf"input_cost_per_token_above_(\d+)k_tokens_{tier}$", key)] if m})
+    if above:
+        found["tiers"] = [(tokens, rates(entry, f"_above_{tokens // 1000}k_tokens_{tier}")) for tokens in above]
+    return found
 
 
 def scores_of(name):
@@ -432,10 +449,12 @@ def flow(pairs):
 
 
 def price_text(price):
-    pairs = [(key, scalar(value)) for key, value in price.items() if key != "tiers"]
+    pairs = [(key, scalar(value)) for key, value in price.items() if key not in ("tiers", "service_tiers")]
     if "tiers" in price:
         tiers = [flow([("above_tokens", above)] + [(key, scalar(value)) for key, value in tier.items()]) for above, tier in price["tiers"]]
         pairs.append(("tiers", "[" + ", ".join(tiers) + "]"))
+    if "service_tiers" in price:
+        pairs.append(("service_tiers", flow([(tier, price_text(found)) for tier, found in price["service_tiers"].items()])))
     return flow(pairs)
 
 
@@ -475,7 +494,8 @@ HEAD = """\
 #                      price of input or output holds; per_request;
 #                      tiers: rates for requests whose prompt is longer than above_tokens; the highest that applies counts,
 #                      for the whole request; a class that a tier leaves out follows that tier's input or output.
-#                      Standard rates only: batch, flex, priority and off-peak rates are not in here.
+#                      service_tiers: rates of answers in the tiers `flex` and `priority`; what is left out is as usual.
+#                      Batch and off-peak rates are not in here.
 #   context_length     tokens of the longest prompt
 #   max_output_tokens  tokens of the longest answer
 #   parameter_count    billions, where the name says so

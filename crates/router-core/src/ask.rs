@@ -3,6 +3,7 @@
 use crate::catalog::{Capabilities, Capability};
 use crate::money::Nano;
 use crate::routing::Held;
+use crate::usage::ServiceTier;
 use crate::wish::ProviderWish;
 
 macro_rules! endpoints {
@@ -101,6 +102,8 @@ pub struct Ask {
     pub max_output_tokens: Option<u64>,
     /// Number of answers asked for (`n`), at least 1.
     pub answers: u64,
+    /// The service tier that the client asks for.
+    pub service: ServiceTier,
     /// The most that this request may cost (`x-router-max-cost`).
     pub max_cost: Option<Nano>,
     /// Further models to try in this order, where the first cannot (OpenRouter's `models`).
@@ -129,6 +132,7 @@ impl Default for Ask {
             input_tokens_bound: 0,
             max_output_tokens: None,
             answers: 1,
+            service: ServiceTier::Standard,
             max_cost: None,
             models: Vec::new(),
             provider: None,

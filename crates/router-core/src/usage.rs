@@ -28,6 +28,50 @@ pub struct Usage {
     /// only from providers that are to be believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reported_cost: Option<Nano>,
+    /// The service tier in which the provider says that it answered.
+    #[serde(default, skip_serializing_if = "ServiceTier::is_standard")]
+    pub service: ServiceTier,
+}
+
+/// How urgently a provider serves, where that has prices of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceTier {
+    /// As usual; also every word that names no price known here.
+    #[default]
+    Standard,
+    /// Later and cheaper.
+    Flex,
+    /// Sooner and dearer.
+    Priority,
+}
+
+impl ServiceTier {
+    /// The tier of that name in requests and answers of every dialect.
+    #[must_use]
+    pub fn named(word: &str) -> Self {
+        match word {
+            "flex" => Self::Flex,
+            "priority" => Self::Priority,
+            _ => Self::Standard,
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Flex => "flex",
+            Self::Priority => "priority",
+        }
+    }
+
+    /// Whether it is the usual one.
+    #[must_use]
+    pub const fn is_standard(&self) -> bool {
+        matches!(self, Self::Standard)
+    }
 }
 
 /// Where the numbers of a [`Usage`] come from.
@@ -102,6 +146,7 @@ impl Usage {
             audio_output,
             images,
             reported_cost: self.reported_cost.filter(|cost| *cost >= Nano::ZERO),
+            service: self.service,
         };
         (clean, clean != *self)
     }
@@ -121,6 +166,7 @@ impl Usage {
             audio_output: self.audio_output.max(other.audio_output),
             images: self.images.max(other.images),
             reported_cost: self.reported_cost.max(other.reported_cost),
+            service: self.service.max(other.service),
         }
     }
 }

@@ -128,7 +128,9 @@ fn chat(body: &[u8]) -> Result<Answer, NotAnAnswer> {
     if !found.content && !found.ends_without_content {
         return Err(if found.has_choices || has_member(body, b"choices") { NotAnAnswer::Empty } else { strange(body) });
     }
-    Ok(Answer { usage: found.usage, text: found.text, model: found.model })
+    let service = found.service.unwrap_or_default();
+    let usage = found.usage.map(|usage| Usage { service, ..usage });
+    Ok(Answer { usage, text: found.text, model: found.model })
 }
 
 fn has_member(body: &[u8], name: &[u8]) -> bool {

@@ -3,7 +3,7 @@
 use super::{ModelIx, Snapshot};
 use crate::ask::Ask;
 use crate::money::Nano;
-use crate::pricing::upper_bound;
+use crate::pricing::upper_bound_as;
 
 impl Snapshot {
     /// Output tokens of one answer that a channel model may give: the client's limit, else the router's default, and
@@ -22,7 +22,7 @@ impl Snapshot {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "an estimate with a margin; the exact bound decides beyond it")]
     pub fn costs_surely_within(&self, ix: ModelIx, ask: &Ask, limit: Nano) -> bool {
-        let Some(model) = self.model(ix) else { return false };
+        let Some(model) = self.model(ix).filter(|_| ask.service.is_standard()) else { return false };
         let (facts, answers) = (&model.facts, ask.answers.max(1) as f64);
         let one = self.output_bound(ix, ask) as f64 * facts.bound_per_output + facts.bound_per_answer;
         let input = ask.input_tokens_bound as f64 * facts.bound_per_input;
@@ -33,6 +33,7 @@ impl Snapshot {
     #[must_use]
     pub fn cost_bound(&self, ix: ModelIx, ask: &Ask) -> Option<Nano> {
         let price = self.price(ix)?;
-        Some(upper_bound(price, ask.input_tokens_bound, self.output_bound(ix, ask), ask.answers))
+        let output = self.output_bound(ix, ask);
+        Some(upper_bound_as(price, ask.service, ask.input_tokens_bound, output, ask.answers))
     }
 }

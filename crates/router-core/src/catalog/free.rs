@@ -16,6 +16,7 @@ pub(crate) static FREE: Price = Price {
     image: None,
     per_request: Nano::ZERO,
     tiers: Vec::new(),
+    services: Vec::new(),
 };
 
 /// Whether no use of it costs anything.
@@ -37,4 +38,5 @@ pub(crate) fn is_free(price: &Price) -> bool {
             let classes = [Some(tier.input), Some(tier.output), tier.cached_input, tier.cache_write];
             classes.into_iter().flatten().all(|rate| rate == Rate(0))
         })
+        && price.services.iter().all(|(_, price)| is_free(price))
 }

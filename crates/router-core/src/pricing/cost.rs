@@ -4,7 +4,7 @@ use std::ops::Add;
 
 use super::{Price, Rate, Tier};
 use crate::money::Nano;
-use crate::usage::Usage;
+use crate::usage::{ServiceTier, Usage};
 
 /// Tokens in the unit of a [`Rate`].
 const TOKENS_PER_RATE: i128 = 1_000_000;
@@ -111,6 +111,7 @@ pub fn booked_cost(price: Option<&Price>, usage: &Usage, believes_provider: bool
 #[must_use]
 pub fn exact_cost(price: &Price, usage: &Usage) -> ExactCost {
     let (usage, _) = usage.sanitized();
+    let price = price.of(usage.service);
     let rates = price.rates(usage.input);
     let parts_in = [
         (usage.cached_input, rates.cached_input),
@@ -146,6 +147,13 @@ pub fn upper_bound(price: &Price, input_bound: u64, output_bound: u64, answers: 
         .saturating_add(amount(output, dearest_out))
         .saturating_add(fees(price, answers));
     ExactCost(sum).round_up()
+}
+
+/// [`upper_bound`] of a request that asks for that service tier: the provider may serve it so, or as usual.
+#[must_use]
+pub fn upper_bound_as(price: &Price, service: ServiceTier, input_bound: u64, output_bound: u64, answers: u64) -> Nano {
+    let usual = upper_bound(price, input_bound, output_bound, answers);
+    upper_bound(price.of(service), input_bound, output_bound, answers).max(usual)
 }
 
 /// The cost of that many plain tokens, for ranking and estimates.

@@ -3,5 +3,5 @@
 mod cost;
 mod price;
 
-pub use cost::{ExactCost, Rates, booked_cost, cost, exact_cost, expected, upper_bound};
+pub use cost::{ExactCost, Rates, booked_cost, cost, exact_cost, expected, upper_bound, upper_bound_as};
 pub use price::{Price, Rate, Tier};

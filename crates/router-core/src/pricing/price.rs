@@ -1,6 +1,7 @@
 //! The shape of a price: nano-USD per million tokens, by token class, with tiers by context length.
 
 use crate::money::{AmountError, Nano, parse_decimal};
+use crate::usage::ServiceTier;
 
 /// A price per million tokens in nano-USD (0.0375 USD per million = 37,500,000). Never negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +47,16 @@ pub struct Price {
     /// Dearer (or cheaper) rates for long inputs, ascending by threshold. The last tier whose threshold is
     /// strictly below the whole input (cached included) re-prices the whole request.
     pub tiers: Vec<Tier>,
+    /// Whole prices of service tiers that have their own; the others cost the same.
+    pub services: Vec<(ServiceTier, Price)>,
+}
+
+impl Price {
+    /// The price of an answer in that service tier.
+    #[must_use]
+    pub fn of(&self, service: ServiceTier) -> &Self {
+        self.services.iter().find(|(known, _)| *known == service).map_or(self, |(_, price)| price)
+    }
 }
 
 /// Rates above a context length. A class that the tier does not name: for hour-long writes, reasoning and audio the dearer

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use router_core::money::Nano;
-use router_core::pricing::{Price, Rate, Tier, cost, expected, upper_bound};
-use router_core::usage::{ABSURD, Usage};
+use router_core::pricing::{Price, Rate, Tier, cost, expected, upper_bound, upper_bound_as};
+use router_core::usage::{ABSURD, ServiceTier, Usage};
 
 fn rate(usd_per_million: &str) -> Rate {
     Rate::parse(usd_per_million).expect("a rate")
@@ -213,6 +213,7 @@ fn any_price() -> impl Strategy<Value = Price> {
             image: image.map(Nano),
             per_request: Nano(per_request),
             tiers,
+            services: Vec::new(),
         },
     )
 }
@@ -230,7 +231,40 @@ fn any_usage() -> impl Strategy<Value = Usage> {
         audio_output: u.7,
         images: u.8,
         reported_cost: None,
+        service: ServiceTier::Standard,
     })
+}
+
+#[test]
+fn a_service_tier_has_its_own_whole_price_where_it_has_one() {
+    let flex = Price { cached_input: None, ..mini() };
+    let flex = Price { input: rate("0.075"), output: rate("0.30"), ..flex };
+    let priority = Price { input: rate("0.30"), output: rate("1.20"), ..mini() };
+    let price = Price {
+        services: vec![(ServiceTier::Flex, flex.clone()), (ServiceTier::Priority, priority.clone())],
+        ..mini()
+    };
+    let used = |service| Usage { cached_input: 400, service, ..usage(1_000, 500) };
+    let usual = used(ServiceTier::Standard);
+    for (price, service, like) in [
+        (&price, ServiceTier::Standard, &mini()),
+        (&price, ServiceTier::Flex, &flex),
+        (&price, ServiceTier::Priority, &priority),
+        // Without rates of its own a tier costs as usual.
+        (&mini(), ServiceTier::Priority, &mini()),
+    ] {
+        assert_eq!(cost(price, &used(service)), cost(like, &usual), "{service:?}");
+    }
+    assert_eq!(cost(&price, &used(ServiceTier::Flex)), Nano(1_000 * 75 + 500 * 300));
+    // Whoever asks for priority may be served as usual, whoever asks for flex, too: the dearer is reserved.
+    let bound = |service| upper_bound_as(&price, service, 1_000, 500, 1);
+    assert_eq!(bound(ServiceTier::Priority), upper_bound(&priority, 1_000, 500, 1));
+    assert_eq!(bound(ServiceTier::Flex), upper_bound(&mini(), 1_000, 500, 1));
+    for (word, tier) in
+        [("flex", ServiceTier::Flex), ("priority", ServiceTier::Priority), ("on_demand", ServiceTier::Standard)]
+    {
+        assert_eq!(ServiceTier::named(word), tier);
+    }
 }
 
 proptest! {
@@ -252,7 +286,7 @@ proptest! {
     #[test]
     fn any_numbers_at_all_do_not_panic(price in any_price(), input in any::<u64>(), output in any::<u64>(), parts in any::<[u64; 7]>()) {
         let [cached_input, cache_write, cache_write_1h, audio_input, reasoning, audio_output, images] = parts;
-        let usage = Usage { input, cached_input, cache_write, cache_write_1h, audio_input, output, reasoning, audio_output, images, reported_cost: None };
+        let usage = Usage { input, cached_input, cache_write, cache_write_1h, audio_input, output, reasoning, audio_output, images, reported_cost: None, service: ServiceTier::Flex };
         prop_assert!(cost(&price, &usage) >= Nano::ZERO);
         prop_assert!(upper_bound(&price, input, output, images) >= Nano::ZERO);
     }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use router_core::catalog::spec::ChannelModelSpec;
 use router_core::catalog::{CAPABILITIES, Capabilities, Capability};
+use router_core::usage::ServiceTier;
 
 use super::channels::{Workshop, tags};
 use super::node::Path;
 use super::objects::{ChannelEntry, ModelEntry};
 use super::presets::{self, ModelFacts};
-use super::prices::Conversion;
+use super::prices::{Conversion, PriceEntry, TierEntry};
 use super::providers::{Provider, Scope};
 use super::suggest::allowed_words;
 use super::units::Decimal;
@@ -119,8 +120,23 @@ fn scores(model: &ModelEntry, facts: Option<&ModelFacts>) -> BTreeMap<Arc<str>, 
     known.chain(own).collect()
 }
 
-fn check_tiers(price: &super::prices::PriceEntry, path: &Path, shop: &mut Workshop<'_>) {
-    let thresholds: Vec<u64> = price.tiers.iter().map(|tier| tier.above_tokens).collect();
+fn check_tiers(price: &PriceEntry, path: &Path, shop: &mut Workshop<'_>) {
+    check_ascent(&price.tiers, path, shop);
+    for (name, service) in &price.service_tiers {
+        let at = path.key("service_tiers").key(name);
+        check_ascent(&service.tiers, &at, shop);
+        if ServiceTier::named(name).is_standard() {
+            let message = format!("`{name}` is not a service tier with a price; {}", allowed_words(name, &SERVICES));
+            shop.fault(&at, message);
+        }
+    }
+}
+
+/// Service tiers that may have rates of their own.
+const SERVICES: [&str; 2] = [ServiceTier::Flex.as_str(), ServiceTier::Priority.as_str()];
+
+fn check_ascent(tiers: &[TierEntry], path: &Path, shop: &mut Workshop<'_>) {
+    let thresholds: Vec<u64> = tiers.iter().map(|tier| tier.above_tokens).collect();
     for (index, pair) in thresholds.windows(2).enumerate() {
         if let [low, high] = pair
             && low >= high

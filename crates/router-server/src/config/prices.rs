@@ -1,7 +1,10 @@
 //! Prices as they stand in files: decimals per million tokens in some currency, turned into exact USD.
 
 use router_core::money::Nano;
+use std::collections::BTreeMap;
+
 use router_core::pricing::{Price, Rate, Tier};
+use router_core::usage::ServiceTier;
 
 use super::decode::{entry, section};
 use super::units::Decimal;
@@ -31,6 +34,33 @@ section! {
         /// For each request.
         per_request: Option<Decimal> = None,
         /// Other rates for long inputs.
+        tiers: Vec<TierEntry> = Vec::new(),
+        /// Other rates for answers in a service tier, by its name: flex, priority.
+        service_tiers: BTreeMap<String, ServiceEntry> = BTreeMap::new(),
+    }
+}
+
+section! {
+    #[derive(serde::Deserialize)]
+    /// Rates of a service tier; what is left out is as in the usual price.
+    pub struct ServiceEntry {
+        /// Input tokens.
+        input: Option<Decimal> = None,
+        /// Output tokens.
+        output: Option<Decimal> = None,
+        /// Cached reads.
+        cached_input: Option<Decimal> = None,
+        /// Cache writes (5 minutes).
+        cache_write: Option<Decimal> = None,
+        /// Cache writes (1 hour).
+        cache_write_1h: Option<Decimal> = None,
+        /// Reasoning tokens.
+        reasoning: Option<Decimal> = None,
+        /// Audio in.
+        audio_input: Option<Decimal> = None,
+        /// Audio out.
+        audio_output: Option<Decimal> = None,
+        /// Other rates for long inputs; else the usual ones, but none below this tier's own.
         tiers: Vec<TierEntry> = Vec::new(),
     }
 }
@@ -108,6 +138,42 @@ impl Conversion {
                     ..Tier::default()
                 })
                 .collect(),
+            services: entry
+                .service_tiers
+                .iter()
+                .map(|(name, service)| (ServiceTier::named(name), self.price(&service.over(entry))))
+                .collect(),
+        }
+    }
+}
+
+impl ServiceEntry {
+    /// The whole price of the tier.
+    fn over(&self, usual: &PriceEntry) -> PriceEntry {
+        let (input, output) = (self.input.unwrap_or(usual.input), self.output.unwrap_or(usual.output));
+        let cached_input = self.cached_input.or(usual.cached_input);
+        let cache_write = self.cache_write.or(usual.cache_write);
+        let dearer =
+            |long: Option<Decimal>, own: Option<Decimal>| long.map(|long| own.map_or(long, |own| own.max(long)));
+        let long = |tier: &TierEntry| TierEntry {
+            input: tier.input.max(input),
+            output: Some(tier.output.unwrap_or(usual.output).max(output)),
+            cached_input: dearer(tier.cached_input, cached_input),
+            cache_write: dearer(tier.cache_write, cache_write),
+            ..tier.clone()
+        };
+        PriceEntry {
+            input,
+            output,
+            cached_input,
+            cache_write,
+            cache_write_1h: self.cache_write_1h.or(usual.cache_write_1h),
+            reasoning: self.reasoning.or(usual.reasoning),
+            audio_input: self.audio_input.or(usual.audio_input),
+            audio_output: self.audio_output.or(usual.audio_output),
+            tiers: if self.tiers.is_empty() { usual.tiers.iter().map(long).collect() } else { self.tiers.clone() },
+            service_tiers: BTreeMap::new(),
+            ..usual.clone()
         }
     }
 }
@@ -123,6 +189,26 @@ impl PriceEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_tier_is_the_usual_price_but_for_what_it_says() {
+        let entry: PriceEntry = serde_saphyr::from_str(
+            "{ input: 2, output: 10, cached_input: 0.2, cache_write: 2.5, tiers: [{ above_tokens: 9, input: 4, output: 12, cached_input: 0.4 }],
+               service_tiers: { flex: { input: 1, output: 5 }, priority: { input: 5, output: 20, cached_input: 0.5 } } }",
+        )
+        .unwrap();
+        let price = entry.in_currency_of_itself();
+        let of = |service, tokens| {
+            let rates = price.of(service).rates(tokens);
+            [rates.input, rates.output, rates.cached_input, rates.cache_write].map(|rate| rate.0 / 1_000_000)
+        };
+        assert_eq!(of(ServiceTier::Standard, 1), [2_000, 10_000, 200, 2_500]);
+        assert_eq!(of(ServiceTier::Flex, 1), [1_000, 5_000, 200, 2_500]);
+        assert_eq!(of(ServiceTier::Priority, 1), [5_000, 20_000, 500, 2_500]);
+        // Long inputs: the usual rates, but none below the tier's own.
+        assert_eq!(of(ServiceTier::Flex, 10), [4_000, 12_000, 400, 4_000]);
+        assert_eq!(of(ServiceTier::Priority, 10), [5_000, 20_000, 500, 5_000]);
+    }
 
     #[test]
     fn converts_exactly_and_rounds_up_once() {

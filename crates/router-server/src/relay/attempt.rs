@@ -12,7 +12,7 @@ use router_core::fault::{Cell, ErrorCode, Fault, FaultKind};
 use router_core::health::{Health, InFlight, Pass};
 use router_core::limits::Ticket;
 use router_core::money::Nano;
-use router_core::pricing::upper_bound;
+use router_core::pricing::upper_bound_as;
 use router_core::request::{Event, Metered};
 use router_wire::dialects::AccountBound;
 
@@ -180,7 +180,8 @@ impl Run {
         }
         let price = snapshot.core.price(target.model);
         price.map_or(Nano::ZERO, |price| {
-            upper_bound(price, ask.input_tokens_bound, self.job.output_bound(target), ask.answers)
+            let output = self.job.output_bound(target);
+            upper_bound_as(price, ask.service, ask.input_tokens_bound, output, ask.answers)
         })
     }
 

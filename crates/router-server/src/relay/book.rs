@@ -357,6 +357,9 @@ impl Book {
             record.ttft_ms = last.first_byte_ms.filter(|_| last.relayed).map(signed);
             record.throughput_tps = throughput(last, settlement.answer.usage.output, latency_ms);
         }
+        if !settlement.answer.usage.service.is_standard() {
+            record.flags.push(format!("service_tier:{}", settlement.answer.usage.service.as_str()));
+        }
         if settlement.odd_usage {
             record.flags.push("odd_usage".to_owned());
         }

@@ -3,7 +3,7 @@
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use router_core::money::Nano;
-use router_core::pricing::{expected, upper_bound};
+use router_core::pricing::{expected, upper_bound_as};
 use router_core::routing::USUAL_OUTPUT_TOKENS;
 use serde::Serialize;
 
@@ -56,7 +56,8 @@ pub(super) fn page(mut job: Box<Job>) -> Response<Body> {
             let bound = core.output_bound(candidate.model, ask);
             let usual = bound.min(USUAL_OUTPUT_TOKENS);
             let price = core.price(candidate.model);
-            let most = price.map(|price| upper_bound(price, ask.input_tokens_bound, bound, ask.answers));
+            let most =
+                price.map(|price| upper_bound_as(price, ask.service, ask.input_tokens_bound, bound, ask.answers));
             dearest = dearest.max(most);
             Some(Candidate {
                 channel: &channel.name,
@@ -65,8 +66,9 @@ pub(super) fn page(mut job: Box<Job>) -> Response<Body> {
                 upstream_model: &model.upstream_name,
                 output_tokens_expected: usual.saturating_mul(ask.answers),
                 output_tokens_bound: bound.saturating_mul(ask.answers),
-                expected_cost_usd: price
-                    .map(|price| usd(expected(price, ask.input_tokens, usual.saturating_mul(ask.answers)))),
+                expected_cost_usd: price.map(|price| {
+                    usd(expected(price.of(ask.service), ask.input_tokens, usual.saturating_mul(ask.answers)))
+                }),
                 upper_bound_cost_usd: most.map(usd),
             })
         })

@@ -1,9 +1,9 @@
 //! Dynamic prices in a running router: routing compares other prices than the books hold, and says so.
 
-use router_testkit::SimProvider;
+use router_testkit::{Script, SimProvider};
 use serde_json::json;
 
-use crate::support::{ADMIN, MODEL, TestRouter, eventually};
+use crate::support::{ADMIN, KEY, MODEL, TestRouter, eventually};
 
 #[tokio::test]
 async fn policies_move_traffic_and_leave_the_books_alone() {
@@ -64,4 +64,68 @@ async fn a_members_daily_limit_holds() {
     assert_eq!(served, ["a", "a", "b", "b"]);
     // the limit is the group's: the channel itself still serves
     assert_eq!(router.chat().send().await.header("x-router-channel"), "a");
+}
+
+/// The tier that the answer names counts, not the one that was asked for; without rates of its own it costs as usual.
+#[tokio::test]
+async fn an_answer_costs_what_its_service_tier_costs() {
+    let provider = SimProvider::start().await;
+    let services = json!({"flex": {"input": 0.5, "output": 1.0}, "priority": {"input": 3.0, "output": 4.0}});
+    let price = json!({"input": 1.0, "output": 2.0, "service_tiers": services});
+    let models = json!([{"name": MODEL, "price": price, "capabilities": ["chat", "streaming"]}]);
+    // A client of each dialect is answered in it: OpenAI's two at one address, Gemini's at another.
+    let setup = TestRouter::setup().system(json!({"providers": {
+        "both": {"kind": "openai"}, "google": {"kind": "gemini", "base_url": provider.url("/v1beta")},
+    }}));
+    let setup = setup.channel("both", &provider).and(json!({"provider": "both"})).models(models.clone());
+    let google = json!([{"name": "sim-google", "price": price, "capabilities": ["chat", "streaming"]}]);
+    let setup = setup.channel_at("google", &provider.url("/v1beta")).and(json!({"provider": "google"})).models(google);
+    let router = setup.start().await;
+    let mut rows = 0;
+    for (asked, served, input, output) in
+        [("flex", "flex", 500, 1_000), ("priority", "priority", 3_000, 4_000), ("priority", "default", 1_000, 2_000)]
+    {
+        let chat = json!({"id": "c", "object": "chat.completion", "service_tier": served,
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}});
+        let mut chunk = chat.clone();
+        chunk["choices"][0]["delta"] = chunk["choices"][0]["message"].take();
+        let response = json!({"id": "r", "object": "response", "status": "completed", "service_tier": served,
+            "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi"}]}],
+            "usage": {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}});
+        let gemini = json!({"candidates": [{"content": {"parts": [{"text": "Hi"}]}, "finishReason": "STOP"}],
+            "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15,
+                "serviceTier": served.to_uppercase()}});
+        let google = "/v1beta/models/sim-google:generateContent";
+        let contents = json!([{"parts": [{"text": "Hello"}]}]);
+        let cases = [
+            (
+                "/v1/chat/completions",
+                json!({"messages": [{"role": "user", "content": "Hello"}]}),
+                Script::json(200, &chat),
+            ),
+            (
+                "/v1/chat/completions",
+                json!({"messages": [{"role": "user", "content": "Hello"}], "stream": true}),
+                Script::events([chunk.to_string(), "[DONE]".to_owned()]),
+            ),
+            ("/v1/responses", json!({"input": "Hello"}), Script::json(200, &response)),
+            (google, json!({"contents": contents, "serviceTier": asked.to_uppercase()}), Script::json(200, &gemini)),
+        ];
+        for (path, mut body, script) in cases {
+            provider.set(script);
+            if path != google {
+                (body["model"], body["service_tier"]) = (json!(MODEL), json!(asked));
+            }
+            let reply = router.call("POST", path).bearer(KEY).json(&body).send().await;
+            assert_eq!(reply.status(), 200, "{path}: {}", reply.text());
+            rows += 1;
+            let row = router.rows(rows).await.pop().expect("a row");
+            let case = format!("{path}, asked for {asked}, served {served}: {row:?}");
+            assert_eq!((row.input, row.output, row.cost), (10, 5, 10 * input + 5 * output), "{case}");
+            // Room for the dearer of what was asked for and the usual.
+            let most = if asked == "priority" { 4_000 } else { 2_000 };
+            assert!(row.reserved >= 4_000 * most, "{case}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What the readers of every dialect ask of a body that was scanned: the fields that mean the same in all of them.
 
+use router_core::usage::ServiceTier;
+
 use crate::scan::{Field, Kind, Scan, ScanError, scan};
 
 use super::RequestError;
@@ -47,6 +49,11 @@ impl<'a> Fields<'a> {
     /// A field that is a string.
     pub(super) fn string(&self, field: Field) -> Option<String> {
         self.scan.string(self.body, field).map(std::borrow::Cow::into_owned)
+    }
+
+    /// The service tier that the client asks for.
+    pub(super) fn service(&self) -> ServiceTier {
+        self.string(Field::ServiceTier).map_or(ServiceTier::Standard, |tier| ServiceTier::named(&tier))
     }
 
     /// The model that the body names, where it must name one.

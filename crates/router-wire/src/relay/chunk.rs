@@ -1,8 +1,8 @@
 //! One data event of an OpenAI-shaped stream: does it carry content, an end, a usage, an error?
 
-use router_core::usage::Usage;
+use router_core::usage::{ServiceTier, Usage};
 
-use crate::scan::{elements, members, string_inside};
+use crate::scan::{elements, members, string_inside, unescape};
 use crate::tokens::TextCount;
 use crate::usage;
 
@@ -31,6 +31,8 @@ pub(crate) struct Chunk {
     pub(crate) error: bool,
     /// The model that the provider names.
     pub(crate) model: Option<String>,
+    /// The service tier that it names.
+    pub(crate) service: Option<ServiceTier>,
 }
 
 impl Chunk {
@@ -56,7 +58,10 @@ impl Chunk {
                 b"error" => chunk.error |= is_something(value),
                 b"object" => chunk.error |= value == b"\"error\"",
                 b"type" => chunk.error |= value == b"\"error\"",
-                b"model" => chunk.model = string_inside(value).map(|name| crate::scan::unescape(name).into_owned()),
+                b"model" => chunk.model = string_inside(value).map(|name| unescape(name).into_owned()),
+                b"service_tier" => {
+                    chunk.service = string_inside(value).map(|name| ServiceTier::named(&unescape(name)));
+                }
                 b"prompt_filter_results" => chunk.has_more = true,
                 _ => {}
             }

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use memchr::memmem;
 use router_core::fault::FaultKind;
-use router_core::usage::Usage;
+use router_core::usage::{ServiceTier, Usage};
 
 use super::chunk::Chunk;
 use super::opening::Opening;
@@ -98,6 +98,7 @@ pub struct StreamMeter {
     seen: u128,
     finished: u128,
     usage: Option<Usage>,
+    service: ServiceTier,
     model: Option<String>,
     skipped: u64,
 }
@@ -121,6 +122,7 @@ impl StreamMeter {
             seen: 0,
             finished: 0,
             usage: None,
+            service: ServiceTier::Standard,
             model: None,
             skipped: 0,
         }
@@ -190,8 +192,8 @@ impl StreamMeter {
 
     /// The provider's usage: the last one. `None` if it sent none that makes sense.
     #[must_use]
-    pub const fn usage(&self) -> Option<Usage> {
-        self.usage
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage.map(|usage| Usage { service: self.service, ..usage })
     }
 
     /// Characters of text, reasoning and tool calls that passed, for counting where usage is missing.
@@ -304,6 +306,7 @@ impl StreamMeter {
         self.seen |= chunk.seen;
         self.finished |= chunk.finished;
         self.usage = chunk.usage.or(self.usage);
+        self.service = chunk.service.unwrap_or(self.service);
         if self.model.is_none() {
             self.model.clone_from(&chunk.model);
         }

@@ -200,7 +200,7 @@ impl Passage {
     pub fn usage(&self) -> Option<Usage> {
         match &self.way {
             Way::Chat(meter) => meter.usage(),
-            Way::Read(reader) => reader.watch.usage,
+            Way::Read(reader) => reader.watch.usage(),
             Way::Raw(raw) => raw.usage(),
         }
     }

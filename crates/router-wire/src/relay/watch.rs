@@ -1,7 +1,7 @@
 //! What the events of a stream say of it: is there content, an end, a usage, an error.
 
 use bytes::Bytes;
-use router_core::usage::Usage;
+use router_core::usage::{ServiceTier, Usage};
 
 use crate::message::{Content, Event, Stop};
 use crate::tokens::TextCount;
@@ -11,12 +11,18 @@ use crate::tokens::TextCount;
 pub(super) struct Watch {
     pub(super) content: bool,
     pub(super) stopped: bool,
-    pub(super) usage: Option<Usage>,
+    usage: Option<Usage>,
+    service: ServiceTier,
     pub(super) error: Option<Bytes>,
     pub(super) text: TextCount,
 }
 
 impl Watch {
+    /// What was consumed, in the tier in which it was.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.usage.map(|usage| Usage { service: self.service, ..usage })
+    }
+
     /// Takes note of an event. Whether it carries content.
     pub(super) fn see(&mut self, event: &Event) -> bool {
         match event {
@@ -29,6 +35,7 @@ impl Watch {
                 }
             }
             Event::Usage(usage) => self.usage = Some(*usage),
+            Event::ServiceTier(tier) => self.service = ServiceTier::named(tier),
             Event::Error(data) => self.error = Some(data.clone()),
             Event::Stop(stop) => {
                 self.stopped = true;

@@ -1,7 +1,7 @@
 //! Whole answers that change their dialect, and streams that must become whole or the other way round.
 
 use bytes::Bytes;
-use router_core::usage::Usage;
+use router_core::usage::{ServiceTier, Usage};
 
 use super::cutter::Cutter;
 use super::watch::{Watch, explains_silence};
@@ -41,6 +41,9 @@ impl Neutral {
     fn of(mut answer: Answer, names: &Names) -> Result<Self, NotAnAnswer> {
         if !answer.has_content() && !explains_silence(&answer.stop) {
             return Err(NotAnAnswer::Empty);
+        }
+        if let (Some(usage), Some(tier)) = (&mut answer.usage, &answer.service_tier) {
+            usage.service = ServiceTier::named(tier);
         }
         let mut text = TextCount::default();
         for part in &mut answer.parts {

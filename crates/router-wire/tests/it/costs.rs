@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use router_core::money::Nano;
 use router_core::pricing::{Price, Rate, Tier, booked_cost};
+use router_core::usage::{ServiceTier, Usage};
 use router_wire::usage;
 use serde::Deserialize;
 use serde_json::Value;
@@ -34,6 +35,9 @@ struct Listed {
     inclusive: bool,
     #[serde(default)]
     tiers: Vec<Listed>,
+    /// By service tier.
+    #[serde(default)]
+    services: BTreeMap<String, Listed>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +47,9 @@ struct Row {
     dialect: String,
     price: String,
     usage: Value,
+    /// The service tier that the answer names.
+    #[serde(default)]
+    service_tier: String,
     /// What the provider says that it cost is booked.
     #[serde(default)]
     believes_provider: bool,
@@ -67,6 +74,7 @@ impl Listed {
             audio_output: class(&self.audio_output),
             per_request: self.per_request.as_ref().map_or(Nano::ZERO, |usd| usd.parse().unwrap()),
             tiers: self.tiers.iter().map(Self::tier).collect(),
+            services: self.services.iter().map(|(name, own)| (ServiceTier::named(name), own.price())).collect(),
             ..Price::default()
         }
     }
@@ -102,6 +110,7 @@ fn every_usage_costs_what_it_should_to_the_nano_dollar() {
             other => panic!("no dialect {other}"),
         };
         let read = read.unwrap_or_else(|| panic!("no usage in {}", row.name));
+        let read = Usage { service: ServiceTier::named(&row.service_tier), ..read };
         let cost =
             booked_cost(Some(&golden.prices[&row.price].price()), &read, row.believes_provider).unwrap().round_up();
         if cost != Nano(row.nano_usd) {

@@ -3,6 +3,7 @@
 
 use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::{Capabilities, Capability};
+use router_core::usage::ServiceTier;
 use serde_json::Value;
 
 use super::names::{Object, camel, get, integer, list, object, text};
@@ -68,6 +69,7 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
             + used.file_bytes,
         max_output_tokens: max_output_tokens.filter(|_| generates),
         answers: candidates.filter(|_| generates).unwrap_or(1).clamp(1, 128),
+        service: ServiceTier::named(&text(top, "serviceTier").unwrap_or_default().to_ascii_lowercase()),
         ..Ask::default()
     };
     let (array, method) = (route.array, route.method);

@@ -38,6 +38,7 @@ pub fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
         input_tokens_bound: reader.input_tokens_bound(),
         max_output_tokens,
         answers,
+        service: fields.service(),
         ..Ask::default()
     };
     let reasoning_wanted = reader.reasoning_wanted();

@@ -33,6 +33,7 @@ pub(super) fn read(route: &Route, body: &[u8]) -> Result<Intake, RequestError> {
         input_tokens_bound: reader.input_tokens_bound(),
         max_output_tokens: fields.integer(Field::MaxOutputTokens, 1, u64::MAX)?.filter(|_| generates),
         answers: 1,
+        service: fields.service(),
         ..Ask::default()
     };
     let reasoning_wanted = reader.reasoning_wanted();
