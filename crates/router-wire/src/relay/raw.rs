@@ -32,9 +32,9 @@ impl Raw {
     pub(super) fn feed(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamFault> {
         let first = if self.content { None } else { chunk.first() };
         match first {
+            _ if !self.json.is_empty() => self.json.extend_from_slice(&chunk),
             Some(b'<') => return Err(bad("the answer is a web page")),
             Some(b'{') => self.json.extend_from_slice(&chunk),
-            _ if !self.json.is_empty() => self.json.extend_from_slice(&chunk),
             _ if chunk.is_empty() => {}
             _ => {
                 self.content = true;
