@@ -17,7 +17,7 @@ router=${ROUTER_BIN:-$target/debug/smart-ai-router}
 provider=${PROVIDER_BIN:-$target/debug/scripted-provider}
 cache=${AGENT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/smart-ai-router/agents}
 targets=${AGENT_TARGETS:-router}
-models=${AGENT_MODELS:-agent-chat agent-openai agent-anthropic agent-gemini}
+models=${AGENT_MODELS:-agent-chat agent-openai agent-anthropic agent-gemini agent-ollama}
 key=sk-router-agent-test-key-00000000000000000
 # Longest that one agent may take; a turn takes seconds.
 patience=120

@@ -23,9 +23,11 @@ pub(crate) enum Ability {
     Thoughts,
     /// Demanding the proof of a thought back after a round of tools.
     Proofs,
+    /// A vector for each text.
+    Vectors,
 }
 
-use Ability::{Documents, Images, Limit, ParallelTools, Proofs, Text, Thoughts, Tools};
+use Ability::{Documents, Images, Limit, ParallelTools, Proofs, Text, Thoughts, Tools, Vectors};
 
 /// A kind of provider and its simulated counterpart.
 #[derive(Debug)]
@@ -41,18 +43,31 @@ pub(crate) struct Adapter {
     pub(crate) only: Option<&'static str>,
 }
 
-/// What every provider can do that is worth routing to.
-const COMMON: &[Ability] = &[Text, Tools, ParallelTools, Images, Documents, Limit];
+/// What providers that show no thoughts can do.
+const COMMON: &[Ability] = &[Text, Tools, ParallelTools, Images, Documents, Limit, Vectors];
 const THINKING: &[Ability] = &[Text, Tools, ParallelTools, Images, Documents, Limit, Thoughts];
+const THINKING_EMBEDDING: &[Ability] = &[Text, Tools, ParallelTools, Images, Documents, Limit, Thoughts, Vectors];
 const PROVING: &[Ability] = &[Text, Tools, ParallelTools, Images, Documents, Limit, Thoughts, Proofs];
 
 /// The adapters.
 pub(crate) const ADAPTERS: &[Adapter] = &[
     Adapter { kind: "openai", path: "/v1", model: "gpt-sim", abilities: COMMON, only: None },
-    Adapter { kind: "openai_compatible", path: "/vllm/v1", model: "llama-sim", abilities: THINKING, only: None },
+    Adapter {
+        kind: "openai_compatible",
+        path: "/vllm/v1",
+        model: "llama-sim",
+        abilities: THINKING_EMBEDDING,
+        only: None,
+    },
     Adapter { kind: "groq", path: "/groq/openai/v1", model: "groq-sim", abilities: THINKING, only: None },
     Adapter { kind: "openrouter", path: "/openrouter/api/v1", model: "maker/sim", abilities: PROVING, only: None },
-    Adapter { kind: "siliconflow", path: "/siliconflow/v1", model: "maker/flow-sim", abilities: THINKING, only: None },
+    Adapter {
+        kind: "siliconflow",
+        path: "/siliconflow/v1",
+        model: "maker/flow-sim",
+        abilities: THINKING_EMBEDDING,
+        only: None,
+    },
     // No pictures: contents are strings there.
     Adapter {
         kind: "deepseek",
@@ -61,13 +76,31 @@ pub(crate) const ADAPTERS: &[Adapter] = &[
         abilities: &[Text, Tools, ParallelTools, Documents, Limit, Thoughts],
         only: None,
     },
-    Adapter { kind: "tuzi", path: "/newapi/v1", model: "tuzi-sim", abilities: THINKING, only: None },
-    Adapter { kind: "ollama", path: "/ollama/v1", model: "ollama-sim", abilities: THINKING, only: None },
-    Adapter { kind: "ollama", path: "/ollama", model: "ollama-sim", abilities: THINKING, only: Some("ollama") },
-    Adapter { kind: "ollama", path: "/ollama", model: "ollama-sim", abilities: THINKING, only: Some("openai_chat") },
+    Adapter { kind: "tuzi", path: "/newapi/v1", model: "tuzi-sim", abilities: THINKING_EMBEDDING, only: None },
+    Adapter { kind: "ollama", path: "/ollama/v1", model: "ollama-sim", abilities: THINKING_EMBEDDING, only: None },
+    Adapter {
+        kind: "ollama",
+        path: "/ollama",
+        model: "ollama-sim",
+        abilities: THINKING_EMBEDDING,
+        only: Some("ollama"),
+    },
+    Adapter {
+        kind: "ollama",
+        path: "/ollama",
+        model: "ollama-sim",
+        abilities: THINKING_EMBEDDING,
+        only: Some("openai_chat"),
+    },
     Adapter { kind: "azure_openai", path: "/azure/openai/v1", model: "deployment-sim", abilities: COMMON, only: None },
     Adapter { kind: "anthropic", path: "/v1", model: "claude-sim", abilities: PROVING, only: None },
-    Adapter { kind: "gemini", path: "/v1beta", model: "gemini-3-sim", abilities: PROVING, only: None },
+    Adapter {
+        kind: "gemini",
+        path: "/v1beta",
+        model: "gemini-3-sim",
+        abilities: &[Text, Tools, ParallelTools, Images, Documents, Limit, Thoughts, Proofs, Vectors],
+        only: None,
+    },
 ];
 
 /// Whether the presets support each kind.

@@ -6,7 +6,7 @@ use router_testkit::clients::{Client, Said, Stop, Want, events};
 use serde_json::{Value, json};
 
 use super::adapters::{Ability, Adapter, supported};
-use super::support::TestRouter;
+use super::support::{KEY, TestRouter};
 use super::world::{PICTURE, ask, clients, name_of, router, send};
 
 /// Every pair of a client and an adapter with an ability.
@@ -145,6 +145,32 @@ async fn proofs_of_thoughts_come_back_to_who_made_them() {
         // The counterpart refuses the second turn if the proof is missing or changed.
         let answer = round(&router, client, &want, &["sunny"]).await;
         assert_eq!(answer.text, "Simulated answer to: the tool said: sunny", "{} → {model}", client.name);
+    }
+}
+
+#[tokio::test]
+async fn vectors() {
+    let provider = SimProvider::start().await;
+    let router = router(&provider).await;
+    for adapter in supported().filter(|adapter| adapter.abilities.contains(&Ability::Vectors)) {
+        let model = name_of(adapter, "");
+        let ask = async |path: String, body: Value| {
+            let reply = router.call("POST", &path).bearer(KEY).json(&body).send().await;
+            assert_eq!(reply.status(), 200, "{path} → {model}: {}", reply.text());
+            reply.json()
+        };
+        let openai = json!({"model": model, "input": ["one", "two"], "dimensions": 8, "encoding_format": "float"});
+        let openai = ask("/v1/embeddings".to_owned(), openai).await;
+        assert!(openai["usage"]["prompt_tokens"].as_u64() > Some(0), "{model}: {openai}");
+        let of_openai = |place: usize| openai["data"][place]["embedding"].clone();
+        assert_eq!(of_openai(0).as_array().map(Vec::len), Some(8), "{model}: {openai}");
+        assert_ne!(of_openai(0), of_openai(1), "{model}");
+        let text = |text: &str| json!({"content": {"parts": [{"text": text}]}, "outputDimensionality": 8});
+        let gemini = |method: &str| format!("/v1beta/models/{model}:{method}");
+        let both = ask(gemini("batchEmbedContents"), json!({"requests": [text("one"), text("two")]})).await;
+        assert_eq!(both["embeddings"][1]["values"], of_openai(1), "{model}");
+        let one = ask(gemini("embedContent"), text("one")).await;
+        assert_eq!(one["embedding"]["values"], of_openai(0), "{model}");
     }
 }
 

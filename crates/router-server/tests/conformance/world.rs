@@ -32,7 +32,7 @@ pub(crate) fn channel(setup: Setup, adapter: &Adapter, provider: &SimProvider, t
     let model = json!({
         "name": name, "upstream_name": format!("{}{tail}", adapter.model), "price": {"input": 1.0, "output": 2.0},
         "context_length": 200_000, "max_output_tokens": 64_000,
-        "capabilities": ["chat", "streaming", "function_calling", "parallel_tools", "vision", "json_mode", "json_schema", "reasoning"],
+        "capabilities": ["chat", "streaming", "function_calling", "parallel_tools", "vision", "json_mode", "json_schema", "reasoning", "embeddings"],
     });
     let entry = |dialect| json!({"kind": adapter.kind, "dialect": dialect, "also": []});
     let entries = adapter.only.map_or(json!({}), |dialect| json!({provider_of(adapter): entry(dialect)}));

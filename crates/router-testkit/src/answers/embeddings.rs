@@ -25,7 +25,9 @@ pub(super) fn answer(call: &Call<'_>) -> Result<Value, Refusal> {
         .iter()
         .enumerate()
         .map(|(index, input)| {
-            let vector = vector(&input.to_string(), dimensions);
+            // A text has one vector, whichever endpoint is asked.
+            let text = input.as_str().map_or_else(|| input.to_string(), str::to_owned);
+            let vector = vector(&text, dimensions);
             json!({"object": "embedding", "index": index, "embedding": if base64 { encoded(&vector) } else { json!(vector) }})
         })
         .collect();
