@@ -50,7 +50,7 @@ endurance: ## fifty times kill -9, a thousand clients, a full disk, memory: agai
 		cargo test --locked --package router-server --test endurance -- --nocapture
 
 .PHONY: fuzz
-fuzz: ## look for inputs that break a parser or translator, 600 s for each of the four targets: make fuzz SECONDS=60
+fuzz: ## look for inputs that break a parser or translator, 600 s for each of the five targets: make fuzz SECONDS=60
 	scripts/fuzz.sh $(or $(SECONDS),600)
 
 .PHONY: bench

@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=$1
 shift
-[ $# -gt 0 ] || set -- bodies requests answers streams
+[ $# -gt 0 ] || set -- bodies requests answers streams lists
 work=$(realpath -m "${CARGO_TARGET_DIR:-target}/fuzz")
 
 cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked

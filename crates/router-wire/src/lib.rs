@@ -8,6 +8,7 @@
 //! * [`adapters`]: what providers speak; a registry. [`classify`]: how their errors read.
 //! * [`message`]: the neutral form between dialects.
 //! * [`sse`], [`relay`]: streams, passed through while a meter looks on.
+//! * [`lists`]: the models that providers say they have.
 //! * [`answer`]: the same for answers that come whole.
 
 pub mod adapters;
@@ -15,6 +16,7 @@ pub mod answer;
 pub mod classify;
 pub mod dialects;
 pub mod headers;
+pub mod lists;
 pub mod message;
 pub mod redact;
 pub mod relay;

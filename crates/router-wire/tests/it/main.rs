@@ -23,6 +23,8 @@ mod gemini;
 #[cfg(test)]
 mod gemini_edges;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod read;

@@ -3,6 +3,7 @@
 use router_core::ask::Endpoint;
 use router_wire::adapters::ADAPTERS;
 use router_wire::dialects::{DIALECTS, PROVIDERS, clients};
+use router_wire::lists::FAMILIES;
 
 use crate::matrix::fixtures;
 
@@ -15,6 +16,7 @@ pub(super) fn of(target: &str) -> Seeds {
         "requests" => requests(),
         "answers" => [answers(), errors()].concat(),
         "streams" => streams(),
+        "lists" => lists(),
         _ => Seeds::new(),
     }
 }
@@ -146,6 +148,27 @@ fn streams() -> Seeds {
                 let name = format!("{}-{}-{way}-{client}", codec.name, fixture.name);
                 seeds.push((name, seed(&choices, &fixture.bytes)));
             }
+        }
+    }
+    seeds
+}
+
+/// Each family's own shape, read by each family.
+fn lists() -> Seeds {
+    let bodies: [(&str, &[u8]); 8] = [
+        ("openai", br#"{"object":"list","data":[{"id":"a/b:c","max_model_len":8192,"active":true}]}"#),
+        ("bare", br#"[{"id":"a","context_length":"4096"}]"#),
+        ("anthropic", br#"{"data":[{"id":"c","max_input_tokens":9,"capabilities":{"thinking":{"supported":true}}}],"has_more":true,"last_id":"c"}"#),
+        ("gemini", br#"{"models":[{"name":"models/g","inputTokenLimit":9,"supportedGenerationMethods":["generateContent"]}],"nextPageToken":"t&u=../x"}"#),
+        ("openrouter", br#"{"data":[{"id":"v/m","architecture":{"input_modalities":["image"]},"pricing":{"prompt":"0.00000125","completion":"-1","overrides":[{"min_prompt_tokens":9}]},"supported_parameters":["tools"]}]}"#),
+        ("pricing", br#"{"data":[{"model_name":"m","quota_type":0,"model_ratio":0.07142857142857142,"completion_ratio":3e1,"enable_groups":["vip"]}],"group_ratio":{"vip":0.8}}"#),
+        ("tags", br#"{"models":[{"name":"l:latest","model":"l:latest"}]}"#),
+        ("shown", br#"{"capabilities":["completion"],"model_info":{"general.architecture":"llama","llama.context_length":9}}"#),
+    ];
+    let mut seeds = Seeds::new();
+    for (family, place) in FAMILIES.iter().zip(0_u8..) {
+        for (name, body) in bodies {
+            seeds.push((format!("{}-{name}", family.name), seed(&[place, 0], body)));
         }
     }
     seeds

@@ -6,6 +6,7 @@
 mod answers;
 mod bodies;
 mod input;
+mod lists;
 mod requests;
 mod streams;
 
@@ -15,5 +16,10 @@ use input::Input;
 pub(super) type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub(super) const TARGETS: &[Target] =
-    &[("bodies", bodies::run), ("requests", requests::run), ("answers", answers::run), ("streams", streams::run)];
+pub(super) const TARGETS: &[Target] = &[
+    ("bodies", bodies::run),
+    ("requests", requests::run),
+    ("answers", answers::run),
+    ("streams", streams::run),
+    ("lists", lists::run),
+];

@@ -1,0 +1,4 @@
+//! Providers' lists of models.
+#![no_main]
+
+router_fuzz::fuzz!("lists");
