@@ -16,6 +16,7 @@ use router_core::money::Nano;
 use router_store::SecretString;
 use router_wire::adapters::{self, Adapter, Call, UpstreamPreset};
 
+use crate::config::prices::Conversion;
 use crate::live::{ChannelState, LiveTable, ModelState};
 use crate::telemetry::metrics::{Metrics, Name};
 use crate::upstream::{Origin, UpstreamHeaders};
@@ -27,6 +28,8 @@ pub struct ChannelWiring {
     pub preset: UpstreamPreset,
     /// The keys in clear, by id; in the order of the catalogue.
     pub secrets: Vec<(Arc<str>, SecretString)>,
+    /// From the provider's prices to ours.
+    pub conversion: Conversion,
 }
 
 /// Settings that requests read.
@@ -94,6 +97,8 @@ pub struct ChannelSide {
     pub name: Label,
     /// For headers and metrics.
     pub provider: Label,
+    /// From the provider's prices to ours.
+    pub conversion: Conversion,
     base_url: Arc<str>,
 }
 
@@ -129,6 +134,12 @@ impl ChannelSide {
     #[must_use]
     pub fn address(&self, call: &Call<'_>) -> Option<Uri> {
         self.adapter.address(&self.preset, &self.base_url, call)?.parse().ok()
+    }
+
+    /// Where its lists of models are.
+    #[must_use]
+    pub fn place(&self) -> router_wire::lists::Place<'_> {
+        router_wire::lists::Place { base_url: &self.base_url, preset: &self.preset }
     }
 }
 
@@ -405,6 +416,7 @@ fn channel_side(
         budget: budgets.capped(ScopeKind::Channel, &channel.name, Period::Day, channel.limits.daily_budget),
         name: Label::new(&channel.name),
         provider: Label::new(&channel.provider),
+        conversion: wired.conversion,
         base_url: Arc::from(&*channel.base_url),
     })
 }

@@ -84,5 +84,5 @@ fn one(channel: &Channel) -> Result<ChannelWiring, String> {
     };
     let secrets = channel.secrets.iter();
     let secrets = secrets.map(|(id, secret)| (Arc::clone(id), SecretString::new(secret.expose().to_owned())));
-    Ok(ChannelWiring { preset, secrets: secrets.collect() })
+    Ok(ChannelWiring { preset, secrets: secrets.collect(), conversion: provider.conversion })
 }

@@ -71,5 +71,6 @@ fn voice() -> Voice {
         models: MODELS.map(str::to_owned).to_vec(),
         strict_models: true,
         created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs()),
+        ..Voice::default()
     }
 }

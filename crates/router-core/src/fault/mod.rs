@@ -14,8 +14,10 @@ pub use table::{Blame, Cell, Elsewhere, RULES, Rule, Scope, StayAway};
 /// What went wrong in an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultKind {
-    /// No TCP connection: refused, unreachable, no such name.
+    /// No TCP connection: refused, unreachable.
     Connect,
+    /// The name of the host does not resolve.
+    Dns,
     /// The connection was not there in time.
     ConnectTimeout,
     /// TLS failed.

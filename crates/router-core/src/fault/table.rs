@@ -131,6 +131,7 @@ pub struct Rule {
 #[rustfmt::skip]
 pub const RULES: &[Rule] = &[
     rule(FaultKind::Connect,          "connect",            Blame::Channel,      Scope::Channel,      StayAway::Temporary,   Elsewhere::Any,           false, true,  ErrorCode::UpstreamError),
+    rule(FaultKind::Dns,              "dns",                Blame::Channel,      Scope::Channel,      StayAway::Temporary,   Elsewhere::Any,           false, true,  ErrorCode::UpstreamError),
     rule(FaultKind::ConnectTimeout,   "connect_timeout",    Blame::Channel,      Scope::Channel,      StayAway::Temporary,   Elsewhere::Any,           false, true,  ErrorCode::UpstreamTimeout),
     rule(FaultKind::Tls,              "tls",                Blame::Channel,      Scope::Channel,      StayAway::Temporary,   Elsewhere::Any,           false, true,  ErrorCode::UpstreamError),
     rule(FaultKind::EgressDenied,     "egress_denied",      Blame::Router,       Scope::Channel,      StayAway::Temporary,   Elsewhere::Any,           false, false, ErrorCode::UpstreamError),

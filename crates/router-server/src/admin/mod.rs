@@ -7,6 +7,7 @@
 mod call;
 mod channels;
 mod config;
+mod discover;
 mod docs;
 mod explain;
 mod keys;
@@ -31,6 +32,7 @@ use axum::routing::any;
 
 use crate::app::App;
 use crate::reload::{ReloadReport, Reloader};
+use crate::upstream::Upstream;
 pub(crate) use call::moment_ms;
 pub(crate) use keys::{is_name as is_key_name, row as key_row};
 pub use route::{Access, Listed, Verb};
@@ -50,12 +52,14 @@ pub struct Control {
     pub reload: Hook<ReloadReport>,
     /// Takes over the client keys of the database: called after each change, so that it counts at once.
     pub refresh_keys: Hook<()>,
+    /// The control plane's own way to providers, under the guard of all others.
+    pub upstream: Upstream,
 }
 
 impl Control {
     /// Over a running router.
     #[must_use]
-    pub fn new(app: Arc<App>, reloader: &Arc<Reloader>) -> Self {
+    pub fn new(app: Arc<App>, reloader: &Arc<Reloader>, upstream: Upstream) -> Self {
         let (reload, refresh) = (Arc::clone(reloader), Arc::clone(reloader));
         Self {
             app,
@@ -67,6 +71,7 @@ impl Control {
                 let reloader = Arc::clone(&refresh);
                 Box::pin(async move { reloader.refresh_keys().await })
             }),
+            upstream,
         }
     }
 }
@@ -82,6 +87,7 @@ const RESOURCES: &[&[Route]] = &[
     keys::ROUTES,
     requests::ROUTES,
     channels::ROUTES,
+    discover::ROUTES,
     model_groups::ROUTES,
     providers::ROUTES,
     explain::ROUTES,

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::StatusCode;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use router_core::fault::ErrorCode;
+use router_core::fault::{ErrorCode, Fault, FaultKind, StayAway};
 use router_store::{StoreError, StoreErrorKind};
 use serde_json::json;
 
@@ -22,7 +22,9 @@ pub(super) struct Problem {
     field: Option<String>,
     retry: bool,
     retry_after_s: Option<u64>,
-    allow: Option<String>,
+    allow: Option<Box<str>>,
+    /// What went wrong with a provider, in the words of the request log.
+    error_class: Option<&'static str>,
 }
 
 impl Problem {
@@ -37,6 +39,7 @@ impl Problem {
             retry: rule.retry,
             retry_after_s: None,
             allow: None,
+            error_class: None,
         }
     }
 
@@ -54,6 +57,22 @@ impl Problem {
         Self { field, ..self }
     }
 
+    /// A provider failed at what the control plane asked of it. It is tried again only where that may help.
+    pub(super) fn upstream(fault: &Fault, detail: String) -> Self {
+        let code = match fault.kind {
+            FaultKind::ConnectTimeout | FaultKind::TotalTimeout => ErrorCode::UpstreamTimeout,
+            FaultKind::BadAnswer | FaultKind::Cut | FaultKind::ClosedEarly | FaultKind::EmptyAnswer => {
+                ErrorCode::UpstreamBadResponse
+            }
+            _ => ErrorCode::UpstreamError,
+        };
+        let rule = fault.rule();
+        let retry = matches!(rule.stay_away, StayAway::RateLimited | StayAway::Temporary)
+            && fault.kind != FaultKind::EgressDenied;
+        let retry_after_s = fault.retry_after_ms.map(|ms| ms.div_ceil(1_000));
+        Self { error_class: Some(rule.class), retry, retry_after_s, ..Self::new(code, detail) }
+    }
+
     /// No such object, or none that the caller may see.
     pub(super) fn not_found(what: &'static str) -> Self {
         Self::new(ErrorCode::NotFound, format!("There is no such {what}."))
@@ -67,7 +86,7 @@ impl Problem {
     /// Nothing here with that method.
     pub(super) fn method_not_allowed(allow: String) -> Self {
         let detail = format!("This method is not allowed here; allowed: {allow}.");
-        Self { allow: Some(allow), ..Self::new(ErrorCode::MethodNotAllowed, detail) }
+        Self { allow: Some(allow.into()), ..Self::new(ErrorCode::MethodNotAllowed, detail) }
     }
 
     /// `If-Match` names another state than the present one.
@@ -93,6 +112,9 @@ impl Problem {
         });
         if let (Some(field), Some(map)) = (self.field, document.as_object_mut()) {
             map.insert("field".to_owned(), field.into());
+        }
+        if let (Some(class), Some(map)) = (self.error_class, document.as_object_mut()) {
+            map.insert("error_class".to_owned(), class.into());
         }
         let mut response = Response::new(Body::from(document.to_string()));
         *response.status_mut() = status;

@@ -1,5 +1,7 @@
 //! The schemas of the OpenAPI document. A test holds the rows that the admin API gives against them.
 
+mod discovery;
+
 use serde_json::{Value, json};
 
 use super::openapi::error_codes;
@@ -7,13 +9,14 @@ use super::openapi::error_codes;
 /// All schemas by name.
 pub(super) fn all() -> Value {
     json!({
-        "Problem": object(&[("type", text()), ("title", text()), ("status", int()), ("code", json!({ "type": "string", "enum": error_codes() })), ("detail", text()), ("field", text())], &["type", "title", "status", "code", "detail"]),
+        "Problem": object(&[("type", text()), ("title", text()), ("status", int()), ("code", json!({ "type": "string", "enum": error_codes() })), ("detail", text()), ("field", text()), ("error_class", described("string", "What went wrong with a provider, as in the request log."))], &["type", "title", "status", "code", "detail"]),
         "ClientError": json!({ "type": "object", "properties": { "error": object(&[("message", text()), ("type", text()), ("param", nullable("string")), ("code", nullable("string"))], &["message", "type"]) } }),
         "KeyInput": object(&key_fields(), &[]),
         "Key": strict(&key_row()),
         "NewKey": strict(&with(key_row(), &[("key", described("string", "The key itself. It is shown this once."))])),
         "Request": strict(&request_row()),
         "Channel": strict(&channel_row()),
+        "Discovery": discovery::schema(),
         "ModelGroup": strict(&group_row()),
         "Provider": strict(&[("id", text()), ("name", text()), ("kind", text()), ("managed_by", text()), ("enabled", flag()), ("channels", texts()), ("channels_ok", int()), ("models", int()), ("in_flight", int())]),
         "ConfigVersion": strict(&[("id", text()), ("number", int()), ("hash", text()), ("source", text()), ("created_at", moment()), ("serving", flag())]),

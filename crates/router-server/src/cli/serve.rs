@@ -121,8 +121,10 @@ impl Running {
         reloader.watch(&tasks);
         let stop = CancellationToken::new();
         let requests = TaskTracker::new();
-        let admin = crate::admin::router(crate::admin::Control::new(Arc::clone(&app), &reloader));
-        start_workers(&app, &system, socket, admin, &tasks, &requests, &stop)?;
+        let tls = client_config().map_err(|error| Failed::new(Exit::Failure, format!("TLS: {error}")))?;
+        let way_out = Upstream::new(tls.clone(), Arc::clone(&app.egress), system.timeouts.connect.as_duration());
+        let admin = crate::admin::router(crate::admin::Control::new(Arc::clone(&app), &reloader, way_out));
+        start_workers(&app, &system, socket, (admin, tls), &tasks, &requests, &stop)?;
         Ok(Self {
             app,
             address,
@@ -195,7 +197,7 @@ fn start_workers(
     app: &Arc<App>,
     system: &System,
     socket: std::net::TcpListener,
-    admin: axum::Router,
+    (admin, tls): (axum::Router, rustls::ClientConfig),
     tasks: &Tasks,
     requests: &TaskTracker,
     stop: &CancellationToken,
@@ -204,7 +206,6 @@ fn start_workers(
         max_connections: usize::try_from(system.server.max_connections).unwrap_or(usize::MAX),
         timers: ConnTimers::default(),
     };
-    let tls = client_config().map_err(|error| Failed::new(Exit::Failure, format!("TLS: {error}")))?;
     let open = Arc::new(AtomicUsize::new(0));
     let control = tokio::runtime::Handle::current();
     let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

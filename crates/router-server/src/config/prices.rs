@@ -111,39 +111,45 @@ impl Conversion {
         Nano::from_i128((scaled + divisor - 1) / divisor).0
     }
 
-    /// The whole price in USD.
+    /// A price in the provider's currency as one in USD; each amount is rounded up once.
     #[must_use]
-    pub fn price(self, entry: &PriceEntry) -> Price {
-        let rate = |amount: Decimal| Rate(self.nano_usd(amount));
+    pub fn exchanged(self, price: &Price) -> Price {
+        let nano = |amount: i64| self.nano_usd(Decimal::from_billionths(amount));
+        let rate = |rate: Rate| Rate(nano(rate.0));
         Price {
-            input: rate(entry.input),
-            output: rate(entry.output),
-            cached_input: entry.cached_input.map(rate),
-            cache_write: entry.cache_write.map(rate),
-            cache_write_1h: entry.cache_write_1h.map(rate),
-            reasoning: entry.reasoning.map(rate),
-            audio_input: entry.audio_input.map(rate),
-            audio_output: entry.audio_output.map(rate),
-            image: entry.image.map(|amount| Nano(self.nano_usd(amount))),
-            per_request: Nano(entry.per_request.map_or(0, |amount| self.nano_usd(amount))),
-            tiers: entry
+            input: rate(price.input),
+            output: rate(price.output),
+            cached_input: price.cached_input.map(rate),
+            cache_write: price.cache_write.map(rate),
+            cache_write_1h: price.cache_write_1h.map(rate),
+            reasoning: price.reasoning.map(rate),
+            audio_input: price.audio_input.map(rate),
+            audio_output: price.audio_output.map(rate),
+            image: price.image.map(|image| Nano(nano(image.0))),
+            per_request: Nano(nano(price.per_request.0)),
+            tiers: price
                 .tiers
                 .iter()
                 .map(|tier| Tier {
-                    above_tokens: tier.above_tokens,
                     input: rate(tier.input),
-                    output: rate(tier.output.unwrap_or(entry.output)),
+                    output: rate(tier.output),
                     cached_input: tier.cached_input.map(rate),
                     cache_write: tier.cache_write.map(rate),
-                    ..Tier::default()
+                    cache_write_1h: tier.cache_write_1h.map(rate),
+                    reasoning: tier.reasoning.map(rate),
+                    audio_input: tier.audio_input.map(rate),
+                    audio_output: tier.audio_output.map(rate),
+                    ..*tier
                 })
                 .collect(),
-            services: entry
-                .service_tiers
-                .iter()
-                .map(|(name, service)| (ServiceTier::named(name), self.price(&service.over(entry))))
-                .collect(),
+            services: price.services.iter().map(|(tier, price)| (*tier, self.exchanged(price))).collect(),
         }
+    }
+
+    /// The whole price in USD.
+    #[must_use]
+    pub fn price(self, entry: &PriceEntry) -> Price {
+        self.exchanged(&entry.in_currency_of_itself())
     }
 }
 
@@ -182,7 +188,36 @@ impl PriceEntry {
     /// Read as USD.
     #[must_use]
     pub fn in_currency_of_itself(&self) -> Price {
-        Conversion::NONE.price(self)
+        let rate = |amount: Decimal| Rate(amount.billionths());
+        Price {
+            input: rate(self.input),
+            output: rate(self.output),
+            cached_input: self.cached_input.map(rate),
+            cache_write: self.cache_write.map(rate),
+            cache_write_1h: self.cache_write_1h.map(rate),
+            reasoning: self.reasoning.map(rate),
+            audio_input: self.audio_input.map(rate),
+            audio_output: self.audio_output.map(rate),
+            image: self.image.map(|amount| Nano(amount.billionths())),
+            per_request: Nano(self.per_request.map_or(0, Decimal::billionths)),
+            tiers: self
+                .tiers
+                .iter()
+                .map(|tier| Tier {
+                    above_tokens: tier.above_tokens,
+                    input: rate(tier.input),
+                    output: rate(tier.output.unwrap_or(self.output)),
+                    cached_input: tier.cached_input.map(rate),
+                    cache_write: tier.cache_write.map(rate),
+                    ..Tier::default()
+                })
+                .collect(),
+            services: self
+                .service_tiers
+                .iter()
+                .map(|(name, service)| (ServiceTier::named(name), service.over(self).in_currency_of_itself()))
+                .collect(),
+        }
     }
 }
 

@@ -15,11 +15,10 @@ use router_wire::relay::{Neutral, StreamEnd, aggregate};
 use router_wire::scan::last_member;
 use router_wire::tokens::TextCount;
 
-use super::attempt::collect;
 use super::run::{Run, WholeAnswer};
 use super::tongue::{Tongue, Vectors};
 use crate::snapshot::ChannelSide;
-use crate::upstream::UpstreamBody;
+use crate::upstream::{UpstreamBody, collect};
 
 /// Largest whole answer.
 pub(super) const MAX_ANSWER: usize = 32 * 1024 * 1024;

@@ -3,9 +3,8 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
-use http_body_util::BodyExt;
 use router_core::ask::Endpoint;
 use router_core::budget::{Exceeded, Period, ScopeKind, Window};
 use router_core::fault::{Cell, ErrorCode, Fault, FaultKind};
@@ -22,7 +21,7 @@ use super::tongue::Tongue;
 use crate::http::error::ApiError;
 use crate::snapshot::{ChannelSide, ServerSnapshot};
 use crate::telemetry::metrics::AttemptLabels;
-use crate::upstream::{UpstreamBody, UpstreamRequest, body_fault};
+use crate::upstream::{UpstreamBody, UpstreamRequest, collect};
 
 /// Largest body of an error answer that is read.
 pub(super) const MAX_ERROR_BODY: usize = 64 * 1024;
@@ -385,23 +384,6 @@ impl Holding {
             let _ = pass.record(success, &self.snapshot.settings.breaker, now_ms, seed);
         }
     }
-}
-
-/// Reads a body of at most `limit` bytes.
-pub(super) async fn collect(mut body: UpstreamBody, limit: usize) -> Result<Bytes, Fault> {
-    let mut whole = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| body_fault(&error, FaultKind::Cut))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > limit {
-            return Err(Fault::new(FaultKind::BadAnswer, "the answer is larger than the limit"));
-        }
-        if whole.is_empty() && hyper::body::Body::is_end_stream(&body) {
-            return Ok(data);
-        }
-        whole.extend_from_slice(&data);
-    }
-    Ok(whole.freeze())
 }
 
 fn budget_exceeded(exceeded: &Exceeded) -> ApiError {

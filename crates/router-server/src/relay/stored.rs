@@ -17,14 +17,14 @@ use tokio::sync::mpsc;
 use super::Worker;
 use super::admit::within_limits;
 use super::answer::MAX_ANSWER;
-use super::attempt::{MAX_ERROR_BODY, collect};
+use super::attempt::MAX_ERROR_BODY;
 use super::pinned;
 use super::stream::BUFFERED_FRAMES;
 use crate::clock::Now;
 use crate::http::body::Body;
 use crate::http::error::ApiError;
 use crate::snapshot::{ChannelSide, ServerSnapshot};
-use crate::upstream::{UpstreamBody, UpstreamRequest};
+use crate::upstream::{UpstreamBody, UpstreamRequest, collect};
 
 /// What of a client's query goes to the provider.
 const QUERY: &[&str] = &[

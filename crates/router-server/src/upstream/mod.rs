@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
-use http_body_util::Full;
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
 use router_core::fault::{Fault, FaultKind};
 
 pub use connector::{ConnectError, GuardedConnector};
@@ -79,7 +79,8 @@ fn transport_fault(error: &SendError) -> Fault {
         let kind = match connect {
             ConnectError::Denied(_) | ConnectError::Url => FaultKind::EgressDenied,
             ConnectError::Timeout => FaultKind::ConnectTimeout,
-            ConnectError::Dns | ConnectError::Tcp(_) => FaultKind::Connect,
+            ConnectError::Dns => FaultKind::Dns,
+            ConnectError::Tcp(_) => FaultKind::Connect,
         };
         return Fault::new(kind, connect.to_string());
     }
@@ -90,6 +91,26 @@ fn transport_fault(error: &SendError) -> Fault {
         return Fault::new(FaultKind::Connect, "the connection failed");
     }
     body_fault(error, FaultKind::ClosedEarly)
+}
+
+/// Reads a body of at most `limit` bytes.
+///
+/// # Errors
+/// A [`Fault`] of the transport, or that the answer is larger.
+pub async fn collect(mut body: UpstreamBody, limit: usize) -> Result<Bytes, Fault> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| body_fault(&error, FaultKind::Cut))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.len() + data.len() > limit {
+            return Err(Fault::new(FaultKind::BadAnswer, "the answer is larger than the limit"));
+        }
+        if whole.is_empty() && hyper::body::Body::is_end_stream(&body) {
+            return Ok(data);
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
 }
 
 /// The fault behind an error while reading an answer. `closed` is what an early end means at this place.

@@ -18,6 +18,7 @@ use smart_ai_router::reload::Reloader;
 use smart_ai_router::startup::{self, Origins};
 use smart_ai_router::tasks::Tasks;
 use smart_ai_router::telemetry::metrics::Metrics;
+use smart_ai_router::upstream::{Upstream, client_config};
 use tower::ServiceExt;
 
 pub(crate) const ADMIN: &str = "sk-router-admin-0123456789";
@@ -117,7 +118,8 @@ impl TestControl {
             app.store.create_client_key(&spec, &SecretString::from(secret), 1).await.expect("a key");
         }
         reloader.refresh_keys().await.expect("keys");
-        let router = admin::router(Control::new(Arc::clone(&app), &reloader));
+        let upstream = Upstream::new(client_config().expect("TLS"), Arc::clone(&app.egress), Duration::from_secs(5));
+        let router = admin::router(Control::new(Arc::clone(&app), &reloader, upstream));
         Self { app, folder, config, writer: prepared.writer, router, _tasks: tasks, _data_dir: prepared.data_dir }
     }
 

@@ -14,6 +14,7 @@ mod client_leaves;
 mod connections;
 mod credentials;
 mod dialects;
+mod discover;
 mod embeddings;
 mod engine;
 mod failover;

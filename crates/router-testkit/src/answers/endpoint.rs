@@ -39,6 +39,10 @@ pub enum Endpoint {
     OllamaEmbed,
     /// `GET …/api/tags`
     OllamaTags,
+    /// `POST …/api/show`
+    OllamaShow,
+    /// `GET …/api/pricing` (new-api)
+    Pricing,
     /// Anything else.
     Unknown,
 }
@@ -65,6 +69,8 @@ impl Endpoint {
             _ if post && path.ends_with("/api/chat") => Self::OllamaChat,
             _ if post && path.ends_with("/api/embed") => Self::OllamaEmbed,
             _ if get && path.ends_with("/api/tags") => Self::OllamaTags,
+            _ if post && path.ends_with("/api/show") => Self::OllamaShow,
+            _ if get && path.ends_with("/api/pricing") => Self::Pricing,
             _ if matches!(method, "GET" | "DELETE") && path.contains("/responses/") => Self::Response,
             _ if post && path.contains("/responses/") && path.ends_with("/cancel") => Self::Response,
             _ if get && path.ends_with("/models") => Self::Models,
@@ -116,7 +122,7 @@ impl Dialect {
             | Endpoint::EmbedContent
             | Endpoint::EmbedContents => Self::Gemini,
             Endpoint::Responses | Endpoint::Response => Self::Responses,
-            Endpoint::OllamaChat | Endpoint::OllamaEmbed | Endpoint::OllamaTags => Self::Ollama,
+            Endpoint::OllamaChat | Endpoint::OllamaEmbed | Endpoint::OllamaTags | Endpoint::OllamaShow => Self::Ollama,
             Endpoint::Models | Endpoint::Model if anthropic => Self::Messages,
             Endpoint::Models | Endpoint::Model if path.contains("/v1beta/models") => Self::Gemini,
             _ => Self::Chat(Flavor::of(path)),

@@ -50,6 +50,8 @@ pub struct Voice {
     pub strict_models: bool,
     /// `created`, Unix seconds; a constant keeps answers deterministic.
     pub created: u64,
+    /// Models on a page of the lists that have pages, however many are asked for.
+    pub page: usize,
 }
 
 impl Default for Voice {
@@ -59,6 +61,7 @@ impl Default for Voice {
             models: ["gpt-4o-mini", "gpt-4o", "text-embedding-3-small"].map(str::to_owned).to_vec(),
             strict_models: false,
             created: 1_790_000_000,
+            page: 1_000,
         }
     }
 }
@@ -257,6 +260,8 @@ pub fn whole(call: &Call<'_>) -> Result<String, Refusal> {
         Endpoint::OllamaChat => ollama::compose(call).map(|answer| answer.whole())?,
         Endpoint::OllamaEmbed => ollama::embed(call)?,
         Endpoint::OllamaTags => ollama::tags(call),
+        Endpoint::OllamaShow => models::shown(call)?,
+        Endpoint::Pricing => models::pricing(call),
         Endpoint::Unknown => {
             return Err(call.refuse(404, "unknown_url", None, &format!("Unknown request URL: {}", call.path)));
         }

@@ -15,8 +15,7 @@ pub(super) fn run(input: &[u8]) {
     let mut gathered = Gathered::default();
     let mut next = asked.map(str::to_owned);
     let mut read = false;
-    loop {
-        let Ok(page) = family.read(next.as_deref(), body) else { break };
+    while let Ok(page) = family.read(next.as_deref(), body) {
         read = true;
         assert!(page.models.len() <= MAX_MODELS);
         next = gathered.add(page);
