@@ -142,10 +142,11 @@ fn load_balance(bencher: Bencher<'_, '_>, models: usize) {
 fn compact_json(bencher: Bencher<'_, '_>, models: usize) {
     let snapshot = Snapshot::build(catalogue(models, "balanced")).expect("a sound catalogue");
     let target = resolve(&snapshot, None, "auto:fast").expect("the group");
-    let decision = decide(&snapshot, &target, &ask(), &Observed, Moment::default());
+    let ask = ask();
+    let decision = decide(&snapshot, &target, &ask, &Observed, Moment::default());
     bencher.bench_local(|| {
         let mut out = String::new();
-        decision.compact_json(&snapshot, &mut out);
+        decision.compact_json(&snapshot, &ask, &mut out);
         out
     });
 }

@@ -8,7 +8,7 @@ use crate::pricing::{Price, Rate};
 const RELAY: &str = "openrouter";
 
 /// `provider` of a request. Names are those of providers, their kinds or channels, in any case.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ProviderWish {
     /// Tried in this order, before all others.
     pub order: Vec<String>,
@@ -41,7 +41,8 @@ impl Default for ProviderWish {
 }
 
 /// `provider.sort`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Sort {
     /// The cheapest first.
     Price,
@@ -64,7 +65,7 @@ impl Sort {
 }
 
 /// `provider.max_price`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct MaxPrice {
     /// USD per million input tokens.
     pub prompt: Option<Rate>,

@@ -107,6 +107,18 @@ impl Capabilities {
         self.0.count_ones()
     }
 
+    /// As a number, to be stored: bits never change their meaning.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The inverse of [`Self::bits`].
+    #[must_use]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     /// The names in the set, in bit order.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         CAPABILITIES.iter().filter(move |(capability, _)| self.has(*capability)).map(|(_, name)| *name)

@@ -4,7 +4,7 @@ use crate::money::{AmountError, Nano, parse_decimal};
 use crate::usage::ServiceTier;
 
 /// A price per million tokens in nano-USD (0.0375 USD per million = 37,500,000). Never negative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Rate(pub i64);
 
 impl Rate {

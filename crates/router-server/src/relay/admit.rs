@@ -158,7 +158,7 @@ pub(super) async fn admit(
             return Err(refused);
         }
     };
-    book.decided(&decision);
+    book.decided(&decision, &intake.ask);
     Ok(Box::new(Job {
         worker: worker.clone(),
         snapshot: Arc::clone(snapshot),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use router_core::ask::Endpoint;
+use router_core::ask::{Ask, Endpoint};
 use router_core::budget::{Exceeded, LedgerDelta, Reservation, ScopeBudget};
 use router_core::catalog::{GroupIx, KeyIx, ModelIx};
 use router_core::fault::ErrorCode;
@@ -113,9 +113,9 @@ impl Book {
     }
 
     /// Notes how the candidates were chosen.
-    pub(super) fn decided(&mut self, decision: &Decision) {
+    pub(super) fn decided(&mut self, decision: &Decision, ask: &Ask) {
         let mut text = String::with_capacity(512);
-        decision.compact_json(&self.opening.snapshot.core, &mut text);
+        decision.compact_json(&self.opening.snapshot.core, ask, &mut text);
         self.record.decision = Some(text);
         if let Some(tier) = decision.tiers.first() {
             self.record.strategy = Some(tier.strategy.name.to_owned());

@@ -147,7 +147,7 @@ async fn a_stored_decision_is_computed_again_with_something_changed() {
         let snapshot = control.app.snapshot.load();
         let target = resolve(&snapshot.core, None, &ask.model).expect("a model");
         let at = Moment { now_ms: 1_795_000_000_000, seed: id.seed(), sequence: 3 };
-        decide(&snapshot.core, &target, &ask, &NoLive, at).compact_json(&snapshot.core, &mut decision);
+        decide(&snapshot.core, &target, &ask, &NoLive, at).compact_json(&snapshot.core, &ask, &mut decision);
     }
     let row = RequestRecord { id: id.to_string(), model: ask.model, ..record(&control, 7, "user").await };
     control.keep(RequestRecord { decision: Some(decision), ..row.clone() }).await;

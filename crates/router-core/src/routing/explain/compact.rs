@@ -6,7 +6,9 @@
 //! Where routing compared another price than the real one, `[real,effective,shadow,["policy",…]]` in USD follows. A
 //! session's cache stands as `"h":["channel","model",tokens,kept]`, its hash as `k`, the number of the request's turn as `q`;
 //! who goes first only to be tried out as `"x":["channel","model"]`; goals of strategy slo for each tier as
-//! `"o":[[ttft_p95,success],…]`; `"y":1` where the request's wishes changed the order beyond ranking;
+//! `"o":[[ttft_p95,success],…]`; `i` and `w` say what was asked for, see [`super::asked`]. Where the request names an order of
+//! providers, `y` holds the place in it of each candidate of `c` that was ranked; `"f":1` where only the first may be tried, and
+//! the others (`fallbacks_off`) have their values too;
 //! fallbacks as `"t":[["name","strategy","algorithm",[layer,…],first place],…]`; `"z":1` where the last resort was offered.
 //! Raw values and weights have every digit: [`crate::routing::Recorded`] computes the same decision from them again.
 //! `c` holds at most [`IN_FULL`] candidates, the best first; `r` the others, at most [`BY_NAME`]; `n` how many there
@@ -14,9 +16,12 @@
 
 use std::fmt::Write;
 
+use crate::ask::Ask;
 use crate::catalog::{ModelIx, Snapshot};
 use crate::routing::Costs;
-use crate::routing::decision::{Decision, Tier, Verdict};
+use crate::routing::decision::{Candidate, Decision, Tier, Verdict};
+use crate::routing::reason::Reason;
+use crate::wish::ProviderWish;
 
 /// Candidates with their values.
 const IN_FULL: usize = 64;
@@ -25,7 +30,7 @@ const BY_NAME: usize = 1_000;
 
 impl Decision {
     /// Appends the decision to `out` as one JSON object.
-    pub fn compact_json(&self, snapshot: &Snapshot, out: &mut String) {
+    pub fn compact_json(&self, snapshot: &Snapshot, ask: &Ask, out: &mut String) {
         out.reserve(256 + self.candidates.len().min(IN_FULL) * 96);
         out.push('{');
         if let Some(tier) = self.tiers.first() {
@@ -55,6 +60,7 @@ impl Decision {
         out.push_str("\"q\":");
         integer(out, self.at.sequence);
         out.push(',');
+        super::asked::write(ask, out);
         if let Some(session) = self.session {
             out.push_str("\"k\":");
             integer(out, session);
@@ -74,8 +80,8 @@ impl Decision {
             out.push_str("],");
         }
         self.goals_of_tiers(snapshot, out);
-        if self.rearranged {
-            out.push_str("\"y\":1,");
+        if let Some(wish) = ask.provider.as_deref().filter(|_| self.rearranged) {
+            self.wished_order(wish, snapshot, out);
         }
         out.push_str("\"n\":");
         integer(out, self.candidates.len());
@@ -94,6 +100,21 @@ impl Decision {
             out.push(']');
         }
         out.push('}');
+    }
+
+    /// How the request's wishes changed the order beyond ranking.
+    fn wished_order(&self, wish: &ProviderWish, snapshot: &Snapshot, out: &mut String) {
+        out.push_str("\"y\":[");
+        let ranked = self.places_in_order().take(IN_FULL).filter_map(|place| self.candidates.get(place));
+        for (number, candidate) in ranked.filter(|candidate| was_ranked(candidate.verdict)).enumerate() {
+            comma(out, number);
+            let channel = snapshot.model_and_channel(candidate.model).map(|(_, channel)| channel);
+            integer(out, channel.map_or(usize::MAX, |channel| wish.place(channel)));
+        }
+        out.push_str("],");
+        if wish.first_only() {
+            out.push_str("\"f\":1,");
+        }
     }
 
     /// Goals of each tier, where any goes by them.
@@ -121,24 +142,12 @@ impl Decision {
             Verdict::Eligible { rank } => {
                 out.push(',');
                 integer(out, rank);
+                self.ranked_by(place, candidate, snapshot, out);
+            }
+            Verdict::Out(reason @ Reason::FallbacksOff) => {
                 out.push(',');
-                number_or_null(out, candidate.score);
-                out.push_str(",[");
-                for (number, (_, raw, _)) in self.values(place).enumerate() {
-                    comma(out, number);
-                    exact_or_null(out, raw);
-                }
-                let standing = candidate.standing;
-                out.push_str("],[");
-                integer(out, place);
-                out.push(',');
-                integer(out, standing.priority);
-                out.push(',');
-                exact_or_null(out, standing.weight);
-                out.push(',');
-                integer(out, standing.in_flight);
-                out.push(']');
-                prices(out, &candidate.costs, self.sticky.is_some(), snapshot);
+                string(out, reason.as_code());
+                self.ranked_by(place, candidate, snapshot, out);
             }
             Verdict::Out(reason) => {
                 out.push(',');
@@ -150,6 +159,28 @@ impl Decision {
             }
         }
         out.push(']');
+    }
+
+    /// Score, raw values and what else orders.
+    fn ranked_by(&self, place: usize, candidate: &Candidate, snapshot: &Snapshot, out: &mut String) {
+        out.push(',');
+        number_or_null(out, candidate.score);
+        out.push_str(",[");
+        for (number, (_, raw, _)) in self.values(place).enumerate() {
+            comma(out, number);
+            exact_or_null(out, raw);
+        }
+        let standing = candidate.standing;
+        out.push_str("],[");
+        integer(out, place);
+        out.push(',');
+        integer(out, standing.priority);
+        out.push(',');
+        exact_or_null(out, standing.weight);
+        out.push(',');
+        integer(out, standing.in_flight);
+        out.push(']');
+        prices(out, &candidate.costs, self.sticky.is_some(), snapshot);
     }
 
     fn by_name(&self, place: usize, snapshot: &Snapshot, out: &mut String) {
@@ -165,6 +196,11 @@ impl Decision {
         let model = self.candidates.get(place).map_or(ModelIx(u32::MAX), |candidate| candidate.model);
         named(model, snapshot, out);
     }
+}
+
+/// Whether it has values to be ranked by.
+fn was_ranked(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Eligible { .. } | Verdict::Out(Reason::FallbacksOff))
 }
 
 fn named(model: ModelIx, snapshot: &Snapshot, out: &mut String) {
@@ -240,7 +276,7 @@ fn finite_or_null<F: zmij::Float + Copy>(out: &mut String, value: F, is_finite: 
     }
 }
 
-fn integer(out: &mut String, value: impl itoa::Integer) {
+pub(super) fn integer(out: &mut String, value: impl itoa::Integer) {
     out.push_str(itoa::Buffer::new().format(value));
 }
 

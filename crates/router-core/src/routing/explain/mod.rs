@@ -1,6 +1,7 @@
 //! A decision in words and numbers that leave the program: for the admin API, the command line and
 //! `x-router-explain`.
 
+mod asked;
 mod compact;
 mod summary;
 mod table;

@@ -28,9 +28,6 @@ pub enum NotRecomputable {
     /// An older version of the program did not store what it takes.
     #[error("the decision was stored by an older version, without what is needed to compute it again")]
     Older,
-    /// Wishes of the request changed the order beyond ranking.
-    #[error("its order follows from wishes of the request about providers, which are not computed again")]
-    Rearranged,
     /// Too many candidates to store all in full.
     #[error("only {held} of {of} candidates were stored in full")]
     Partly {
@@ -211,6 +208,10 @@ impl Run<'_> {
             if let Some(place) = rows.iter().position(is) {
                 rows.get_mut(..=place).unwrap_or_default().rotate_right(1);
             }
+        }
+        rows.sort_by_key(|row| members.get(row.place as usize).map_or(u64::MAX, |candidate| candidate.wished));
+        if self.recorded.first_only {
+            rows.truncate(1);
         }
         let told = rows.iter().filter_map(|row| Some(self.told(members.get(row.place as usize)?, row.score)));
         order.extend(told);

@@ -24,8 +24,10 @@ struct Written {
     k: Option<u64>,
     #[serde(default)]
     z: u8,
+    /// A number where an older version only said that there was something.
+    y: Option<Value>,
     #[serde(default)]
-    y: u8,
+    f: u8,
     #[serde(default)]
     o: Vec<(Option<f64>, Option<f64>)>,
     x: Option<(String, String)>,
@@ -38,7 +40,7 @@ struct Written {
 #[derive(Clone, Debug)]
 pub struct Recorded {
     pub(super) tiers: Vec<RecordedTier>,
-    /// Eligible ones, in the recorded order.
+    /// Eligible ones, in the recorded order; then those that would be if more than the first might be tried.
     pub(super) candidates: Vec<RecordedCandidate>,
     /// Channel, model and tokens of the session's cache.
     pub(super) held: Option<(String, String, u64)>,
@@ -47,6 +49,8 @@ pub struct Recorded {
     pub(super) sequence: u64,
     pub(super) session: Option<u64>,
     pub(super) last_resort: bool,
+    /// Of each tier only the first may be tried.
+    pub(super) first_only: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -70,6 +74,8 @@ pub(super) struct RecordedCandidate {
     pub(super) priority: u32,
     pub(super) weight: f64,
     pub(super) in_flight: u64,
+    /// Place in the request's own order of providers, which goes before ranking; 0 for all where it has none.
+    pub(super) wished: u64,
     /// `NaN` where it was not recorded.
     pub(super) real_usd: f64,
     /// `NaN` where it was not recorded.
@@ -84,16 +90,22 @@ impl Recorded {
     /// candidates in full.
     pub fn parse(text: &str) -> Result<Self, NotRecomputable> {
         let written: Written = serde_json::from_str(text).map_err(|_| NotRecomputable::Unreadable)?;
-        if written.y != 0 {
-            return Err(NotRecomputable::Rearranged);
-        }
+        let wished = match written.y {
+            None => None,
+            Some(Value::Array(places)) => Some(places),
+            Some(_) => return Err(NotRecomputable::Older),
+        };
         let held_in_full = written.c.len();
         let mut candidates = Vec::new();
         for entry in &written.c {
             candidates.extend(candidate(entry)?);
         }
-        // Those that are out come last, so whoever is not held in full is eligible only if all of these are.
-        if candidates.len() == held_in_full && written.n > held_in_full {
+        for (candidate, place) in candidates.iter_mut().zip(wished.iter().flatten()) {
+            candidate.wished = place.as_u64().unwrap_or(u64::MAX);
+        }
+        // Those that are out come last, so whoever is not held in full is eligible only if all of these are; or where only the
+        // first may be tried, since then others that were ranked are out.
+        if (candidates.len() == held_in_full || written.f != 0) && written.n > held_in_full {
             return Err(NotRecomputable::Partly { held: held_in_full, of: written.n });
         }
         let mut tiers = vec![tier(None, &written.s, &written.a, written.l, 0)?];
@@ -111,6 +123,7 @@ impl Recorded {
             sequence: written.q.ok_or(NotRecomputable::Older)?,
             session: written.k,
             last_resort: written.z != 0,
+            first_only: written.f != 0,
         })
     }
 
@@ -120,11 +133,11 @@ impl Recorded {
     }
 }
 
-/// `None` if it is out.
+/// `None` if it is out, unless only because the first alone may be tried.
 fn candidate(entry: &[Value]) -> Result<Option<RecordedCandidate>, NotRecomputable> {
     let at = |place: usize| entry.get(place).unwrap_or(&Value::Null);
     let text = |place: usize| at(place).as_str().map(str::to_owned).ok_or(NotRecomputable::Unreadable);
-    if at(2).is_string() {
+    if at(2).is_string() && !at(4).is_array() {
         return Ok(None);
     }
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
@@ -140,6 +153,7 @@ fn candidate(entry: &[Value]) -> Result<Option<RecordedCandidate>, NotRecomputab
         priority,
         weight,
         in_flight,
+        wished: 0,
         real_usd: usd(0),
         effective_usd: usd(1),
     }))

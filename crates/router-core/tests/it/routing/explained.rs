@@ -67,7 +67,7 @@ fn the_compact_form_is_json_and_bounded() {
     for (channels, full, named) in [(3, 3, 0), (64, 64, 0), (70, 64, 6), (1_500, 64, 1_000)] {
         let (snapshot, decision) = decision(channels);
         let mut text = String::new();
-        decision.compact_json(&snapshot, &mut text);
+        decision.compact_json(&snapshot, &ask("g"), &mut text);
         let json: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(json["n"], channels);
         assert_eq!(json["c"].as_array().map(Vec::len), Some(full));
@@ -80,6 +80,6 @@ fn the_compact_form_is_json_and_bounded() {
     }
     let (snapshot, decision) = decision(3);
     let mut text = String::new();
-    decision.compact_json(&snapshot, &mut text);
+    decision.compact_json(&snapshot, &ask("g"), &mut text);
     assert!(text.contains(&format!("[\"c\\\"1\",\"m\",\"rate_limited\",{}]", NOW + 2_500)), "{text}");
 }

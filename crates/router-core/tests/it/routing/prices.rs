@@ -129,7 +129,7 @@ fn both_prices_are_told_with_what_lies_between_them() {
     assert!(table.contains("0.00014 → 0.0007 (morning ×4, sale ×3)"), "{table}");
     assert!(explained.summary.contains("price for routing changed by morning ×4"), "{}", explained.summary);
     let mut compact = String::new();
-    decision.compact_json(&snapshot, &mut compact);
+    decision.compact_json(&snapshot, &ask("g"), &mut compact);
     assert!(compact.contains(r#",[0.000154,0.000616,0.0,["morning"]]"#), "{compact}");
     let json: serde_json::Value = serde_json::from_str(&compact).expect("JSON");
     assert_eq!(json["c"][0][0], "far");

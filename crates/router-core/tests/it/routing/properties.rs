@@ -132,7 +132,7 @@ proptest! {
         prop_assert_eq!(explanation.candidates.len(), decision.candidates.len());
         prop_assert_eq!(&serde_json::to_string(&explanation).ok(), &serde_json::to_string(&again.explain(&snapshot)).ok());
         let mut compact = String::new();
-        decision.compact_json(&snapshot, &mut compact);
+        decision.compact_json(&snapshot, &ask, &mut compact);
         prop_assert!(serde_json::from_str::<serde_json::Value>(&compact).is_ok(), "{}", compact);
     }
 

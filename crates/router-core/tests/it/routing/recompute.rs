@@ -4,9 +4,12 @@ use router_core::ask::Ask;
 use router_core::catalog::spec::GroupSpec;
 use router_core::catalog::{ModelIx, Snapshot};
 use router_core::ids::mix;
+use router_core::money::Nano;
 use router_core::routing::{
     Away, BreakerView, Change, Decision, Held, Moment, NotRecomputable, Recomputed, Recorded, SELECTORS, STRATEGIES,
 };
+use router_core::usage::ServiceTier;
+use router_core::wish::ProviderWish;
 
 use super::{NOW, World, ask, build, catalogue, channel, group, layer, member, model, name, run};
 
@@ -89,9 +92,12 @@ fn world_of(snapshot: &Snapshot, lots: &mut Lots) -> World {
     world
 }
 
-fn stored(snapshot: &Snapshot, decision: &Decision) -> Recorded {
+fn stored(snapshot: &Snapshot, decision: &Decision, ask: &Ask) -> Recorded {
     let mut text = String::new();
-    decision.compact_json(snapshot, &mut text);
+    decision.compact_json(snapshot, ask, &mut text);
+    let read =
+        Ask::of_stored(&text, ask.endpoint, &ask.model, ask.stream).unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert_eq!(format!("{read:?}"), format!("{:?}", Ask { held: None, ..ask.clone() }), "what was asked for");
     Recorded::parse(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
@@ -109,6 +115,7 @@ fn ten_thousand_stored_decisions_give_the_recorded_order_again() {
     let groups = groups();
     let mut lots = Lots(1_000_000);
     let (mut sessions, mut kept, mut by_fallback, mut last_resort, mut nobody) = (0, 0, 0, 0, 0);
+    let (mut wished, mut alone) = (0, 0);
     for number in 0..REQUESTS {
         let world = world_of(&snapshot, &mut lots);
         let mut ask: Ask = ask(&groups[usize::try_from(number).expect("small") % groups.len()].name);
@@ -118,9 +125,20 @@ fn ten_thousand_stored_decisions_give_the_recorded_order_again() {
             let model = ModelIx(u32::try_from(lots.below(CHANNELS)).expect("small"));
             ask.held = Some(Held { model, cached_tokens: lots.below(900) });
         }
+        if lots.below(4) == 0 {
+            let named = (0..lots.below(4)).map(|_| format!("C{}", lots.below(CHANNELS))).collect();
+            ask.provider = Some(Box::new(ProviderWish {
+                order: named,
+                allow_fallbacks: lots.below(2) == 0,
+                ..ProviderWish::default()
+            }));
+            ask.tags = vec!["!slow".to_owned()];
+            ask.max_cost = Some(Nano::usd(3));
+            ask.service = ServiceTier::Flex;
+        }
         let at = Moment { now_ms: NOW, seed: mix(number), sequence: number };
         let decision = run(&snapshot, &world, &ask, at);
-        let again = stored(&snapshot, &decision).recompute(at.seed, &Change::default(), &nothing_of_today);
+        let again = stored(&snapshot, &decision, &ask).recompute(at.seed, &Change::default(), &nothing_of_today);
         let again = again.expect("whole decisions");
         let order: Vec<String> = decision.order().map(|ix| name(&snapshot, ix)).collect();
         assert_eq!(names(&again), order, "request {number} to {}", ask.model);
@@ -134,9 +152,12 @@ fn ten_thousand_stored_decisions_give_the_recorded_order_again() {
         by_fallback += u32::from(decision.chosen().is_some_and(|chosen| chosen.tier > 0));
         last_resort += u32::from(decision.last_resort);
         nobody += u32::from(decision.chosen().is_none());
+        wished += u32::from(decision.rearranged && decision.eligible() > 1);
+        alone += u32::from(decision.rearranged && decision.eligible() == 1);
     }
     assert!(sessions > 3_000 && kept > 100 && last_resort > 300, "{sessions} {kept} {last_resort}");
     assert!(by_fallback > 10 && nobody > 100, "{by_fallback} {nobody}");
+    assert!(wished > 300 && alone > 300, "{wished} {alone}");
 }
 
 /// `dear` is fast, `cheap` slow, `middle` between.
@@ -161,7 +182,7 @@ fn changed(strategy: &str, change: &Change) -> Result<Recomputed, NotRecomputabl
         let reliability = if channel == "cheap" { 0.5 } else { 1.0 };
         (field == "reliability_score").then_some(reliability)
     };
-    stored(&snapshot, &decision).recompute(7, change, &today)
+    stored(&snapshot, &decision, &ask("g")).recompute(7, change, &today)
 }
 
 #[test]
@@ -241,6 +262,6 @@ fn a_decision_of_an_older_version_or_in_part_is_told() {
     let snapshot = build(catalogue(channels, vec![group("g", "balanced")]));
     let decision = run(&snapshot, &World::default(), &ask("g"), super::at(1));
     let mut text = String::new();
-    decision.compact_json(&snapshot, &mut text);
+    decision.compact_json(&snapshot, &ask("g"), &mut text);
     assert_eq!(Recorded::parse(&text).err(), Some(NotRecomputable::Partly { held: 64, of: 80 }));
 }
