@@ -3,7 +3,7 @@
 use router_testkit::SimProvider;
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, MODEL, ORDERED, Setup, TestRouter};
+use crate::support::{ADMIN, KEY, MODEL, ORDERED, Setup, TestRouter};
 
 async fn two() -> (SimProvider, SimProvider) {
     (SimProvider::start().await, SimProvider::start().await)
@@ -65,6 +65,11 @@ async fn further_models_are_tried_when_the_first_fails() {
     let call = router.chat().model("sim-first").with(json!({"models": ["sim-nobody", MODEL]}));
     let reply = call.send().await;
     assert_eq!((reply.status(), reply.header("x-router-channel")), (200, "near"), "{}", reply.text());
+    // The list alone names the model, too; the provider gets the one that was chosen.
+    let body = json!({"models": ["sim-first", MODEL], "messages": [{"role": "user", "content": "Hello"}]});
+    let reply = router.call("POST", "/v1/chat/completions").bearer(KEY).json(&body).send().await;
+    assert_eq!((reply.status(), reply.header("x-router-channel")), (200, "near"), "{}", reply.text());
+    assert_eq!(near.last_request().expect("a request").json()["model"], MODEL);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use router_core::usage::ServiceTier;
 
 use crate::scan::{Field, Kind, Scan, ScanError, scan};
 
-use super::RequestError;
+use super::{RequestError, wish};
 
 /// A body and what the scan found in it.
 #[derive(Clone, Copy)]
@@ -56,9 +56,13 @@ impl<'a> Fields<'a> {
         self.string(Field::ServiceTier).map_or(ServiceTier::Standard, |tier| ServiceTier::named(&tier))
     }
 
-    /// The model that the body names, where it must name one.
+    /// The model that the body names, where it must name one: as at OpenRouter, the first of `models` will do.
     pub(super) fn model(&self) -> Result<String, RequestError> {
-        self.model_if_named()?.ok_or_else(|| RequestError::missing("model"))
+        if let Some(model) = self.model_if_named()? {
+            return Ok(model);
+        }
+        let listed = wish::models(self.body, self.scan)?;
+        listed.into_iter().next().ok_or_else(|| RequestError::missing("model"))
     }
 
     /// The model that the body names, if it does.

@@ -18,10 +18,7 @@ const MOST: usize = 16;
 /// # Errors
 /// A 400 that names the field and says what is allowed.
 pub(in crate::dialects) fn read(body: &[u8], scan: &Scan, ask: &mut Ask, reasoning: bool) -> Result<(), RequestError> {
-    ask.models = match scan.value(body, Field::Models) {
-        None => Vec::new(),
-        Some((_, raw)) => names(raw, "models", "model")?,
-    };
+    ask.models = models(body, scan)?;
     ask.provider = match scan.value(body, Field::Provider) {
         None => None,
         Some((Kind::Object, raw)) => Some(Box::new(wish(raw)?)),
@@ -31,6 +28,11 @@ pub(in crate::dialects) fn read(body: &[u8], scan: &Scan, ask: &mut Ask, reasoni
         ask.needs = ask.needs.with(Capability::Reasoning);
     }
     Ok(())
+}
+
+/// The models of the list, if there is one.
+pub(super) fn models(body: &[u8], scan: &Scan) -> Result<Vec<String>, RequestError> {
+    scan.value(body, Field::Models).map_or(Ok(Vec::new()), |(_, raw)| names(raw, "models", "model"))
 }
 
 fn wish(object: &[u8]) -> Result<ProviderWish, RequestError> {

@@ -36,6 +36,8 @@ enum Piece {
     Nothing,
     Text(&'static str),
     Model,
+    /// `"model":NAME,` as a first field.
+    ModelField,
     Number(u64),
     /// Another key.
     Key(Field),
@@ -83,6 +85,8 @@ pub fn splice(body: &[u8], scan: &Scan, edits: &Edits<'_>) -> Vec<u8> {
     let mut plan = Plan::new();
     if let Some(model) = scan.field(Field::Model) {
         plan.add(model.value.start, model.value.end, Piece::Model);
+    } else if scan.field(Field::Models).is_some() {
+        plan.add(scan.insert_at, scan.insert_at, Piece::ModelField);
     }
     if edits.include_usage {
         ask_for_usage(body, scan, &mut plan);
@@ -113,6 +117,12 @@ fn write(out: &mut Vec<u8>, piece: Piece, model: &str) {
         Piece::Nothing => {}
         Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
         Piece::Model => push_json_string(out, model),
+        Piece::ModelField => {
+            push_json_string(out, Field::Model.name());
+            out.push(b':');
+            push_json_string(out, model);
+            out.push(b',');
+        }
         Piece::Key(field) => push_json_string(out, field.name()),
         Piece::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
         Piece::Cap(field, number) => {

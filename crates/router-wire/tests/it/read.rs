@@ -129,6 +129,17 @@ fn hints_are_read() {
 }
 
 #[test]
+fn a_list_of_models_names_the_model_too() {
+    let listed = |models: &str| {
+        read(ChatCompletions, &format!(r#"{{"models":{models},"messages":[{{"role":"user","content":"a"}}]}}"#))
+    };
+    let ask = listed(r#"["a","b"]"#).unwrap().ask;
+    assert_eq!((ask.model.as_str(), ask.models), ("a", vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(listed("[]").unwrap_err().code, "missing_required_parameter");
+    assert_eq!(listed(r#""a""#).unwrap_err().param.as_deref(), Some("models"));
+}
+
+#[test]
 fn limits_and_answers() {
     assert_eq!(chat(r#","max_tokens":5,"max_completion_tokens":9,"n":3"#).unwrap().ask.max_output_tokens, Some(9));
     assert_eq!(chat(r#","max_tokens":50,"max_completion_tokens":9"#).unwrap().ask.max_output_tokens, Some(50));

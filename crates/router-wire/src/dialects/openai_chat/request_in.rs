@@ -24,7 +24,7 @@ pub(super) fn read_request(body: &[u8]) -> Result<Request, RequestError> {
     })?;
     fields.retain(|_, value| !value.is_null());
     let mut request = Request {
-        model: word(&mut fields, "model").ok_or_else(|| RequestError::missing("model"))?,
+        model: named_model(&mut fields).ok_or_else(|| RequestError::missing("model"))?,
         ..Request::default()
     };
     let messages = fields.shift_remove("messages").ok_or_else(|| RequestError::missing("messages"))?;
@@ -44,6 +44,12 @@ pub(super) fn read_request(body: &[u8]) -> Result<Request, RequestError> {
     fields.retain(|name, _| !ROUTED.contains(&name.as_str()));
     request.dropped.extend(fields.into_iter().map(|(name, _)| name));
     Ok(request)
+}
+
+/// The model, or the first of a list of models.
+fn named_model(fields: &mut Map<String, Value>) -> Option<String> {
+    let first = |fields: &Map<String, Value>| fields.get("models")?.get(0)?.as_str().map(str::to_owned);
+    word(fields, "model").or_else(|| first(fields))
 }
 
 /// Parameters that go over as they are.

@@ -19,12 +19,16 @@ pub(super) fn read_request(body: &[u8]) -> Result<Request, RequestError> {
     let mut request = Request::default();
     let mut instructions = None;
     let has_input = body.get("input").is_some_and(|input| !input.is_null());
+    let listed = body.get("models").and_then(|models| models.get(0)?.as_str().map(str::to_owned));
     for (name, value) in body {
         match value {
             Value::Null => {}
             Value::String(text) if name == "instructions" => instructions = Some(text),
             value => field(&mut request, name, value)?,
         }
+    }
+    if request.model.is_empty() {
+        request.model = listed.unwrap_or_default();
     }
     if request.model.is_empty() {
         return Err(RequestError::missing("model"));
