@@ -4,13 +4,12 @@
 //! then the tokens have to be counted or estimated. Parts that exceed their whole are cut or left out, never added.
 
 mod anthropic;
-mod gemini;
 mod ollama;
 mod openai;
 mod reported;
 
+pub use crate::dialects::gemini::from_gemini;
 pub use anthropic::from_anthropic;
-pub use gemini::from_gemini;
 pub use ollama::from_ollama;
 pub use openai::{from_openai, from_openai_value, from_responses};
 pub use reported::reported_cost;

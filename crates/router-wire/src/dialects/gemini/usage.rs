@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 
 use super::names::{Object, get, integer, list, text};
 
-/// Reads a `usageMetadata` object. `promptTokenCount` includes what was cached; prompts of hosted tools are counted beside it;
-/// thoughts are counted beside the candidates, unless the total shows that they lie within. `None` if it counts nothing or
+/// Reads a `usageMetadata` object, which is cumulative in every chunk of a stream. `promptTokenCount` includes what was cached;
+/// prompts of hosted tools are counted beside it; thoughts are counted beside the candidates, unless the total shows that they
+/// lie within. Cached sound has the price of cached text, so only what was not cached is sound. `None` if it counts nothing or
 /// holds negative or absurd numbers.
 #[must_use]
 pub fn from_gemini(metadata: &Value) -> Option<Usage> {
@@ -26,7 +27,11 @@ pub fn from_gemini(metadata: &Value) -> Option<Usage> {
     let usage = Usage {
         input,
         cached_input: if cached > input { 0 } else { cached },
-        audio_input: of_modality(metadata, "promptTokensDetails", "AUDIO"),
+        audio_input: of_modality(metadata, "promptTokensDetails", "AUDIO").saturating_sub(of_modality(
+            metadata,
+            "cacheTokensDetails",
+            "AUDIO",
+        )),
         output,
         reasoning: thoughts,
         audio_output: of_modality(metadata, "candidatesTokensDetails", "AUDIO"),
@@ -105,6 +110,16 @@ mod tests {
             let usage = from_gemini(&serde_json::from_str(raw).unwrap());
             assert_eq!(usage.map(|u| (u.input, u.cached_input, u.output, u.reasoning)), expected, "{raw}");
         }
+    }
+
+    #[test]
+    fn cached_sound_is_no_sound() {
+        let metadata = serde_json::json!({"promptTokenCount": 100, "cachedContentTokenCount": 40, "candidatesTokenCount": 9,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 20}, {"modality": "AUDIO", "tokenCount": 80}],
+            "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 30}],
+            "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 9}]});
+        let usage = from_gemini(&metadata).map(|u| (u.input, u.cached_input, u.audio_input, u.output, u.audio_output));
+        assert_eq!(usage, Some((100, 40, 50, 9, 9)));
     }
 
     #[test]
