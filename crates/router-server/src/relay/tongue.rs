@@ -215,7 +215,7 @@ impl Job {
         model: ModelIx,
         upstream: &Upstream<'_>,
     ) -> Result<Written, Unsupported> {
-        let (mut dropped, mut encoded, tongue) = match work {
+        let (dropped, body, tongue) = match work {
             Work::Conversation(client) => {
                 let request = self.neutral(client)?;
                 if let Some(unsupported) = request.unsupported.first() {
@@ -223,18 +223,17 @@ impl Job {
                 }
                 let mut encoded = (provider.write_request)(request, upstream)?;
                 let names = std::mem::take(&mut encoded.names);
-                (request.dropped.clone(), encoded, Tongue::Other { provider, client, names })
+                (encoded.lost(&request.dropped), encoded.body, Tongue::Other { provider, client, names })
             }
             Work::Embeddings(client, provider) => {
                 let request = (client.read_request)(&self.body)?;
                 let encoded = (provider.write_request)(&request, upstream)?;
                 let (form, count) = (request.form, request.inputs.len());
-                (request.dropped, encoded, Tongue::Vectors(Vectors { provider, client, form, count }))
+                let vectors = Vectors { provider, client, form, count };
+                (encoded.lost(&request.dropped), encoded.body, Tongue::Vectors(vectors))
             }
         };
-        dropped.append(&mut encoded.dropped);
-        dropped.dedup();
-        Ok(Written { model, output_cap: upstream.output_cap, body: encoded.body.into(), tongue, dropped })
+        Ok(Written { model, output_cap: upstream.output_cap, body: body.into(), tongue, dropped })
     }
 
     /// The bytes and the address of an attempt, always from the original request.

@@ -1,6 +1,8 @@
 //! A request in the neutral form.
 
-use serde_json::{Number, Value};
+use std::collections::HashSet;
+
+use serde_json::{Map, Number, Value};
 
 use super::names::Names;
 use super::part::Part;
@@ -146,6 +148,9 @@ pub struct Request {
     /// Fields of the client's body that the neutral form has no place for, such as `logit_bias` or `tools[2]`; they are named to
     /// the client in `x-router-dropped`. Nothing that changes the meaning stands here: that is [`Self::unsupported`].
     pub dropped: Vec<String>,
+    /// Those of them at the top of the body that the client's dialect does not know: they may be a vendor's own, which its writer
+    /// takes ([`Encoded::taken`]).
+    pub extras: Map<String, Value>,
     /// Fields without which the answer would mean something else and that only the client's own dialect has (`n` above 1,
     /// stored state, hosted tools): no provider of another dialect may answer.
     pub unsupported: Vec<Unsupported>,
@@ -174,8 +179,21 @@ impl Unsupported {
 pub struct Encoded {
     /// The body.
     pub body: Vec<u8>,
-    /// Hints that the provider's dialect has no place for, in the client's words where they are known.
+    /// Hints that the provider's dialect has no place for, in the client's words where they are known; those of
+    /// [`Request::dropped`] are not among them ([`Self::lost`]).
     pub dropped: Vec<String>,
     /// How names of tools were changed; answers are changed back.
     pub names: Names,
+    /// Names of [`Request::extras`] that it holds after all.
+    pub taken: Vec<&'static str>,
+}
+
+impl Encoded {
+    /// What the provider does not get of a client's request of which `unread` had no place in the neutral form; each name once.
+    #[must_use]
+    pub fn lost(&self, unread: &[String]) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let unread = unread.iter().filter(|name| !self.taken.contains(&name.as_str()));
+        unread.chain(&self.dropped).filter(|name| seen.insert(name.as_str())).cloned().collect()
+    }
 }

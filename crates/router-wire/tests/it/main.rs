@@ -27,6 +27,8 @@ mod lists;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
+mod ollama;
+#[cfg(test)]
 mod read;
 #[cfg(test)]
 mod relay;

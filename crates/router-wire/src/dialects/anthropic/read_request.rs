@@ -192,6 +192,7 @@ fn leftovers(body: &Map<String, Value>, request: &mut Request) {
             request.unsupported.push(Unsupported::new(key, "it belongs to an account at Anthropic"));
         } else if !SILENT.contains(&key.as_str()) && !empty {
             request.dropped.push(key.chars().take(64).collect());
+            request.extras.insert(key.clone(), value.clone());
         }
     }
     // Files of an account mean nothing to another provider.

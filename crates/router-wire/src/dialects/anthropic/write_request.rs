@@ -27,7 +27,7 @@ pub(super) fn write_request(request: &Request, target: &Target<'_>) -> Result<En
         return Err(unsupported.clone());
     }
     let family = Family::of(target.model);
-    let mut dropped = request.dropped.clone();
+    let mut dropped = Vec::new();
     let names = Names::for_rule(NameRule::ANTHROPIC, turns::names(request));
     let mut body = Map::new();
     body.insert("model".into(), target.model.into());
@@ -69,8 +69,7 @@ pub(super) fn write_request(request: &Request, target: &Target<'_>) -> Result<En
     }
     habits(target, &mut body, &mut dropped);
     thin_out_marks(&mut body);
-    dropped.dedup();
-    Ok(Encoded { body: Value::Object(body).to_string().into_bytes(), dropped, names })
+    Ok(Encoded { body: Value::Object(body).to_string().into_bytes(), dropped, names, ..Encoded::default() })
 }
 
 fn insert_list(body: &mut Map<String, Value>, key: &str, list: Vec<Value>) {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::names::{Object, camel, integer, list, object, text};
 use crate::answer::{NotAnAnswer, examine};
 use crate::dialects::{ClientEmbed, ProviderEmbed, Target};
-use crate::message::{EmbedForm, EmbedRequest, Encoded, Names, Unsupported, Vector, Vectors};
+use crate::message::{EmbedForm, EmbedRequest, Encoded, Unsupported, Vector, Vectors};
 use crate::scan::{elements, last_member};
 
 /// Clients of the dialect.
@@ -83,7 +83,7 @@ fn write_request(request: &EmbedRequest, target: &Target<'_>) -> Result<Encoded,
         one
     };
     let body = json!({"requests": request.inputs.iter().map(one).collect::<Vec<_>>()}).to_string().into_bytes();
-    Ok(Encoded { body, dropped: Vec::new(), names: Names::default() })
+    Ok(Encoded { body, ..Encoded::default() })
 }
 
 fn read_answer(body: &[u8]) -> Result<Vectors, NotAnAnswer> {

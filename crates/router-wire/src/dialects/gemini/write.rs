@@ -66,7 +66,7 @@ pub(super) fn write_request(request: &Request, target: &Target<'_>) -> Result<En
         }
     }
     let body = serde_json::to_vec(&Value::Object(body)).unwrap_or_default();
-    Ok(Encoded { body, dropped, names })
+    Ok(Encoded { body, dropped, names, ..Encoded::default() })
 }
 
 fn names(request: &Request) -> Names {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{NotAnAnswer, examine};
 use crate::dialects::{ProviderEmbed, Target};
-use crate::message::{EmbedRequest, Encoded, Names, Unsupported, Vector, Vectors};
+use crate::message::{EmbedRequest, Encoded, Unsupported, Vector, Vectors};
 use crate::scan::{elements, last_member};
 use crate::usage::from_ollama;
 
@@ -18,7 +18,7 @@ fn write_request(request: &EmbedRequest, target: &Target<'_>) -> Result<Encoded,
     if let (Some(body), Some(size)) = (body.as_object_mut(), request.dimensions) {
         body.insert("dimensions".to_owned(), size.into());
     }
-    Ok(Encoded { body: body.to_string().into_bytes(), dropped: Vec::new(), names: Names::default() })
+    Ok(Encoded { body: body.to_string().into_bytes(), ..Encoded::default() })
 }
 
 fn read_answer(body: &[u8]) -> Result<Vectors, NotAnAnswer> {

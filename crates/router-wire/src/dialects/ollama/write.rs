@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::messages;
 use crate::dialects::Target;
-use crate::message::{Effort, Encoded, Format, Names, ReasoningWish, Request, Tool, ToolChoice, Unsupported};
+use crate::message::{Effort, Encoded, Format, ReasoningWish, Request, Tool, ToolChoice, Unsupported};
 
 /// Writes a body. Hints that Ollama has no place for are named in [`Encoded::dropped`].
 ///
@@ -36,13 +36,19 @@ pub(super) fn write_request(request: &Request, target: &Target<'_>) -> Result<En
             None => dropped.push("reasoning".to_owned()),
         }
     }
-    let mut options = options(request, target);
+    let mut taken = Vec::new();
+    let mut options = options(request, target, &mut taken);
+    // How long the model stays in memory afterwards.
+    if let Some(keep_alive) = request.extras.get("keep_alive") {
+        body.insert("keep_alive".to_owned(), keep_alive.clone());
+        taken.push("keep_alive");
+    }
     habits(target, &mut body, &mut options, &mut dropped);
     if !options.is_empty() {
         body.insert("options".to_owned(), options.into());
     }
     dropped.extend(homeless(request).map(str::to_owned));
-    Ok(Encoded { body: Value::Object(body).to_string().into_bytes(), dropped, names: Names::default() })
+    Ok(Encoded { body: Value::Object(body).to_string().into_bytes(), dropped, taken, ..Encoded::default() })
 }
 
 /// The tools that may be called. Nothing makes Ollama call one.
@@ -112,16 +118,24 @@ fn think(wish: &ReasoningWish, target: &Target<'_>) -> Option<Value> {
     })
 }
 
-/// Limits and sampling. Without `num_ctx` a server takes its own default, which is often shorter than the model's.
-fn options(request: &Request, target: &Target<'_>) -> Map<String, Value> {
+/// Limits and sampling, over what the client says in Ollama's own words. Without `num_ctx` a server takes its own default, which is
+/// often shorter than the model's.
+fn options(request: &Request, target: &Target<'_>, taken: &mut Vec<&'static str>) -> Map<String, Value> {
+    let own = request.extras.get("options").and_then(Value::as_object);
+    taken.extend(own.map(|_| "options"));
+    // What is reserved and what the catalogue says holds for the client's own numbers, too.
+    let most = |name: &str, ours: Option<u64>| {
+        let theirs = own.and_then(|own| own.get(name)?.as_u64());
+        ours.map(|ours| theirs.map_or(ours, |theirs| theirs.min(ours))).map(Value::from)
+    };
     let sampling = &request.sampling;
     let wanted = request.max_output_tokens.or(target.output_cap);
     let cap = wanted.map(|cap| target.model_max_output.map_or(cap, |most| cap.min(most)));
     let number = |number: &Option<serde_json::Number>| number.clone().map(Value::Number);
     let stop: Vec<&String> = request.stop.iter().filter(|stop| !stop.is_empty()).collect();
     let all = [
-        ("num_ctx", target.context_length.map(Value::from)),
-        ("num_predict", cap.map(Value::from)),
+        ("num_ctx", most("num_ctx", target.context_length)),
+        ("num_predict", most("num_predict", cap)),
         ("temperature", number(&sampling.temperature)),
         ("top_p", number(&sampling.top_p)),
         ("top_k", number(&sampling.top_k)),
@@ -130,7 +144,9 @@ fn options(request: &Request, target: &Target<'_>) -> Map<String, Value> {
         ("seed", number(&sampling.seed)),
         ("stop", (!stop.is_empty()).then(|| json!(stop))),
     ];
-    all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    let mut options = own.cloned().unwrap_or_default();
+    options.extend(all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    options
 }
 
 /// Hints that have no place there.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::request_in::ROUTED;
 use crate::answer::{NotAnAnswer, examine};
 use crate::dialects::{ClientEmbed, ProviderEmbed, Target};
-use crate::message::{EmbedForm, EmbedRequest, Encoded, Names, Unsupported, Vector, Vectors};
+use crate::message::{EmbedForm, EmbedRequest, Encoded, Unsupported, Vector, Vectors};
 use crate::scan::{elements, last_member, push_json_string};
 
 /// Clients of the dialect.
@@ -79,7 +79,7 @@ fn write_request(request: &EmbedRequest, target: &Target<'_>) -> Result<Encoded,
             }
         }
     }
-    Ok(Encoded { body: fields.to_string().into_bytes(), dropped: Vec::new(), names: Names::default() })
+    Ok(Encoded { body: fields.to_string().into_bytes(), ..Encoded::default() })
 }
 
 /// Entries stand in the order of their `index`, where they have one.

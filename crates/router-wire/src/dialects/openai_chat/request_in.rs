@@ -42,7 +42,8 @@ pub(super) fn read_request(body: &[u8]) -> Result<Request, RequestError> {
     request.reasoning = wish(&mut fields);
     unsupported(&mut fields, &mut request.unsupported);
     fields.retain(|name, _| !ROUTED.contains(&name.as_str()));
-    request.dropped.extend(fields.into_iter().map(|(name, _)| name));
+    request.dropped.extend(fields.keys().cloned());
+    request.extras = fields;
     Ok(request)
 }
 

@@ -44,7 +44,7 @@ pub(super) fn write_request(request: &Request, target: &Target<'_>) -> Result<En
     writer.quirks();
     // A map of strings and values always serialises.
     let body = serde_json::to_vec(&writer.fields).unwrap_or_default();
-    Ok(Encoded { body, dropped: writer.dropped, names: writer.names })
+    Ok(Encoded { body, dropped: writer.dropped, names: writer.names, ..Encoded::default() })
 }
 
 /// Every name of a tool that the request uses.

@@ -77,7 +77,10 @@ fn field(request: &mut Request, name: String, value: Value) -> Result<(), Reques
         "background" | "stream_options" | "models" | "provider" | "route" | "router" => {}
         "store" if value == Value::Bool(false) => {}
         "truncation" if value == "disabled" => {}
-        _ => request.dropped.push(name),
+        _ => {
+            request.dropped.push(name.clone());
+            request.extras.insert(name, value);
+        }
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ pub(super) fn write_request(request: &Request, target: &Target<'_>) -> Result<En
         return Err(Unsupported::new("stop", "the provider's dialect has no stop sequences"));
     }
     let names = Names::for_rule(NameRule::OPENAI, names(request));
-    let mut dropped = request.dropped.clone();
+    let mut dropped = Vec::new();
     let mut body = Map::new();
     body.insert("model".into(), target.model.into());
     let mut system = request.system.iter().filter_map(|part| part.as_text());
@@ -61,7 +61,7 @@ pub(super) fn write_request(request: &Request, target: &Target<'_>) -> Result<En
         body.insert("metadata".into(), metadata.clone());
     }
     let body = apply_quirks(body, target, &mut dropped);
-    Ok(Encoded { body: serde_json::to_vec(&body).unwrap_or_default(), dropped, names })
+    Ok(Encoded { body: serde_json::to_vec(&body).unwrap_or_default(), dropped, names, ..Encoded::default() })
 }
 
 /// All names of tools that the request uses.

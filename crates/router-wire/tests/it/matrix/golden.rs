@@ -16,7 +16,7 @@ fn pair(client: &ClientCodec, provider: &ProviderCodec) -> Vec<(String, Vec<u8>)
         let written = match write_for(provider, &request, &Quirks::default()) {
             Ok(encoded) => {
                 let body: serde_json::Value = serde_json::from_slice(&encoded.body).unwrap();
-                let dropped: Vec<&String> = request.dropped.iter().chain(&encoded.dropped).collect();
+                let dropped = encoded.lost(&request.dropped);
                 json!({"body": body, "dropped": dropped})
             }
             Err(param) => json!({"unsupported": param}),

@@ -12,6 +12,7 @@ use super::{ReadRequest, corpus, echo, provider_of, readers, same, write_for};
 fn plain(mut request: Request) -> Request {
     request.model.clear();
     request.dropped.clear();
+    request.extras.clear();
     let mut turns: Vec<Turn> = Vec::new();
     for turn in request.turns {
         match turns.last_mut().filter(|last| last.role == turn.role) {
