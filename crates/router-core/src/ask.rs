@@ -120,6 +120,14 @@ pub struct Ask {
     pub held: Option<Held>,
 }
 
+impl Ask {
+    /// Tokens that the request takes from limits before it is known how many it uses.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        self.input_tokens.saturating_add(self.max_output_tokens.unwrap_or(0))
+    }
+}
+
 impl Default for Ask {
     /// One short chat answer of no model: what the fields are filled into.
     fn default() -> Self {

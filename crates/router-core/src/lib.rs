@@ -19,3 +19,4 @@ pub mod session;
 pub mod settle;
 pub mod usage;
 pub mod wish;
+pub mod world;

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use router_core::budget::Ledger;
-use router_core::ids::hash64;
 use router_core::request::RetryBudget;
 use router_core::session::Sessions;
+use router_core::world::Turns;
 use router_store::{Spool, Store, Vault};
 use tokio_util::sync::CancellationToken;
 
@@ -53,7 +53,7 @@ pub struct App {
     /// Where prompts of sessions are cached.
     pub sessions: Sessions,
     /// Numbers of requests by target, for turns.
-    turns: Turns,
+    pub turns: Turns,
 }
 
 /// How the router is, for health pages.
@@ -85,10 +85,6 @@ impl Status {
             && self.complained_ms.compare_exchange(last, now_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
-
-/// Numbers of requests by target. Targets that share a cell only make each other's turns less regular.
-#[derive(Debug)]
-struct Turns(Vec<AtomicU64>);
 
 /// What an [`App`] is put together from.
 #[derive(Debug)]
@@ -140,7 +136,7 @@ impl App {
             durable: parts.durable,
             status: Status::default(),
             sessions: Sessions::default(),
-            turns: Turns((0..1024).map(|_| AtomicU64::new(0)).collect()),
+            turns: Turns::default(),
         })
     }
 
@@ -155,14 +151,6 @@ impl App {
     #[must_use]
     pub const fn surroundings(&self) -> Surroundings<'_> {
         Surroundings { live: &self.live, ledger: &self.ledger, metrics: &self.metrics }
-    }
-
-    /// The number of this request among those for the same target.
-    #[must_use]
-    pub fn turn(&self, target: &str) -> u64 {
-        let cells = &self.turns.0;
-        let place = usize::try_from(hash64(target.as_bytes())).unwrap_or(0) % cells.len().max(1);
-        cells.get(place).map_or(0, |cell| cell.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Whether new requests are refused because the router is about to end.

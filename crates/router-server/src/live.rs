@@ -1,38 +1,15 @@
-//! Live state by stable id: health, limits and metric handles of channels, channel models and keys. It outlives
+//! Live state by stable id: what decides ([`router_core::world::Cells`]), and metric handles of channel models. It outlives
 //! snapshots; a new one finds the state of the last by name.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
-use router_core::health::{Health, Mean};
-use router_core::limits::Limiter;
+use router_core::world::{Cells, Keeper};
 
 use crate::telemetry::metrics::{
     AttemptLabels, ChannelModel, FloatCounter, Metrics, Name, ProviderChannel, TokenLabels,
 };
-
-/// Of a channel.
-#[derive(Debug)]
-pub struct ChannelState {
-    /// Cooldown, breaker, averages.
-    pub health: Arc<Health>,
-    /// Requests and tokens in a minute and a day.
-    pub limiter: Arc<Limiter>,
-    /// What uses of its quota have saved, USD.
-    pub saving: Mean,
-}
-
-/// Of a channel model.
-#[derive(Debug)]
-pub struct ModelState {
-    /// Cooldown, breaker, averages.
-    pub health: Arc<Health>,
-    /// Handles of its metrics.
-    pub metrics: ModelMetrics,
-}
 
 /// Metric handles of a channel model, found once instead of for each request.
 #[derive(Debug)]
@@ -56,68 +33,23 @@ pub struct ModelMetrics {
 /// All live state.
 #[derive(Debug, Default)]
 pub struct LiveTable {
-    channels: Keeper<Arc<str>, ChannelState>,
-    models: Keeper<(Arc<str>, Arc<str>), ModelState>,
-    provider_keys: Keeper<Arc<str>, Arc<Health>>,
-    client_keys: Keeper<Arc<str>, Arc<Limiter>>,
-    /// By group, channel and model.
-    members: Keeper<[Arc<str>; 3], Arc<Limiter>>,
-}
-
-/// Values made once per id.
-#[derive(Debug)]
-struct Keeper<K, V>(Mutex<HashMap<K, Arc<V>>>);
-
-impl<K, V> Default for Keeper<K, V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: Hash + Eq, V> Keeper<K, V> {
-    fn get(&self, key: K, make: impl FnOnce() -> V) -> Arc<V> {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(map.entry(key).or_insert_with(|| Arc::new(make())))
-    }
+    /// What decides.
+    pub cells: Cells,
+    /// By channel and model.
+    metrics: Keeper<(Arc<str>, Arc<str>), ModelMetrics>,
 }
 
 impl LiveTable {
-    /// The state of a channel.
-    pub fn channel(&self, name: &Arc<str>) -> Arc<ChannelState> {
-        self.channels.get(Arc::clone(name), || ChannelState {
-            health: Arc::default(),
-            limiter: Arc::default(),
-            saving: Mean::default(),
-        })
-    }
-
-    /// The state of a channel model.
-    pub fn model(
+    /// Handles of the metrics of a channel model.
+    pub fn metrics(
         &self,
         metrics: &Metrics,
         provider: &Arc<str>,
         channel: &Arc<str>,
         model: &Arc<str>,
-    ) -> Arc<ModelState> {
-        self.models.get((Arc::clone(channel), Arc::clone(model)), || ModelState {
-            health: Arc::default(),
-            metrics: ModelMetrics::new(metrics, provider, channel, model),
-        })
-    }
-
-    /// The health of a provider key.
-    pub fn provider_key(&self, id: &Arc<str>) -> Arc<Health> {
-        Arc::clone(&*self.provider_keys.get(Arc::clone(id), Arc::default))
-    }
-
-    /// The limits of a client key.
-    pub fn client_key(&self, id: &Arc<str>) -> Arc<Limiter> {
-        Arc::clone(&*self.client_keys.get(Arc::clone(id), Arc::default))
-    }
-
-    /// The limits of a group's member: group, channel and model by name.
-    pub fn member(&self, names: [&Arc<str>; 3]) -> Arc<Limiter> {
-        Arc::clone(&*self.members.get(names.map(Arc::clone), Arc::default))
+    ) -> Arc<ModelMetrics> {
+        let make = || ModelMetrics::new(metrics, provider, channel, model);
+        self.metrics.get((Arc::clone(channel), Arc::clone(model)), make)
     }
 }
 

@@ -7,17 +7,15 @@ use std::sync::Arc;
 use http::{HeaderValue, Uri};
 use ipnet::IpNet;
 use router_core::ask::Endpoint;
-use router_core::budget::{Ledger, Period, ScopeBudget, ScopeId, ScopeKind, Zone};
+use router_core::budget::{Ledger, ScopeBudget, Zone};
 use router_core::catalog::spec::CatalogSpec;
-use router_core::catalog::{ChannelIx, GroupIx, KeyIx, ModelIx, Snapshot};
-use router_core::health::{BreakerConfig, CooldownConfig, Health};
-use router_core::limits::{Limiter, Limits};
-use router_core::money::Nano;
+use router_core::catalog::{Channel, ChannelIx, GroupIx, KeyIx, ModelIx, Snapshot};
+use router_core::world::{ChannelCell, Rules, World};
 use router_store::SecretString;
 use router_wire::adapters::{self, Adapter, Call, UpstreamPreset};
 
 use crate::config::prices::Conversion;
-use crate::live::{ChannelState, LiveTable, ModelState};
+use crate::live::{LiveTable, ModelMetrics};
 use crate::telemetry::metrics::{Metrics, Name};
 use crate::upstream::{Origin, UpstreamHeaders};
 
@@ -43,16 +41,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// `server.max_request_bytes`
     pub max_request_bytes: usize,
-    /// `failover.max_attempts`
-    pub max_attempts: u32,
-    /// `timeouts.total`, milliseconds.
-    pub total_ms: u64,
-    /// `breaker`
-    pub breaker: BreakerConfig,
-    /// `cooldown`
-    pub cooldown: CooldownConfig,
-    /// `budgets.default_max_output_tokens`
-    pub default_max_output_tokens: u64,
+    /// By which requests run.
+    pub rules: Rules,
     /// `egress.allow_insecure_http`
     pub allow_insecure_http: bool,
     /// `telemetry.metrics_auth`
@@ -66,33 +56,21 @@ pub struct Settings {
 pub struct ProviderKeySide {
     /// Stable id.
     pub id: Arc<str>,
-    /// Live.
-    pub health: Arc<Health>,
     /// With the key in them.
     pub headers: UpstreamHeaders,
-    /// Share among the channel's keys.
-    pub weight: f64,
-    /// Its own budget.
-    pub budget: Option<ScopeBudget>,
 }
 
 /// One channel.
 #[derive(Debug)]
 pub struct ChannelSide {
-    /// Live.
-    pub state: Arc<ChannelState>,
-    /// For the limiter.
-    pub limits: Limits,
-    /// Equal for channels of one provider.
-    pub provider_number: u32,
+    /// Live, with its limits and budgets.
+    pub cell: Arc<ChannelCell>,
     /// Speaks to it.
     pub adapter: &'static Adapter,
     /// How.
     pub preset: UpstreamPreset,
-    /// Its keys; one without credential where the provider needs none.
+    /// Its keys, in the order of the cell's; one without credential where the provider needs none.
     pub keys: Vec<ProviderKeySide>,
-    /// Its budget.
-    pub budget: Option<ScopeBudget>,
     /// For headers and metrics.
     pub name: Label,
     /// For headers and metrics.
@@ -124,12 +102,6 @@ fn header_value(text: &str) -> HeaderValue {
 }
 
 impl ChannelSide {
-    /// Whether any limit has to be asked for.
-    #[must_use]
-    pub fn has_limits(&self) -> bool {
-        self.limits != Limits::default()
-    }
-
     /// Where a call goes; `None` if the provider has no such endpoint.
     #[must_use]
     pub fn address(&self, call: &Call<'_>) -> Option<Uri> {
@@ -146,8 +118,8 @@ impl ChannelSide {
 /// One channel model.
 #[derive(Debug)]
 pub struct ModelSide {
-    /// Live.
-    pub state: Arc<ModelState>,
+    /// Handles of its metrics.
+    pub metrics: Arc<ModelMetrics>,
     /// Upstream name for the answer's header.
     pub upstream: HeaderValue,
     /// Where its conversations go in the dialect that the provider speaks first: whole, streamed.
@@ -169,30 +141,11 @@ impl ModelSide {
 pub struct GroupSide {
     /// For headers and metrics.
     pub name: Label,
-    /// Its budget.
-    pub budget: Option<ScopeBudget>,
-    /// Its members that have a daily limit.
-    pub members: HashMap<ModelIx, MemberSide>,
-}
-
-/// One member of a group with a daily limit.
-#[derive(Debug)]
-pub struct MemberSide {
-    /// Live.
-    pub limiter: Arc<Limiter>,
-    /// For the limiter.
-    pub limits: Limits,
 }
 
 /// One client key.
 #[derive(Debug)]
 pub struct ClientKeySide {
-    /// Live.
-    pub limiter: Arc<Limiter>,
-    /// For the limiter.
-    pub limits: Limits,
-    /// Day and month, where capped.
-    pub budgets: Vec<ScopeBudget>,
     /// Networks it may come from; empty: all.
     pub ip_allow: Vec<IpNet>,
 }
@@ -208,8 +161,8 @@ pub struct ServerSnapshot {
     pub hash: String,
     /// In which days and months turn over.
     pub zone: Zone,
-    /// Of the whole router, where capped.
-    pub router_budgets: Vec<ScopeBudget>,
+    /// The live side of the catalogue, by the same indices.
+    pub world: World,
     /// Settings.
     pub settings: Settings,
     /// Origins that channels name.
@@ -246,21 +199,19 @@ impl ServerSnapshot {
     ) -> Result<Self, Vec<String>> {
         let zone = Zone::named(&spec.budgets.timezone).map_err(|error| vec![error.to_string()])?;
         let (version, hash) = (spec.version, spec.hash.clone());
-        let (daily, monthly) = (spec.budgets.daily, spec.budgets.monthly);
         let core =
             Snapshot::build(spec).map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        let budgets = Budgets { ledger: around.ledger };
+        let manners =
+            |channel: &Channel| wiring.get(&channel.name).map(|wired| wired.preset.manners()).unwrap_or_default();
+        let world = World::build(&core, settings.rules, manners, &around.live.cells, around.ledger);
         let mut problems = Vec::new();
-        let mut providers: HashMap<Arc<str>, u32> = HashMap::new();
         let mut channels = Vec::with_capacity(core.channels().len());
-        for channel in core.channels() {
-            let next = u32::try_from(providers.len()).unwrap_or(u32::MAX);
-            let number = *providers.entry(Arc::clone(&channel.provider)).or_insert(next);
-            let Some(wired) = wiring.remove(&channel.name) else {
+        for (ix, channel) in (0..).map(ChannelIx).zip(core.channels()) {
+            let Some((wired, cell)) = wiring.remove(&channel.name).zip(world.channel(ix)) else {
                 problems.push(format!("channel `{}` has no wiring", channel.name));
                 continue;
             };
-            match channel_side(channel, &wired, number, around, &budgets) {
+            match channel_side(channel, &wired, cell) {
                 Ok(side) => channels.push(side),
                 Err(problem) => problems.push(format!("channel `{}`: {problem}", channel.name)),
             }
@@ -270,36 +221,19 @@ impl ServerSnapshot {
         }
         let models = core.models().iter();
         let models = models.map(|model| model_side(&core, model, channels.get(model.channel.slot()), around)).collect();
-        let groups = core.groups().iter().map(|group| GroupSide {
-            name: Label::new(&group.name),
-            budget: budgets.capped(ScopeKind::Group, &group.name, Period::Day, group.daily_budget),
-            members: limited_members(&core, group, around),
-        });
+        let groups = core.groups().iter().map(|group| GroupSide { name: Label::new(&group.name) });
         let groups = groups.collect();
         let keys = core.keys().iter().map(|key| ClientKeySide {
-            limiter: around.live.client_key(&key.id),
-            limits: key.limits.into(),
-            budgets: [
-                budgets.capped(ScopeKind::ClientKey, &key.id, Period::Day, key.daily_budget),
-                budgets.capped(ScopeKind::ClientKey, &key.id, Period::Month, key.monthly_budget),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
             ip_allow: key.ip_allow.iter().filter_map(|text| parse_network(text)).collect(),
         });
         let keys = keys.collect();
-        let router_budgets = [
-            budgets.capped(ScopeKind::Router, "router", Period::Day, daily),
-            budgets.capped(ScopeKind::Router, "router", Period::Month, monthly),
-        ];
         let origins =
             channels.iter().filter_map(|channel: &ChannelSide| Origin::of(&channel.base_url.parse().ok()?)).collect();
         Ok(Self {
             version,
             hash,
             zone,
-            router_budgets: router_budgets.into_iter().flatten().collect(),
+            world,
             settings,
             origins,
             no_group: Name("".into()),
@@ -343,11 +277,7 @@ impl ServerSnapshot {
 
     /// Every capped budget with its place in the ledger, for metrics.
     pub fn budgets(&self) -> impl Iterator<Item = ScopeBudget> {
-        let channels =
-            self.channels.iter().flat_map(|c| c.budget.into_iter().chain(c.keys.iter().filter_map(|k| k.budget)));
-        let keys = self.keys.iter().flat_map(|key| key.budgets.iter().copied());
-        let groups = self.groups.iter().filter_map(|group| group.budget);
-        self.router_budgets.iter().copied().chain(keys).chain(groups).chain(channels)
+        self.world.budgets()
     }
 }
 
@@ -357,27 +287,7 @@ pub fn parse_network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
 }
 
-struct Budgets<'a> {
-    ledger: &'a Ledger,
-}
-
-impl Budgets<'_> {
-    fn capped(&self, kind: ScopeKind, id: &str, period: Period, cap: Option<Nano>) -> Option<ScopeBudget> {
-        cap.map(|cap| ScopeBudget { scope: self.scope(kind, id), period, cap: Some(cap) })
-    }
-
-    fn scope(&self, kind: ScopeKind, id: &str) -> ScopeId {
-        self.ledger.scope(kind, id)
-    }
-}
-
-fn channel_side(
-    channel: &router_core::catalog::Channel,
-    wired: &ChannelWiring,
-    provider_number: u32,
-    around: &Surroundings<'_>,
-    budgets: &Budgets<'_>,
-) -> Result<ChannelSide, String> {
+fn channel_side(channel: &Channel, wired: &ChannelWiring, cell: &Arc<ChannelCell>) -> Result<ChannelSide, String> {
     let adapter = adapters::by_name(&channel.kind);
     let preset = &wired.preset;
     // An address that depends on the model is made of parts of which only this one can be wrong.
@@ -390,49 +300,23 @@ fn channel_side(
         debug_assert_eq!(&key.id, id, "keys and secrets go side by side");
         keys.push(ProviderKeySide {
             id: Arc::clone(id),
-            health: around.live.provider_key(id),
             headers: UpstreamHeaders::new(adapter, preset, Some(secret))?,
-            weight: key.weight,
-            budget: budgets.capped(ScopeKind::ProviderKey, id, Period::Day, key.daily_budget),
         });
     }
     if keys.is_empty() {
         let id: Arc<str> = format!("{}/none", channel.name).into();
-        keys.push(ProviderKeySide {
-            health: around.live.provider_key(&id),
-            headers: UpstreamHeaders::new(adapter, preset, None)?,
-            weight: 1.0,
-            budget: None,
-            id,
-        });
+        keys.push(ProviderKeySide { headers: UpstreamHeaders::new(adapter, preset, None)?, id });
     }
     Ok(ChannelSide {
-        state: around.live.channel(&channel.name),
-        limits: channel.limits.into(),
-        provider_number,
+        cell: Arc::clone(cell),
         adapter,
         preset: preset.clone(),
         keys,
-        budget: budgets.capped(ScopeKind::Channel, &channel.name, Period::Day, channel.limits.daily_budget),
         name: Label::new(&channel.name),
         provider: Label::new(&channel.provider),
         conversion: wired.conversion,
         base_url: Arc::from(&*channel.base_url),
     })
-}
-
-fn limited_members(
-    core: &Snapshot,
-    group: &router_core::catalog::Group,
-    around: &Surroundings<'_>,
-) -> HashMap<ModelIx, MemberSide> {
-    let limited = |member: &router_core::catalog::Member| {
-        let limits = Limits { requests_per_day: Some(member.daily_limit?), ..Limits::default() };
-        let (model, channel) = core.model_and_channel(member.model)?;
-        let limiter = around.live.member([&group.name, &channel.name, &model.name]);
-        Some((member.model, MemberSide { limiter, limits }))
-    };
-    group.members.iter().filter_map(limited).collect()
 }
 
 fn model_side(
@@ -450,7 +334,7 @@ fn model_side(
     let (channel, provider) =
         core.channel(model.channel).map_or((&nobody, &nobody), |channel| (&channel.name, &channel.provider));
     ModelSide {
-        state: around.live.model(around.metrics, provider, channel, &model.name),
+        metrics: around.live.metrics(around.metrics, provider, channel, &model.name),
         upstream: header_value(&model.upstream_name),
         whole: uri(false),
         streamed: uri(true),

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use router_core::budget::{Period, Window};
 use router_core::catalog::{GroupIx, Member, ModelIx, Snapshot};
+use router_core::world::UNSENT;
 use router_store::{AttemptCount, Store, StoreResult};
 
-use crate::relay::UNSENT;
 use crate::snapshot::ServerSnapshot;
 
 /// Sets the day's counts of all limiters to what the log says. To be called before anything is served, once the log holds
@@ -15,9 +15,14 @@ use crate::snapshot::ServerSnapshot;
 /// # Errors
 /// As the store says.
 pub async fn load(store: &Store, snapshot: &ServerSnapshot, now_ms: u64) -> StoreResult<()> {
-    let groups =
-        || snapshot.core.groups().iter().filter_map(|group| snapshot.group(snapshot.core.group_by_name(&group.name)?));
-    let nobody_counts = !snapshot.channels().iter().any(|channel| channel.has_limits());
+    let groups = || {
+        snapshot
+            .core
+            .groups()
+            .iter()
+            .filter_map(|group| snapshot.world.group(snapshot.core.group_by_name(&group.name)?))
+    };
+    let nobody_counts = !snapshot.channels().iter().any(|channel| channel.cell.has_limits());
     if nobody_counts && groups().all(|group| group.members.is_empty()) {
         return Ok(());
     }
@@ -27,11 +32,11 @@ pub async fn load(store: &Store, snapshot: &ServerSnapshot, now_ms: u64) -> Stor
     let (channels, members) = sums(&snapshot.core, &counts);
     for (channel, side) in snapshot.core.channels().iter().zip(snapshot.channels()) {
         if let Some(count) = channels.get(&*channel.name) {
-            side.state.limiter.load_day(day.id, *count);
+            side.cell.state.limiter.load_day(day.id, *count);
         }
     }
     for ((group, model), count) in members {
-        if let Some(member) = snapshot.group(group).and_then(|group| group.members.get(&model)) {
+        if let Some(member) = snapshot.world.group(group).and_then(|group| group.members.get(&model)) {
             member.limiter.load_day(day.id, count);
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use router_core::health::{BreakerConfig, CooldownConfig};
+use router_core::world::Rules;
 use router_store::SecretString;
 use router_wire::adapters::{Auth, MaxOutputParam, UpstreamPreset, by_name};
 
@@ -15,13 +16,24 @@ use crate::snapshot::{ChannelWiring, Settings};
 /// The settings that requests read.
 #[must_use]
 pub fn settings(system: &System, instance: HeaderValue) -> Settings {
-    let breaker = &system.breaker;
-    let cooldown = &system.cooldown;
     Settings {
         auth_required: system.auth.required,
         ip_allow: system.auth.ip_allow.iter().map(|network| network.0).collect(),
         trusted_proxies: system.server.trusted_proxies.iter().map(|network| network.0).collect(),
         max_request_bytes: usize::try_from(system.server.max_request_bytes.as_bytes()).unwrap_or(usize::MAX),
+        rules: rules(system),
+        allow_insecure_http: system.egress.allow_insecure_http,
+        metrics_auth: system.telemetry.metrics_auth,
+        instance,
+    }
+}
+
+/// By which requests run.
+#[must_use]
+pub fn rules(system: &System) -> Rules {
+    let breaker = &system.breaker;
+    let cooldown = &system.cooldown;
+    Rules {
         max_attempts: system.failover.max_attempts,
         total_ms: system.timeouts.total.as_millis(),
         breaker: BreakerConfig {
@@ -39,10 +51,6 @@ pub fn settings(system: &System, instance: HeaderValue) -> Settings {
             temporary_ms: cooldown.temporary.as_millis(),
             max_ms: cooldown.max.as_millis(),
         },
-        default_max_output_tokens: system.budgets.default_max_output_tokens,
-        allow_insecure_http: system.egress.allow_insecure_http,
-        metrics_auth: system.telemetry.metrics_auth,
-        instance,
     }
 }
 

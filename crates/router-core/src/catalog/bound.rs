@@ -1,7 +1,7 @@
 //! The most that a request could cost on a channel model.
 
 use super::{ModelIx, Snapshot};
-use crate::ask::Ask;
+use crate::ask::{Ask, Endpoint};
 use crate::money::Nano;
 use crate::pricing::upper_bound_as;
 
@@ -15,6 +15,26 @@ impl Snapshot {
         }
         let wanted = ask.max_output_tokens.unwrap_or(self.budgets.default_max_output_tokens);
         self.model(ix).and_then(|model| model.max_output_tokens).map_or(wanted, |limit| limit.min(wanted))
+    }
+
+    /// Output tokens of one answer that an attempt reserves: what the client named, which goes upstream as it is; else as
+    /// [`Self::output_bound`].
+    #[must_use]
+    pub fn reserved_output(&self, ix: ModelIx, ask: &Ask) -> u64 {
+        match ask.max_output_tokens.filter(|_| ask.endpoint.makes_text()) {
+            Some(named) => named,
+            None => self.output_bound(ix, ask),
+        }
+    }
+
+    /// The most that an attempt may cost: what is reserved for it. Nothing where the price is unknown, and for counting tokens.
+    #[must_use]
+    pub fn reserved_cost(&self, ix: ModelIx, ask: &Ask) -> Nano {
+        let price = self.price(ix).filter(|_| ask.endpoint != Endpoint::CountTokens);
+        price.map_or(Nano::ZERO, |price| {
+            let output = self.reserved_output(ix, ask);
+            upper_bound_as(price, ask.service, ask.input_tokens_bound, output, ask.answers)
+        })
     }
 
     /// Whether the request certainly costs no more than the limit there: quick, from numbers computed beforehand, and

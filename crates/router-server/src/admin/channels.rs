@@ -99,7 +99,7 @@ pub(super) fn state(channel: &Channel, side: &ChannelSide, now_ms: u64) -> &'sta
     if !channel.enabled {
         return "disabled";
     }
-    let health = &side.state.health;
+    let health = &side.cell.state.health;
     match health.breaker.state(now_ms).as_str() {
         "closed" if health.cooldown.is_cooling(now_ms) => cooling,
         "closed" => ok,
@@ -128,7 +128,7 @@ fn row(snapshot: &ServerSnapshot, channel: &Channel, side: &ChannelSide, secrets
     let keys: Vec<Value> = channel
         .keys
         .iter()
-        .zip(&side.keys)
+        .zip(&side.cell.keys)
         .map(|(key, kept)| {
             let facts = secrets.0.get(&*key.id);
             json!({
@@ -156,7 +156,7 @@ fn row(snapshot: &ServerSnapshot, channel: &Channel, side: &ChannelSide, secrets
         "enabled": channel.enabled,
         "managed_by": "file",
         "status": state(channel, side, now_ms),
-        "live": live(&side.state.health, now_ms),
+        "live": live(&side.cell.state.health, now_ms),
         "limits": {
             "requests_per_minute": limits.requests_per_minute,
             "tokens_per_minute": limits.tokens_per_minute,
@@ -170,7 +170,7 @@ fn row(snapshot: &ServerSnapshot, channel: &Channel, side: &ChannelSide, secrets
 }
 
 fn model(snapshot: &ServerSnapshot, ix: ModelIx, now_ms: u64) -> Option<Value> {
-    let (model, side) = snapshot.core.model(ix).zip(snapshot.model(ix))?;
+    let (model, health) = snapshot.core.model(ix).zip(snapshot.world.model(ix))?;
     let tags = model.tags.iter().filter_map(|tag| snapshot.core.tag_text(*tag));
     Some(json!({
         "name": &*model.name,
@@ -182,6 +182,6 @@ fn model(snapshot: &ServerSnapshot, ix: ModelIx, now_ms: u64) -> Option<Value> {
         "tags": tags.collect::<Vec<_>>(),
         "priced": snapshot.core.price(ix).is_some(),
         "out": model.out.map(|reason| reason.sentence(&snapshot.core)),
-        "live": live(&side.state.health, now_ms),
+        "live": live(health, now_ms),
     }))
 }

@@ -3,12 +3,12 @@
 use axum::response::Response;
 use router_core::catalog::{KeyIx, Snapshot};
 use router_core::fault::ErrorCode;
+use router_core::world::recall;
 
 use super::call::{self, Call};
 use super::problem::Problem;
 use super::question::{Question, Unanswered};
 use super::route::{Access, Answers, Route, Verb};
-use crate::relay::{LiveView, recall};
 
 /// Routes of routing.
 pub(super) const ROUTES: &[Route] = &[Route {
@@ -42,7 +42,7 @@ async fn explain(call: Call) -> Result<Response, Problem> {
         }
     };
     let _ = recall(&call.control.app.sessions, &snapshot.core, key, &mut question.ask, call.now.unix_ms);
-    let view = LiveView::new(&call.control.app, &snapshot, call.now, question.tokens());
+    let view = snapshot.world.view(&snapshot.core, call.now.unix_ms, question.ask.tokens());
     let explanation = question.answer(&snapshot.core, key, &view, call.now.unix_ms)?;
     let value = serde_json::to_value(&explanation).map_err(|error| {
         tracing::error!(%error, "an explanation cannot be written");

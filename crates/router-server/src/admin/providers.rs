@@ -76,7 +76,7 @@ fn rows(call: &Call) -> BTreeMap<String, Value> {
 
 fn row(name: &str, channels: &[(&Channel, &ChannelSide)], now_ms: u64) -> Value {
     let usable = channels.iter().filter(|(channel, side)| state(channel, side, now_ms) == "ok").count();
-    let in_flight: u64 = channels.iter().map(|(_, side)| side.state.health.in_flight()).sum();
+    let in_flight: u64 = channels.iter().map(|(_, side)| side.cell.state.health.in_flight()).sum();
     json!({
         "id": name,
         "name": name,

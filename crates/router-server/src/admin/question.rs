@@ -199,12 +199,6 @@ impl Question {
         let moment = Moment { now_ms, seed: now_ms, sequence: 0 };
         Ok(decide(snapshot, &target, &self.ask, live, moment).explain(snapshot))
     }
-
-    /// Tokens that limits would be asked for.
-    #[must_use]
-    pub fn tokens(&self) -> u64 {
-        self.ask.input_tokens.saturating_add(self.ask.max_output_tokens.unwrap_or(0))
-    }
 }
 
 fn endpoint(value: Option<&Value>) -> Result<Endpoint, Unanswered> {

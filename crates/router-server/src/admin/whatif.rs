@@ -12,7 +12,6 @@ use super::call::{self, Call};
 use super::problem::Problem;
 use super::question::Question;
 use super::route::{Access, Answers, Route, Verb};
-use crate::relay::LiveView;
 
 /// Routes of decisions that might have been.
 pub(super) const ROUTES: &[Route] = &[Route {
@@ -80,7 +79,7 @@ fn today(call: &Call, model: &str, strategy: &str) -> Option<Explanation> {
     let asked = [("model", json!(model)), ("strategy", json!(strategy))];
     let question = Question::read(asked.map(|(field, value)| (field.to_owned(), value)).into_iter().collect()).ok()?;
     let snapshot = call.control.app.snapshot.load_full();
-    let view = LiveView::new(&call.control.app, &snapshot, call.now, question.tokens());
+    let view = snapshot.world.view(&snapshot.core, call.now.unix_ms, question.ask.tokens());
     question.answer(&snapshot.core, None, &view, call.now.unix_ms).ok()
 }
 

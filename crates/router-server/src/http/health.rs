@@ -50,7 +50,7 @@ pub(super) fn page(app: &App) -> Response<Body> {
         .channels()
         .iter()
         .zip(snapshot.channels())
-        .filter(|(channel, side)| channel.enabled && is_up(&side.state.health, now_ms))
+        .filter(|(channel, side)| channel.enabled && is_up(&side.cell.state.health, now_ms))
         .map(|(channel, _)| channel)
         .collect();
     let providers: std::collections::BTreeSet<&str> = active.iter().map(|channel| &*channel.provider).collect();
@@ -112,7 +112,7 @@ pub(super) fn refresh_gauges(app: &App, snapshot: &ServerSnapshot) {
     let day = Window::at(Period::Day, &snapshot.zone, now_ms);
     for side in snapshot.channels() {
         let label = ChannelLabel { channel: side.name.name.clone() };
-        let health = &side.state.health;
+        let health = &side.cell.state.health;
         let state = match health.breaker.state(now_ms) {
             BreakerState::Open => 0,
             BreakerState::HalfOpen => 1,
@@ -122,9 +122,9 @@ pub(super) fn refresh_gauges(app: &App, snapshot: &ServerSnapshot) {
         let in_flight = i64::try_from(health.in_flight()).unwrap_or(i64::MAX);
         metrics.channel_in_flight.get_or_create_owned(&label).set(in_flight);
         metrics.channel_health.get_or_create_owned(&label).set(health.success.get(Health::TAU_MS, now_ms));
-        if let Some(limit) = side.limits.requests_per_day.filter(|limit| *limit > 0) {
+        if let Some(limit) = side.cell.limits.requests_per_day.filter(|limit| *limit > 0) {
             #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
-            let ratio = side.state.limiter.today(&day) as f64 / limit as f64;
+            let ratio = side.cell.state.limiter.today(&day) as f64 / limit as f64;
             metrics.quota_used.get_or_create_owned(&label).set(ratio);
         }
     }

@@ -9,21 +9,20 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
 use hyper::body::Incoming;
 use router_core::ask::Endpoint;
-use router_core::budget::{Period, Window};
 use router_core::catalog::KeyIx;
 use router_core::fault::{ERROR_CODES, ErrorCode};
 use router_core::limits::{Rates, Refusal, Ticket};
 use router_core::routing::{Decision, Moment, NoCandidate, NoneKind, NotFound, Reason, decide, resolve};
+use router_core::world::{Pinned, Session, recall};
 use router_wire::dialects::{Dialect, Intake, RequestError, Route};
 use router_wire::message as neutral;
 
 use super::Worker;
 use super::book::{Book, Opening};
-use super::controls::{self, Controls, Session};
+use super::controls::{self, Controls};
 use super::fit::Written;
 use super::headers::Ids;
-use super::pinned::{self, Pinned};
-use super::view::LiveView;
+use super::pinned;
 use crate::clock::Now;
 use crate::gate::GatePermit;
 use crate::http::GROUP_PREFIX;
@@ -131,7 +130,7 @@ pub(super) async fn admit(
     if let Some(group) = intake.ask.model.strip_prefix(GROUP_PREFIX).filter(|name| name.starts_with("auto:")) {
         intake.ask.model = group.to_owned();
     }
-    let controls = controls::read(&mut intake, &arrival.parts.headers, &bytes, snapshot.settings.total_ms)?;
+    let controls = controls::read(&mut intake, &arrival.parts.headers, &bytes, snapshot.world.rules.total_ms)?;
     let mut book = Book::open(Opening {
         app: Arc::clone(app),
         lane: Arc::clone(&worker.lane),
@@ -149,7 +148,7 @@ pub(super) async fn admit(
     });
     let seed = arrival.ids.ours.seed();
     let now_ms = arrival.now.unix_ms;
-    let session = controls::recall(&app.sessions, &snapshot.core, identity.key(), &mut intake.ask, now_ms);
+    let session = recall(&app.sessions, &snapshot.core, identity.key(), &mut intake.ask, now_ms);
     let judged = judge(worker, snapshot, (identity, dialect), &intake, arrival.now, seed).await;
     let Judged { permit, ticket, decision, pinned } = match judged {
         Ok(judged) => judged,
@@ -308,17 +307,13 @@ async fn judge(
     })?;
     let ask = &intake.ask;
     let target = resolve(&snapshot.core, key, &ask.model).map_err(|missing| model_not_found(&ask.model, &missing))?;
-    let tokens = ask.input_tokens.saturating_add(ask.max_output_tokens.unwrap_or(0));
+    let tokens = ask.tokens();
     let ticket = within_limits(snapshot, key, tokens, now)?;
     let pinned = intake.state.as_ref().map(|state| pinned::find(app, snapshot, key, state, now)).transpose()?;
-    let view = LiveView::new(app, snapshot, now, tokens).pinned_to(pinned);
-    let moment = Moment { now_ms: now.unix_ms, seed, sequence: app.turn(&ask.model) };
+    let view = snapshot.world.view(&snapshot.core, now.unix_ms, tokens).pinned_to(pinned);
+    let moment = Moment { now_ms: now.unix_ms, seed, sequence: app.turns.next(&ask.model) };
     let decision = decide(&snapshot.core, &target, ask, &view, moment);
-    for saving in &decision.savings {
-        if let Some(channel) = snapshot.channel(saving.channel) {
-            channel.state.saving.record(saving.usd);
-        }
-    }
+    snapshot.world.learn(&decision);
     match decision.none() {
         None => Ok(Judged { permit, ticket, decision, pinned }),
         Some(none) => {
@@ -340,10 +335,7 @@ pub(super) fn within_limits(
     tokens: u64,
     now: Now,
 ) -> Result<Option<Ticket>, ApiError> {
-    let Some(side) = key.and_then(|key| snapshot.key(key)) else { return Ok(None) };
-    let day = Window::at(Period::Day, &snapshot.zone, now.unix_ms);
-    let ticket = side.limiter.acquire(&side.limits, tokens, &day, now.unix_ms, now.unix_ms);
-    ticket.map(Some).map_err(|refusal| rate_limited(&refusal))
+    snapshot.world.enter(&snapshot.core, key, tokens, now.unix_ms).map_err(|refusal| rate_limited(&refusal))
 }
 
 fn model_not_found(model: &str, missing: &NotFound) -> ApiError {

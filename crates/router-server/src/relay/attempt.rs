@@ -6,16 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 use router_core::ask::Endpoint;
-use router_core::budget::{Exceeded, Period, ScopeKind, Window};
-use router_core::fault::{Cell, ErrorCode, Fault, FaultKind};
-use router_core::health::{Health, InFlight, Pass};
-use router_core::limits::Ticket;
-use router_core::money::Nano;
-use router_core::pricing::upper_bound_as;
-use router_core::request::{Event, Metered};
+use router_core::budget::{Exceeded, ScopeKind};
+use router_core::fault::{ErrorCode, Fault, FaultKind};
+use router_core::request::Event;
+use router_core::world::{Ended, Holding, Target, World, attempted};
 use router_wire::dialects::AccountBound;
 
-use super::book::{NotHeld, Target};
+use super::book::NotHeld;
 use super::run::{Run, Step};
 use super::tongue::Tongue;
 use crate::http::error::ApiError;
@@ -26,26 +23,6 @@ use crate::upstream::{UpstreamBody, UpstreamRequest, collect};
 /// Largest body of an error answer that is read.
 pub(super) const MAX_ERROR_BODY: usize = 64 * 1024;
 
-/// Details of attempts that were never made, since no room or probe was to be had for them.
-pub(crate) const UNSENT: [&str; 3] = [NO_PROBE, CHANNEL_FULL, MEMBER_FULL];
-const NO_PROBE: &str = "the circuit breaker lets no more probes through";
-const CHANNEL_FULL: &str = "our own limit for this channel is reached";
-const MEMBER_FULL: &str = "the group's daily limit for this member is reached";
-
-/// What a running attempt holds and whom it reports to.
-pub(super) struct Holding {
-    snapshot: Arc<ServerSnapshot>,
-    pub(super) target: Target,
-    model: Arc<Health>,
-    channel: Arc<Health>,
-    key: Arc<Health>,
-    passes: [Option<Pass>; 2],
-    ticket: Option<Ticket>,
-    /// Of the group's member, where it has a daily limit.
-    _member: Option<Ticket>,
-    _running: [InFlight; 2],
-}
-
 impl Run {
     /// Makes an attempt and gives the event that it ended with.
     pub(super) async fn attempt(&mut self, candidate: usize, key: Option<u16>) -> Step {
@@ -53,7 +30,8 @@ impl Run {
         let Some((target, channel)) = self.target(&snapshot, candidate, key) else {
             return Step::Event(Event::Failed(Fault::new(FaultKind::Internal, "no such candidate"), None));
         };
-        let holding = match self.take(&snapshot, channel, target.clone()) {
+        let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
+        let holding = match snapshot.world.take(&snapshot.core, &self.job.intake.ask, &target, now_ms) {
             Ok(holding) => holding,
             Err(fault) => {
                 self.job.book.pass_over(target);
@@ -71,13 +49,7 @@ impl Run {
         self.job.book.synced().await;
         let began_ms = self.ms();
         let event = self.exchange(&snapshot, channel, &holding).await;
-        let consumed = match &event {
-            Event::Failed(_, metered) | Event::Deadline(metered) => metered.is_some(),
-            _ => true,
-        };
-        if !consumed {
-            self.job.book.release_last();
-        }
+        self.job.book.ended(&event);
         self.report(holding, channel, &event, began_ms);
         Step::Event(event)
     }
@@ -95,68 +67,20 @@ impl Run {
 
     /// The candidate with the key of that place in its order.
     pub(super) fn attempted(&self, candidate: usize, key: Option<u16>) -> Option<Target> {
-        let place = usize::from(key.unwrap_or(0));
-        let key = usize::from(self.keys.get(candidate)?.get(place).copied().unwrap_or(0));
-        Some(Target { key, ..self.targets.get(candidate)?.clone() })
-    }
-
-    /// Takes what an attempt needs of the channel: breaker passes, its limits, its counters.
-    fn take(&self, snapshot: &Arc<ServerSnapshot>, channel: &ChannelSide, target: Target) -> Result<Holding, Fault> {
-        let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
-        let model = snapshot.model(target.model).ok_or_else(|| Fault::new(FaultKind::Internal, "no such model"))?;
-        let (model, key) = (&model.state.health, channel.keys.get(target.key));
-        let key = key.ok_or_else(|| Fault::new(FaultKind::Internal, "no such key"))?;
-        let breaker = &snapshot.settings.breaker;
-        let closed = || Fault::new(FaultKind::Overloaded, NO_PROBE);
-        let passes = [
-            Some(model.breaker.pass(breaker, now_ms).ok_or_else(closed)?),
-            Some(channel.state.health.breaker.pass(breaker, now_ms).ok_or_else(closed)?),
-        ];
-        let ticket = if channel.has_limits() {
-            let ask = &self.job.intake.ask;
-            let tokens = ask.input_tokens.saturating_add(ask.max_output_tokens.unwrap_or(0));
-            let day = Window::at(Period::Day, &snapshot.zone, now_ms);
-            let taken = channel.state.limiter.acquire(&channel.limits, tokens, &day, now_ms, now_ms);
-            Some(taken.map_err(|refusal| Fault {
-                retry_after_ms: refusal.retry_after_ms,
-                ..Fault::new(FaultKind::RateLimited, CHANNEL_FULL)
-            })?)
-        } else {
-            None
-        };
-        let member = target.group.and_then(|group| snapshot.group(group)?.members.get(&target.model));
-        let member = member.map(|member| {
-            let day = Window::at(Period::Day, &snapshot.zone, now_ms);
-            member.limiter.acquire(&member.limits, 0, &day, now_ms, now_ms)
-        });
-        let member = member.transpose().map_err(|refusal| Fault {
-            retry_after_ms: refusal.retry_after_ms,
-            ..Fault::new(FaultKind::RateLimited, MEMBER_FULL)
-        })?;
-        Ok(Holding {
-            model: Arc::clone(model),
-            channel: Arc::clone(&channel.state.health),
-            key: Arc::clone(&key.health),
-            passes,
-            ticket,
-            _member: member,
-            _running: [model.enter(), channel.state.health.enter()],
-            snapshot: Arc::clone(snapshot),
-            target,
-        })
+        attempted(&self.targets, &self.keys, candidate, key)
     }
 
     /// Reserves the most that the attempt may cost.
     async fn reserve(&mut self, snapshot: &ServerSnapshot, target: &Target) -> Result<(), Held> {
-        let amount = self.most(snapshot, target);
+        let amount = snapshot.core.reserved_cost(target.model, &self.job.intake.ask);
         self.job.book.hold(target.clone(), amount).await.map_err(|refused| match refused {
-            NotHeld::Exceeded(exceeded) => match exceeded.kind {
-                // Another channel or key has a budget of its own.
-                ScopeKind::Channel | ScopeKind::ProviderKey if self.has_other_channel(target) => {
+            NotHeld::Exceeded(exceeded) => {
+                if World::may_go_elsewhere(&snapshot.core, &exceeded, target, &self.targets) {
                     Held::Skip(Fault::new(FaultKind::TooLargeForLimit, exceeded.to_string()))
+                } else {
+                    Held::Refuse(budget_exceeded(&exceeded))
                 }
-                _ => Held::Refuse(budget_exceeded(&exceeded)),
-            },
+            }
             NotHeld::Spool(error) => {
                 if self.job.worker.app.status.may_complain(self.job.now.unix_ms) {
                     tracing::error!(error = %error, "the spool cannot be written; requests are refused until it can");
@@ -167,26 +91,9 @@ impl Run {
         })
     }
 
-    fn has_other_channel(&self, target: &Target) -> bool {
-        let channel_of = |target: &Target| self.job.snapshot.core.model(target.model).map(|model| model.channel);
-        self.targets.iter().any(|other| channel_of(other) != channel_of(target))
-    }
-
-    fn most(&self, snapshot: &ServerSnapshot, target: &Target) -> Nano {
-        let ask = &self.job.intake.ask;
-        if self.job.endpoint == Endpoint::CountTokens {
-            return Nano::ZERO;
-        }
-        let price = snapshot.core.price(target.model);
-        price.map_or(Nano::ZERO, |price| {
-            let output = self.job.output_bound(target);
-            upper_bound_as(price, ask.service, ask.input_tokens_bound, output, ask.answers)
-        })
-    }
-
     /// Sends, and reads what comes.
     async fn exchange(&mut self, snapshot: &ServerSnapshot, channel: &ChannelSide, holding: &Holding) -> Event {
-        let target = &holding.target;
+        let target = holding.target();
         let Some((model, key)) = snapshot.core.model(target.model).zip(channel.keys.get(target.key)) else {
             return Event::Failed(Fault::new(FaultKind::Internal, "no such candidate"), None);
         };
@@ -291,34 +198,31 @@ impl Run {
         Event::Failed(channel.adapter.classify(head.status.as_u16(), &head.headers, &bytes, now_ms), None)
     }
 
-    /// Tells health, limits and metrics how the attempt went.
-    fn report(&self, mut holding: Holding, channel: &ChannelSide, event: &Event, began_ms: u64) {
-        let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
-        match event {
-            Event::Ended(metered) => holding.succeeded(self, metered.as_ref(), began_ms, now_ms),
-            Event::Failed(fault, metered) => {
-                holding.failed(fault, channel.keys.len(), self.job.seed, now_ms);
-                self.count_outcome(channel, fault.kind.class());
-                holding.correct(metered.as_ref(), now_ms);
+    /// Tells health, limits, sessions and metrics how the attempt went.
+    fn report(&self, holding: Holding, channel: &ChannelSide, event: &Event, began_ms: u64) {
+        let (snapshot, ended_ms) = (&self.job.snapshot, self.ms());
+        let now_ms = self.job.now.unix_ms.saturating_add(ended_ms);
+        if let Event::Ended(Some(metered)) = event {
+            self.job.remember(holding.target(), metered, now_ms);
+        }
+        let model = holding.target().model;
+        let ended = Ended {
+            event,
+            began_ms,
+            first_byte_ms: self.machine.attempts().last().and_then(|attempt| attempt.first_byte_ms),
+            ended_ms,
+            total_ms: self.job.controls.total_ms,
+            now_ms,
+            seed: self.job.seed,
+        };
+        let Some(reported) = holding.report(&snapshot.world, &snapshot.core, &ended) else { return };
+        match (reported.first_ms, snapshot.model(model)) {
+            (Some(first_ms), Some(side)) => {
+                side.metrics.completed.inc();
+                #[expect(clippy::cast_precision_loss, reason = "a metric")]
+                side.metrics.ttft.observe(first_ms as f64 / 1_000.0);
             }
-            Event::Deadline(metered) => {
-                // The machine decides which deadline it was; the total is the client's affair and moves nothing.
-                let total = self.ms() >= self.job.controls.total_ms;
-                let began = self.machine.attempts().last().is_some_and(|attempt| attempt.first_byte_ms.is_some());
-                let kind = match (total, began) {
-                    (true, _) => FaultKind::TotalTimeout,
-                    (false, true) => FaultKind::IdleTimeout,
-                    (false, false) => FaultKind::FirstByteTimeout,
-                };
-                holding.failed(&Fault::new(kind, ""), channel.keys.len(), self.job.seed, now_ms);
-                self.count_outcome(channel, kind.class());
-                holding.correct(metered.as_ref(), now_ms);
-            }
-            Event::ClientGone(metered) | Event::Shutdown(metered) => {
-                self.count_outcome(channel, "client_closed");
-                holding.correct(metered.as_ref(), now_ms);
-            }
-            _ => {}
+            _ => self.count_outcome(channel, reported.outcome),
         }
     }
 
@@ -332,58 +236,6 @@ impl Run {
 enum Held {
     Refuse(ApiError),
     Skip(Fault),
-}
-
-impl Holding {
-    fn correct(&mut self, metered: Option<&Metered>, now_ms: u64) {
-        let tokens = metered.map_or(0, |metered| metered.usage.input.saturating_add(metered.usage.output));
-        if let Some(ticket) = self.ticket.as_mut() {
-            ticket.correct(tokens, now_ms);
-        }
-    }
-
-    fn succeeded(&mut self, run: &Run, metered: Option<&Metered>, began_ms: u64, now_ms: u64) {
-        let first = run.machine.attempts().last().and_then(|attempt| attempt.first_byte_ms);
-        let whole_ms = run.ms().saturating_sub(began_ms);
-        let first_ms = first.map_or(whole_ms, |first| first.saturating_sub(began_ms));
-        let output = metered.map_or(0, |metered| metered.usage.output);
-        self.model.answered(first_ms, whole_ms, output, now_ms);
-        self.channel.answered(first_ms, whole_ms, output, now_ms);
-        self.key.cooldown.success(now_ms.saturating_sub(whole_ms));
-        self.settle_passes(true, run.job.seed, now_ms);
-        run.job.remember(&self.target, metered, now_ms);
-        self.correct(metered, now_ms);
-        if let Some(side) = self.snapshot.model(self.target.model) {
-            side.state.metrics.completed.inc();
-            #[expect(clippy::cast_precision_loss, reason = "a metric")]
-            side.state.metrics.ttft.observe(first_ms as f64 / 1_000.0);
-        }
-    }
-
-    fn failed(&mut self, fault: &Fault, keys: usize, seed: u64, now_ms: u64) {
-        let rule = fault.rule();
-        let health = match rule.scope.cell(keys) {
-            None => None,
-            Some(Cell::Key) => Some(&self.key),
-            Some(Cell::ChannelModel) => Some(&self.model),
-            Some(Cell::Channel) => Some(&self.channel),
-        };
-        if let Some(health) = health {
-            let _ = health.cooldown.fault(fault, &self.snapshot.settings.cooldown, now_ms, seed);
-        }
-        if rule.counts {
-            self.model.failed(now_ms);
-            self.channel.failed(now_ms);
-            self.settle_passes(false, seed, now_ms);
-        }
-    }
-
-    /// A pass that is only dropped says nothing: a client's own fault is neutral.
-    fn settle_passes(&mut self, success: bool, seed: u64, now_ms: u64) {
-        for pass in self.passes.iter_mut().filter_map(Option::take) {
-            let _ = pass.record(success, &self.snapshot.settings.breaker, now_ms, seed);
-        }
-    }
 }
 
 fn budget_exceeded(exceeded: &Exceeded) -> ApiError {

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use router_core::ask::{Ask, Endpoint};
-use router_core::budget::{Exceeded, LedgerDelta, Reservation, ScopeBudget};
-use router_core::catalog::{GroupIx, KeyIx, ModelIx};
+use router_core::budget::{Exceeded, LedgerDelta, ScopeBudget};
+use router_core::catalog::{KeyIx, ModelIx};
 use router_core::fault::ErrorCode;
 use router_core::ids::RequestId;
 use router_core::money::Nano;
-use router_core::request::{AttemptRecord, Outcome, Status};
+use router_core::request::{AttemptRecord, Event, Outcome, Status};
 use router_core::routing::Decision;
-use router_core::settle::{Settlement, Tariff, settle};
+use router_core::settle::Settlement;
 use router_core::usage::Usage;
+use router_core::world::{Account, Target};
 use router_store::{
     BudgetScope, Lane, LedgerEntry, RequestRecord, RequestStatus, StoreError, StoreResult, Ticket, TokenCounts,
     TokensSource,
@@ -43,14 +44,6 @@ pub(super) struct Opening {
     pub(super) user_agent: Option<String>,
 }
 
-/// Where an attempt goes, as far as the books care.
-#[derive(Clone, Debug)]
-pub(super) struct Target {
-    pub(super) model: ModelIx,
-    pub(super) group: Option<GroupIx>,
-    pub(super) key: usize,
-}
-
 /// Why an attempt may not be sent.
 pub(super) enum NotHeld {
     /// A budget is used up.
@@ -68,22 +61,12 @@ pub(super) struct Closing<'a> {
     pub(super) upstream_us: u64,
 }
 
-/// What an attempt holds.
-struct Held {
-    target: Target,
-    /// The most that it may cost; nothing once it has failed without consuming anything.
-    amount: Nano,
-    scopes: Vec<ScopeBudget>,
-    /// In the budgets with a cap, where there are any.
-    reservation: Option<Reservation>,
-}
-
 /// The books of one request.
 pub(super) struct Book {
     opening: Opening,
     record: RequestRecord,
-    /// One for each attempt of the machine, in its order.
-    attempts: Vec<Held>,
+    /// What the attempts hold.
+    account: Account,
     /// The last record, to wait for the disk where that is asked for.
     written: Option<Ticket>,
     open: bool,
@@ -109,7 +92,7 @@ impl Book {
             user_agent: opening.user_agent.clone(),
             ..RequestRecord::default()
         };
-        Self { opening, record, attempts: Vec::new(), written: None, open: true }
+        Self { opening, record, account: Account::default(), written: None, open: true }
     }
 
     /// Notes how the candidates were chosen.
@@ -126,7 +109,8 @@ impl Book {
 
     /// Whether any budget with a cap counts an attempt at this target.
     pub(super) fn is_capped(&self, target: &Target) -> bool {
-        !self.scopes(target).is_empty()
+        let snapshot = &self.opening.snapshot;
+        !snapshot.world.scopes(&snapshot.core, self.opening.key, target).is_empty()
     }
 
     /// Reserves the most that an attempt may cost, and writes that down, before its first byte goes out.
@@ -134,21 +118,17 @@ impl Book {
     /// # Errors
     /// [`NotHeld`]; then nothing is held for this attempt.
     pub(super) async fn hold(&mut self, target: Target, amount: Nano) -> Result<(), NotHeld> {
-        let scopes = self.scopes(&target);
-        let now_ms = self.opening.now.unix_ms;
-        let reservation = match scopes.as_slice() {
-            [] => None,
-            scopes => Some(self.opening.app.ledger.reserve(scopes, amount, now_ms).map_err(NotHeld::Exceeded)?),
-        };
-        self.attempts.push(Held { target, amount, scopes, reservation });
+        let (snapshot, now_ms) = (&self.opening.snapshot, self.opening.now.unix_ms);
+        self.account
+            .hold(&snapshot.world, &snapshot.core, self.opening.key, target, amount, now_ms)
+            .map_err(NotHeld::Exceeded)?;
         match self.opening.lane.reserve(self.reservation_record()).await {
             Ok(ticket) => {
                 self.written = Some(ticket);
                 Ok(())
             }
             Err(error) => {
-                self.release_last();
-                self.attempts.pop();
+                self.account.forget_last();
                 Err(NotHeld::Spool(error))
             }
         }
@@ -156,7 +136,12 @@ impl Book {
 
     /// Notes an attempt that was never sent: the channel had no room for it.
     pub(super) fn pass_over(&mut self, target: Target) {
-        self.attempts.push(Held { target, amount: Nano::ZERO, scopes: Vec::new(), reservation: None });
+        self.account.pass_over(target);
+    }
+
+    /// Notes how the last attempt ended: what it consumed nothing of is released.
+    pub(super) fn ended(&mut self, event: &Event) {
+        self.account.ended(event);
     }
 
     /// Nothing was asked of anybody: no row.
@@ -188,26 +173,11 @@ impl Book {
         self.record.state_ids = ids;
     }
 
-    /// What the attempts hold together.
-    fn reserved(&self) -> Nano {
-        self.attempts.iter().map(|held| held.amount).sum()
-    }
-
     /// Waits until the last record is on the disk, where `durability: full` asks for that.
     pub(super) async fn synced(&mut self) {
         let Some(ticket) = self.written.take().filter(|_| self.opening.app.durable) else { return };
         if let Err(error) = self.opening.app.spool.synced(ticket).await {
             tracing::error!(error = %error, "the spool could not be synced");
-        }
-    }
-
-    /// Releases what the last attempt held: it failed and consumed nothing.
-    pub(super) fn release_last(&mut self) {
-        let Some(held) = self.attempts.last_mut() else { return };
-        held.amount = Nano::ZERO;
-        held.scopes.clear();
-        if let Some(reservation) = held.reservation.take() {
-            let _ = reservation.void();
         }
     }
 
@@ -225,19 +195,8 @@ impl Book {
 
     /// Settles and writes the terminal row. Gives the cost.
     pub(super) async fn close(&mut self, closing: &Closing<'_>) -> Settlement {
-        let snapshot = Arc::clone(&self.opening.snapshot);
-        // Attempts at one candidate, with whatever key, have one model and so one tariff.
-        let tariff = |candidate: usize| {
-            let place = closing.attempts.iter().position(|attempt| attempt.candidate == candidate);
-            let Some(held) = place.and_then(|place| self.attempts.get(place)) else { return Tariff::default() };
-            let model = held.target.model;
-            let channel = snapshot.core.model(model).and_then(|model| snapshot.channel(model.channel));
-            Tariff {
-                price: snapshot.core.price(model),
-                believes_provider: channel.is_some_and(|channel| channel.preset.quirks.believes_cost),
-            }
-        };
-        let settlement = settle(closing.attempts, tariff);
+        let snapshot = &self.opening.snapshot;
+        let settlement = self.account.settlement(&snapshot.world, &snapshot.core, closing.attempts);
         self.record.ledger = self.settle_budgets(&settlement.attempt_costs);
         self.fill(closing, &settlement);
         self.open = false;
@@ -249,28 +208,16 @@ impl Book {
         settlement
     }
 
-    fn scopes(&self, target: &Target) -> Vec<ScopeBudget> {
-        let snapshot = &self.opening.snapshot;
-        let mut scopes: Vec<ScopeBudget> = snapshot.router_budgets.clone();
-        if let Some(key) = self.opening.key.and_then(|key| snapshot.key(key)) {
-            scopes.extend_from_slice(&key.budgets);
-        }
-        scopes.extend(target.group.and_then(|group| snapshot.group(group)?.budget));
-        let channel = snapshot.core.model(target.model).and_then(|model| snapshot.channel(model.channel));
-        if let Some(channel) = channel {
-            scopes.extend(channel.budget);
-            scopes.extend(channel.keys.get(target.key).and_then(|key| key.budget));
-        }
-        scopes
-    }
-
     /// What is held now, by all attempts that may still cost something.
     fn reservation_record(&self) -> router_store::Reservation {
         let record = &self.record;
-        let last =
-            self.attempts.last().and_then(|held| self.opening.snapshot.core.model_and_channel(held.target.model));
+        let last = self
+            .account
+            .attempts()
+            .last()
+            .and_then(|held| self.opening.snapshot.core.model_and_channel(held.target.model));
         let mut scopes: Vec<ScopeBudget> = Vec::new();
-        for scope in self.attempts.iter().flat_map(|held| &held.scopes) {
+        for scope in self.account.attempts().iter().flat_map(|held| &held.scopes) {
             if !scopes.contains(scope) {
                 scopes.push(*scope);
             }
@@ -278,7 +225,7 @@ impl Book {
         router_store::Reservation {
             request_id: record.id.clone(),
             at_ms: record.created_at,
-            amount_nano: self.reserved().0,
+            amount_nano: self.account.reserved().0,
             scopes: self.named(&scopes),
             client_request_id: record.client_request_id.clone(),
             key_id: record.key_id.clone(),
@@ -310,10 +257,7 @@ impl Book {
     /// Posts each attempt's cost where it was reserved; entries of the same place are added up.
     fn settle_budgets(&mut self, costs: &[Nano]) -> Vec<LedgerEntry> {
         let mut entries: Vec<LedgerEntry> = Vec::new();
-        for (place, held) in self.attempts.iter_mut().enumerate() {
-            let Some(reservation) = held.reservation.take() else { continue };
-            let cost = costs.get(place).copied().unwrap_or(Nano::ZERO);
-            let delta = reservation.settle(cost);
+        for delta in self.account.settle(costs) {
             if delta.overrun {
                 self.record.flags.push("overrun".to_owned());
             }
@@ -333,7 +277,7 @@ impl Book {
         let latency_ms = now.ms_until(ended);
         let attempts = closing.attempts.iter().enumerate();
         let attempts: Vec<_> = attempts.map(|(place, attempt)| self.attempt_row(place, attempt, settlement)).collect();
-        let reserved = self.reserved().0;
+        let reserved = self.account.reserved().0;
         let record = &mut self.record;
         record.status = status_of(closing.status);
         record.error_code = closing.error.map(|(code, _)| code.name().to_owned());
@@ -376,7 +320,7 @@ impl Book {
         settlement: &Settlement,
     ) -> router_store::AttemptRecord {
         let snapshot = &self.opening.snapshot;
-        let target = self.attempts.get(place).map(|held| &held.target);
+        let target = self.account.attempts().get(place).map(|held| &held.target);
         let named = target.and_then(|target| snapshot.core.model_and_channel(target.model));
         let side =
             target.zip(named).and_then(|(target, (model, _))| snapshot.channel(model.channel)?.keys.get(target.key));
@@ -411,7 +355,7 @@ impl Book {
     /// While the spool takes no new requests, one that was refused before it held anything has no row: such rows would use
     /// up the room that is kept for what runs, and after that grow in memory for as long as clients come.
     fn has_row(&self) -> bool {
-        !self.attempts.is_empty() || self.opening.app.spool.gauge(0).accepting
+        !self.account.attempts().is_empty() || self.opening.app.spool.gauge(0).accepting
     }
 
     fn note(&mut self, written: StoreResult<Ticket>) {
@@ -436,9 +380,10 @@ impl Book {
         #[expect(clippy::cast_precision_loss, reason = "a metric")]
         metrics.overhead.observe(self.record.overhead_us as f64 / 1e6);
         for (place, cost) in settlement.attempt_costs.iter().enumerate() {
-            let side = self.attempts.get(place).and_then(|held| self.opening.snapshot.model(held.target.model));
+            let side =
+                self.account.attempts().get(place).and_then(|held| self.opening.snapshot.model(held.target.model));
             if let Some((side, metered)) = side.zip(closing.attempts.get(place).and_then(|attempt| attempt.metered)) {
-                let handles = &side.state.metrics;
+                let handles = &side.metrics;
                 handles.input.inc_by(metered.usage.input);
                 handles.cached_input.inc_by(metered.usage.cached_input);
                 handles.output.inc_by(metered.usage.output);
@@ -458,13 +403,13 @@ impl Drop for Book {
         if std::thread::panicking() {
             self.opening.app.metrics.panics.inc();
         }
-        let held: Vec<Nano> = self.attempts.iter().map(|held| held.amount).collect();
+        let held: Vec<Nano> = self.account.attempts().iter().map(|held| held.amount).collect();
         self.record.ledger = self.settle_budgets(&held);
         self.record.status = RequestStatus::Error;
         self.record.error_code = Some(ErrorCode::InternalError.name().to_owned());
         self.record.error_class = Some("internal".to_owned());
-        self.record.cost_nano = self.reserved().0;
-        self.record.reserved_nano = self.reserved().0;
+        self.record.cost_nano = self.account.reserved().0;
+        self.record.reserved_nano = self.account.reserved().0;
         self.record.latency_ms = signed(self.opening.now.ms_until(std::time::Instant::now()));
         if self.has_row() {
             let written = self.opening.app.spool.settle(&self.record);

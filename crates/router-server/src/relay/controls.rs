@@ -1,18 +1,16 @@
 //! What a client says about routing beside its body: headers, and the session that its request belongs to.
 
 use http::HeaderMap;
-use router_core::ask::Ask;
-use router_core::catalog::{KeyIx, ModelIx, Snapshot};
 use router_core::fault::ErrorCode;
 use router_core::ids::hash64;
 use router_core::money::Nano;
 use router_core::request::Metered;
-use router_core::routing::{Held, strategy};
-use router_core::session::{CACHE_MS, LEAST_TOKENS, LONG_CACHE_MS, Place, Sessions, expected_tokens, session_key};
+use router_core::routing::strategy;
+use router_core::session::LEAST_TOKENS;
+use router_core::world::Target;
 use router_wire::dialects::{Intake, conversation};
 
 use super::admit::Job;
-use super::book::Target;
 use crate::http::error::ApiError;
 
 /// Headers that name a session, ours first, then those of agents.
@@ -26,14 +24,6 @@ pub(super) struct Controls {
     pub(super) total_ms: u64,
     /// The answer is to tell how it came about.
     pub(super) explain: bool,
-}
-
-/// The session of a running request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Session {
-    key: u64,
-    /// Where its prompt is expected to be cached.
-    pub(super) held: Option<(ModelIx, u16)>,
 }
 
 /// Adds what headers say to the ask.
@@ -90,48 +80,11 @@ fn invalid(name: &'static str, allowed: &str) -> ApiError {
     ApiError::new(ErrorCode::InvalidValue, format!("Invalid value for `{name}`: {allowed}.")).param(name)
 }
 
-/// Finds the session of a request, and tells routing where its prompt is cached.
-pub(crate) fn recall(
-    sessions: &Sessions,
-    core: &Snapshot,
-    key: Option<KeyIx>,
-    ask: &mut Ask,
-    now_ms: u64,
-) -> Option<Session> {
-    let client = key.and_then(|key| core.key(key)).map_or(0, |key| hash64(key.id.as_bytes()));
-    let key = session_key(ask.session?, client, hash64(ask.model.as_bytes()));
-    let place = sessions.get(key, now_ms);
-    let found = place.and_then(|place| Some((core.model_by_stable_id(place.model)?, place)));
-    ask.held = found.map(|(model, place)| Held { model, cached_tokens: place.cached_tokens });
-    Some(Session { key, held: found.map(|(model, place)| (model, place.key)) })
-}
-
 impl Job {
     /// Remembers where the session's prompt is cached now.
-    pub(super) fn remember(&self, target: &Target, metered: Option<&Metered>, now_ms: u64) {
-        let (Some(session), Some(metered)) = (self.session, metered) else { return };
-        let Some(model) = self.snapshot.core.model(target.model) else { return };
-        let by_itself = self.snapshot.channel(model.channel).is_some_and(|side| side.preset.dialect != "anthropic")
-            && model.price.as_ref().is_some_and(|price| price.cached_input.is_some());
-        let usage = &metered.usage;
-        let told = usage.cached_input.saturating_add(usage.cache_write).saturating_add(usage.cache_write_1h);
-        let kept_ms = if usage.cache_write_1h > 0 { LONG_CACHE_MS } else { CACHE_MS };
-        let place = Place {
-            model: model.stable_id,
-            key: u16::try_from(target.key).unwrap_or(0),
-            cached_tokens: expected_tokens(usage.input, told, by_itself),
-            until_ms: now_ms.saturating_add(kept_ms),
-        };
-        self.worker.app.sessions.put(session.key, place, now_ms);
-    }
-
-    /// Puts the provider key that holds the session's cache first, if it is among those that may be tried.
-    pub(super) fn held_key_first(&self, model: ModelIx, keys: &mut [u16]) {
-        let Some((_, held)) = self.session.and_then(|session| session.held).filter(|(at, _)| *at == model) else {
-            return;
-        };
-        if let Some(place) = keys.iter().position(|key| *key == held) {
-            keys.get_mut(..=place).unwrap_or_default().rotate_right(1);
-        }
+    pub(super) fn remember(&self, target: &Target, metered: &Metered, now_ms: u64) {
+        let Some(session) = self.session else { return };
+        let (snapshot, sessions) = (&self.snapshot, &self.worker.app.sessions);
+        session.remember(sessions, &snapshot.world, &snapshot.core, target, metered, now_ms);
     }
 }

@@ -17,9 +17,6 @@ mod run;
 mod stored;
 mod stream;
 mod tongue;
-mod view;
-
-pub(crate) use attempt::UNSENT;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,10 +38,8 @@ use crate::http::error::ApiError;
 use crate::upstream::Upstream;
 
 pub(crate) use admit::authenticate;
-pub(crate) use controls::recall;
 pub(crate) use headers::Ids;
 pub use stored::{Stored, stored};
-pub use view::LiveView;
 
 /// What a worker has to serve requests with.
 #[derive(Clone, Debug)]

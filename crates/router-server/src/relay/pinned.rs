@@ -1,25 +1,17 @@
 //! State that a provider account keeps: a request that builds on it goes to the channel and the key that made it, and to
 //! nobody else.
 
-use router_core::catalog::{ChannelIx, KeyIx};
+use router_core::catalog::KeyIx;
 use router_core::fault::ErrorCode;
+use router_core::world::{Pinned, Target};
 use router_wire::dialects::StateId;
 
 use super::admit::Job;
-use super::book::Target;
 use crate::app::App;
 use crate::clock::Now;
 use crate::http::error::{ApiError, shown};
 use crate::kept::Keeper;
 use crate::snapshot::ServerSnapshot;
-
-/// Where state is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pinned {
-    pub(super) channel: ChannelIx,
-    /// The key's place on its channel.
-    pub(super) key: u16,
-}
 
 /// Finds who keeps the state that a request names.
 ///

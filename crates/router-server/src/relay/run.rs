@@ -12,15 +12,16 @@ use router_core::ask::Endpoint;
 use router_core::catalog::ModelIx;
 use router_core::fault::ErrorCode;
 use router_core::money::Nano;
-use router_core::request::{Candidate, Command, Event, FinalError, Metered, Plan, RequestMachine, Status, Terminal};
+use router_core::request::{Command, Event, FinalError, Metered, Plan, RequestMachine, Status, Terminal};
 use router_core::settle::Settlement;
 use router_core::usage::{Usage, UsageSource};
+use router_core::world::{Draw, MOST_CANDIDATES, Target};
 use router_wire::message::Unsupported;
 use router_wire::relay::Passage;
 use tokio::sync::{mpsc, oneshot};
 
 use super::admit::Job;
-use super::book::{Closing, Target};
+use super::book::Closing;
 use super::explained;
 use super::fit::Fits;
 use super::headers::{Way, overhead_us, stamp_attempts, stamp_dropped, stamp_rates};
@@ -28,9 +29,6 @@ use super::tongue::{Tongue, unsupported_words};
 use crate::http::body::Body;
 use crate::http::error::ApiError;
 use crate::telemetry::metrics::ReasonLabel;
-
-/// Candidates beyond this are never tried in one request.
-const MOST_CANDIDATES: usize = 32;
 
 /// Headers of an answer beside those of limits: room is made for them at once.
 pub(super) const OUR_HEADERS: usize = 10;
@@ -154,6 +152,7 @@ impl Run {
         let mut unfit = None;
         let snapshot = Arc::clone(&job.snapshot);
         let mut fits = Fits::default();
+        let draw = Draw { seed: job.seed, now_ms: job.now.unix_ms, pinned: job.pinned, session: job.session };
         for candidate in &ranked {
             let target = Target { model: candidate.model, group: job.decision.group_of(candidate), key: 0 };
             if let Some(why) = job.unfit(&snapshot, &target, &mut fits) {
@@ -161,12 +160,12 @@ impl Run {
                 unfit.get_or_insert(why);
                 continue;
             }
-            let order = job.key_order(candidate.model);
-            candidates.push(job.plan_candidate(candidate.model, order.len().max(1)));
+            let order = snapshot.world.key_order(&snapshot.core, candidate.model, &draw);
+            candidates.push(snapshot.world.candidate(&snapshot.core, candidate.model, order.len()));
             keys.push(order);
             targets.push(target);
         }
-        let max_attempts = job.snapshot.settings.max_attempts.max(1);
+        let max_attempts = job.snapshot.world.rules.max_attempts.max(1);
         let machine = RequestMachine::new(Plan { candidates, max_attempts, total_ms: job.controls.total_ms }, 0);
         let run = Self {
             job,
@@ -507,70 +506,11 @@ impl Run {
     fn earliest_return(&self) -> Option<u64> {
         let snapshot = &self.job.snapshot;
         let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
-        let until = |target: &Target| {
-            let side = snapshot.model(target.model)?;
-            let channel = snapshot.core.model(target.model).and_then(|m| snapshot.channel(m.channel))?;
-            let keys = channel.keys.iter().map(|key| key.health.cooldown.until(now_ms).unwrap_or(now_ms)).min();
-            let model = side.state.health.cooldown.until(now_ms).unwrap_or(now_ms);
-            let whole = channel.state.health.cooldown.until(now_ms).unwrap_or(now_ms);
-            Some(model.max(whole).max(keys.unwrap_or(now_ms)))
-        };
-        self.targets.iter().filter_map(until).min().map(|at| at.saturating_sub(now_ms)).filter(|wait| *wait > 0)
+        snapshot.world.earliest_return(&snapshot.core, &self.targets, now_ms)
     }
 }
 
 /// No candidate's dialect can hold the request.
 fn unsupported(why: &Unsupported) -> ApiError {
     ApiError::new(ErrorCode::UnsupportedParameter, unsupported_words(why)).param(why.param.clone())
-}
-
-impl Job {
-    /// The candidate as the machine needs it.
-    fn plan_candidate(&self, model: ModelIx, keys: usize) -> Candidate {
-        let found = self.snapshot.core.model_and_channel(model);
-        let side = found.and_then(|(model, _)| self.snapshot.channel(model.channel));
-        Candidate {
-            channel: found.map_or(u32::MAX, |(model, _)| model.channel.0),
-            provider: side.map_or(u32::MAX, |side| side.provider_number),
-            keys: u16::try_from(keys).unwrap_or(u16::MAX),
-            context_length: found.and_then(|(model, _)| model.context_length),
-            timeouts: found.map(|(_, channel)| channel.timeouts).unwrap_or_default(),
-        }
-    }
-
-    /// The order in which a channel's keys are tried: those that are not set aside, drawn by weight. Empty means the first.
-    fn key_order(&self, model: ModelIx) -> Vec<u16> {
-        let channel = self.snapshot.core.model(model).and_then(|m| self.snapshot.channel(m.channel));
-        let Some(channel) = channel else { return Vec::new() };
-        if let Some(pinned) = self.pinned {
-            return vec![pinned.key];
-        }
-        if channel.keys.len() == 1 {
-            return Vec::new();
-        }
-        let now_ms = self.now.unix_ms;
-        let mut drawn: Vec<(bool, f64, u16)> = channel
-            .keys
-            .iter()
-            .enumerate()
-            .map(|(place, key)| {
-                let place = u16::try_from(place).unwrap_or(u16::MAX);
-                (key.health.cooldown.is_cooling(now_ms), lot(self.seed, place, key.weight), place)
-            })
-            .collect();
-        let healthy = drawn.iter().any(|(cooling, ..)| !cooling);
-        drawn.retain(|(cooling, ..)| !healthy || !cooling);
-        drawn.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.2.cmp(&b.2)));
-        let mut keys: Vec<u16> = drawn.into_iter().map(|(_, _, place)| place).collect();
-        self.held_key_first(model, &mut keys);
-        keys
-    }
-}
-
-/// A weighted lot (Efraimidis and Spirakis 2006): the largest of `u^(1/w)` is first with a chance equal to its share.
-#[expect(clippy::cast_precision_loss, reason = "a lot, not a count")]
-fn lot(seed: u64, place: u16, weight: f64) -> f64 {
-    let bits = router_core::ids::mix(seed ^ u64::from(place).wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 11;
-    let uniform = (bits as f64 + 0.5) / (1u64 << 53) as f64;
-    if weight > 0.0 { uniform.powf(1.0 / weight) } else { -uniform }
 }

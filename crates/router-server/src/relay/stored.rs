@@ -106,7 +106,7 @@ pub async fn stored(
     let mut headers = key.headers.to_map(false);
     headers.insert(crate::http::HOP_HEADER, snapshot.settings.instance.clone());
     let request = UpstreamRequest { method, uri, headers, body: Bytes::new() };
-    let patience = Duration::from_millis(snapshot.settings.total_ms);
+    let patience = Duration::from_millis(snapshot.world.rules.total_ms);
     let asked = ask(worker, channel, request, now);
     let mut response = tokio::time::timeout(patience, asked)
         .await

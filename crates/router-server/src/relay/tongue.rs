@@ -5,6 +5,7 @@ use http::Uri;
 use router_core::ask::Endpoint;
 use router_core::catalog::{Capability, ChannelModel, ModelIx};
 use router_core::fault::{ClientError, Fault, FaultKind};
+use router_core::world::Target;
 use router_wire::adapters::Call;
 use router_wire::dialects::{
     AccountBound, ClientCodec, ClientEmbed, Echo, Passing, ProviderCodec, ProviderEmbed, RequestError,
@@ -14,7 +15,6 @@ use router_wire::message::{EmbedForm, Names, Request, Unsupported};
 use router_wire::relay::Passage;
 
 use super::admit::Job;
-use super::book::Target;
 use super::fit::{Fits, Written};
 use crate::snapshot::{ChannelSide, ModelSide, ServerSnapshot};
 
@@ -188,12 +188,7 @@ impl Job {
 
     /// The most output tokens of one answer: what the client named, else the model's limit or the configured cap.
     pub(super) fn output_bound(&self, target: &Target) -> u64 {
-        if !self.endpoint.makes_text() {
-            return 0;
-        }
-        let cap = self.snapshot.settings.default_max_output_tokens;
-        let model = self.snapshot.core.model(target.model).and_then(|model| model.max_output_tokens);
-        self.intake.ask.max_output_tokens.unwrap_or_else(|| model.map_or(cap, |most| most.min(cap)))
+        self.snapshot.core.reserved_output(target.model, &self.intake.ask)
     }
 
     /// What translation has to know of a channel model.

@@ -22,6 +22,7 @@ async fn channels_show_their_state_but_never_a_secret() {
         .iter()
         .find(|side| &*side.name.name.0 == "main")
         .expect("main")
+        .cell
         .state
         .health
         .cooldown

@@ -3,6 +3,8 @@
 use http::header::{self, HeaderName};
 use http::{HeaderValue, header::InvalidHeaderValue};
 
+use router_core::world::Manners;
+
 use super::Quirks;
 use crate::scan::Field;
 
@@ -115,6 +117,13 @@ pub struct UpstreamPreset {
 }
 
 impl UpstreamPreset {
+    /// What sessions and books have to know of it.
+    #[must_use]
+    pub fn manners(&self) -> Manners {
+        // Anthropic's caches a prompt where the request asks for it, everybody else by itself.
+        Manners { caches_by_itself: self.dialect != "anthropic", believes_cost: self.quirks.believes_cost }
+    }
+
     /// The dialect in which a client of that dialect is served: its own where the provider speaks it.
     #[must_use]
     pub fn spoken(&self, client: &str) -> &str {

@@ -110,8 +110,9 @@ impl Ask<'_> {
     /// One question, with the first of the channel's keys that is not set aside.
     async fn send(&self, method: Method, url: &str, body: Bytes) -> Result<Bytes, Fault> {
         let uri: Uri = url.parse().map_err(|_| Fault::new(FaultKind::EgressDenied, "not a URL"))?;
-        let cooling = |key: &&crate::snapshot::ProviderKeySide| !key.health.cooldown.is_cooling(self.now_ms);
-        let key = self.side.keys.iter().find(cooling).or(self.side.keys.first());
+        let keys = self.side.keys.iter().zip(&self.side.cell.keys);
+        let usable = keys.filter(|(_, cell)| !cell.health.cooldown.is_cooling(self.now_ms)).map(|(key, _)| key).next();
+        let key = usable.or(self.side.keys.first());
         let mut headers = key.map_or_else(HeaderMap::new, |key| key.headers.to_map(false));
         if method == Method::GET {
             headers.remove(CONTENT_TYPE);

@@ -1,37 +1,43 @@
 //! The present as routing sees it: live state by the indices of one snapshot.
 
-use router_core::budget::{Period, Window};
-use router_core::catalog::{ChannelIx, GroupIx, ModelIx};
-use router_core::health::{Breaker, BreakerConfig, BreakerState, Health};
-use router_core::money::Nano;
-use router_core::routing::{Away, BreakerView, ChannelLive, Live, ModelLive};
+use super::World;
+use crate::budget::{Period, Window};
+use crate::catalog::{ChannelIx, GroupIx, ModelIx, Snapshot};
+use crate::health::{Breaker, BreakerConfig, BreakerState, Health};
+use crate::money::Nano;
+use crate::routing::{Away, BreakerView, ChannelLive, Live, ModelLive};
 
-use super::pinned::Pinned;
-use crate::app::App;
-use crate::clock::Now;
-use crate::snapshot::ServerSnapshot;
+/// Where state is kept that a request builds on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// The channel.
+    pub channel: ChannelIx,
+    /// The key's place on its channel.
+    pub key: u16,
+}
 
 /// Live state at a moment.
 #[derive(Clone, Copy, Debug)]
-pub struct LiveView<'a> {
-    app: &'a App,
-    snapshot: &'a ServerSnapshot,
+pub struct View<'a> {
+    world: &'a World,
     now_ms: u64,
     tokens: u64,
     day: Window,
     pinned: Option<Pinned>,
 }
 
-impl<'a> LiveView<'a> {
+impl World {
     /// The present, for a request of about `tokens` tokens.
     #[must_use]
-    pub fn new(app: &'a App, snapshot: &'a ServerSnapshot, now: Now, tokens: u64) -> Self {
-        let day = Window::at(Period::Day, &snapshot.zone, now.unix_ms);
-        Self { app, snapshot, now_ms: now.unix_ms, tokens, day, pinned: None }
+    pub fn view(&self, core: &Snapshot, now_ms: u64, tokens: u64) -> View<'_> {
+        View { world: self, now_ms, tokens, day: Window::at(Period::Day, core.zone(), now_ms), pinned: None }
     }
+}
 
+impl View<'_> {
     /// The present of a request that only who keeps its state can serve.
-    pub(super) const fn pinned_to(self, pinned: Option<Pinned>) -> Self {
+    #[must_use]
+    pub const fn pinned_to(self, pinned: Option<Pinned>) -> Self {
         Self { pinned, ..self }
     }
 
@@ -40,7 +46,7 @@ impl<'a> LiveView<'a> {
             cooldown_until_ms: health.cooldown.until(self.now_ms).unwrap_or(0),
             cooldown_is_guess: health.cooldown.is_guess(self.now_ms),
             rate_limited_until_ms: health.cooldown.rate_limited_until(self.now_ms).unwrap_or(0),
-            breaker: breaker_view(&health.breaker, &self.snapshot.settings.breaker, self.now_ms),
+            breaker: breaker_view(&health.breaker, &self.world.rules.breaker, self.now_ms),
         }
     }
 }
@@ -53,14 +59,13 @@ fn breaker_view(breaker: &Breaker, config: &BreakerConfig, now_ms: u64) -> Break
     }
 }
 
-impl Live for LiveView<'_> {
+impl Live for View<'_> {
     fn pinned(&self) -> Option<ChannelIx> {
         self.pinned.map(|pinned| pinned.channel)
     }
 
     fn model(&self, ix: ModelIx) -> ModelLive {
-        let Some(side) = self.snapshot.model(ix) else { return ModelLive::default() };
-        let health = &side.state.health;
+        let Some(health) = self.world.model(ix) else { return ModelLive::default() };
         ModelLive {
             in_flight: health.in_flight(),
             ttft_ms: health.first_byte_ms.get(),
@@ -73,16 +78,16 @@ impl Live for LiveView<'_> {
     }
 
     fn channel(&self, ix: ChannelIx) -> ChannelLive {
-        let Some(side) = self.snapshot.channel(ix) else { return ChannelLive::default() };
-        let state = &side.state;
+        let Some(cell) = self.world.channel(ix) else { return ChannelLive::default() };
+        let state = &cell.state;
         let mut away = self.away(&state.health);
-        let limits = side.has_limits().then(|| state.limiter.view(&side.limits, self.tokens, &self.day, self.now_ms));
+        let limits = cell.has_limits().then(|| state.limiter.view(&cell.limits, self.tokens, &self.day, self.now_ms));
         if let Some(wait_ms) = limits.and_then(|limits| limits.wait_ms) {
             away.rate_limited_until_ms = away.rate_limited_until_ms.max(self.now_ms.saturating_add(wait_ms));
         }
         // Keys that are set aside set the channel aside when none is left.
         let pinned = self.pinned.filter(|pinned| pinned.channel == ix);
-        let usable = side.keys.iter().enumerate();
+        let usable = cell.keys.iter().enumerate();
         let usable = usable.filter(|(place, _)| pinned.is_none_or(|pinned| usize::from(pinned.key) == *place));
         let first_back =
             usable.map(|(_, key)| key).map(|key| self.away(&key.health)).min_by_key(|key| key.cooldown_until_ms);
@@ -91,8 +96,8 @@ impl Live for LiveView<'_> {
             away.cooldown_is_guess = false;
             away.rate_limited_until_ms = away.rate_limited_until_ms.max(key.rate_limited_until_ms);
         }
-        let spent_today = side.budget.map_or(Nano::ZERO, |budget| {
-            let (spent, reserved) = self.app.ledger.used(budget.scope, budget.period, self.now_ms);
+        let spent_today = cell.budget.map_or(Nano::ZERO, |budget| {
+            let (spent, reserved) = self.world.ledger.used(budget.scope, budget.period, self.now_ms);
             spent + reserved
         });
         ChannelLive {
@@ -108,7 +113,7 @@ impl Live for LiveView<'_> {
     }
 
     fn member_requests_today(&self, group: GroupIx, model: ModelIx) -> u64 {
-        let member = self.snapshot.group(group).and_then(|group| group.members.get(&model));
+        let member = self.world.group(group).and_then(|group| group.members.get(&model));
         member.map_or(0, |member| member.limiter.today(&self.day))
     }
 }

@@ -1,0 +1,201 @@
+//! What an attempt takes of channel, model and key before it is sent, and what it tells them when it has ended.
+
+use std::sync::Arc;
+
+use super::{Target, World};
+use crate::ask::Ask;
+use crate::budget::{Period, Window};
+use crate::catalog::Snapshot;
+use crate::fault::{Cell, Fault, FaultKind};
+use crate::health::{InFlight, Pass};
+use crate::limits::Ticket;
+use crate::request::{Event, Metered};
+
+/// Details of attempts that were never made, since no room or probe was to be had for them.
+pub const UNSENT: [&str; 3] = [NO_PROBE, CHANNEL_FULL, MEMBER_FULL];
+const NO_PROBE: &str = "the circuit breaker lets no more probes through";
+const CHANNEL_FULL: &str = "our own limit for this channel is reached";
+const MEMBER_FULL: &str = "the group's daily limit for this member is reached";
+
+/// Whether an attempt was never sent.
+#[must_use]
+pub fn is_unsent(fault: &Fault) -> bool {
+    UNSENT.contains(&fault.detail.as_str())
+}
+
+/// What a running attempt holds. Dropping it gives back what was not used up.
+#[derive(Debug)]
+#[must_use = "dropping it ends the attempt"]
+pub struct Holding {
+    target: Target,
+    passes: [Option<Pass>; 2],
+    ticket: Option<Ticket>,
+    /// Of the group's member, where it has a daily limit.
+    _member: Option<Ticket>,
+    _running: [InFlight; 2],
+}
+
+/// How an attempt ended, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a> {
+    /// What ended it.
+    pub event: &'a Event,
+    /// When it was sent, when its first content came, and when it ended: milliseconds since the request came.
+    pub began_ms: u64,
+    /// `None`: no content came.
+    pub first_byte_ms: Option<u64>,
+    /// See `began_ms`.
+    pub ended_ms: u64,
+    /// The whole time that the request has.
+    pub total_ms: u64,
+    /// When it ended; unix milliseconds.
+    pub now_ms: u64,
+    /// The request's seed.
+    pub seed: u64,
+}
+
+/// What became of an attempt, in a word of rows and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// `completed`, `client_closed`, or the fault's class.
+    pub outcome: &'static str,
+    /// Of a good answer: milliseconds from sending to its first content.
+    pub first_ms: Option<u64>,
+}
+
+impl World {
+    /// Takes what an attempt needs: leave of both breakers, room in the limits of channel and group member.
+    ///
+    /// # Errors
+    /// The fault of an attempt that was never sent; nothing is held then.
+    pub fn take(&self, core: &Snapshot, ask: &Ask, target: &Target, now_ms: u64) -> Result<Holding, Fault> {
+        let missing = |what| Fault::new(FaultKind::Internal, what);
+        let model = self.model(target.model).ok_or_else(|| missing("no such model"))?;
+        let channel = self.channel_of(core, target.model).ok_or_else(|| missing("no such channel"))?;
+        if channel.keys.get(target.key).is_none() {
+            return Err(missing("no such key"));
+        }
+        let breaker = &self.rules.breaker;
+        let closed = || Fault::new(FaultKind::Overloaded, NO_PROBE);
+        let passes = [
+            Some(model.breaker.pass(breaker, now_ms).ok_or_else(closed)?),
+            Some(channel.state.health.breaker.pass(breaker, now_ms).ok_or_else(closed)?),
+        ];
+        let member = target.group.and_then(|group| self.group(group)?.members.get(&target.model));
+        let (mut ticket, mut of_member) = (None, None);
+        if channel.has_limits() || member.is_some() {
+            let day = Window::at(Period::Day, core.zone(), now_ms);
+            let full = |detail| {
+                move |refusal: crate::limits::Refusal| Fault {
+                    retry_after_ms: refusal.retry_after_ms,
+                    ..Fault::new(FaultKind::RateLimited, detail)
+                }
+            };
+            if channel.has_limits() {
+                let taken = channel.state.limiter.acquire(&channel.limits, ask.tokens(), &day, now_ms, now_ms);
+                ticket = Some(taken.map_err(full(CHANNEL_FULL))?);
+            }
+            if let Some(member) = member {
+                let taken = member.limiter.acquire(&member.limits, 0, &day, now_ms, now_ms);
+                of_member = Some(taken.map_err(full(MEMBER_FULL))?);
+            }
+        }
+        let _running = [model.enter(), channel.state.health.enter()];
+        Ok(Holding { target: target.clone(), passes, ticket, _member: of_member, _running })
+    }
+}
+
+impl Holding {
+    /// Where the attempt goes.
+    #[must_use]
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Whether the attempt probes a half-open breaker: of its channel model, of its channel.
+    #[must_use]
+    pub fn probes(&self) -> [bool; 2] {
+        self.passes.each_ref().map(|pass| pass.as_ref().is_some_and(Pass::is_probe))
+    }
+
+    /// Tells breaker, cooldown, averages and limits how the attempt went. `None` of events that end no attempt.
+    pub fn report(mut self, world: &World, core: &Snapshot, ended: &Ended<'_>) -> Option<Reported> {
+        let outcome = |outcome| Some(Reported { outcome, first_ms: None });
+        match ended.event {
+            Event::Ended(metered) => Some(self.succeeded(world, core, metered.as_ref(), ended)),
+            Event::Failed(fault, metered) => {
+                self.failed(world, core, fault, ended);
+                self.correct(metered.as_ref(), ended.now_ms);
+                outcome(fault.kind.class())
+            }
+            Event::Deadline(metered) => {
+                // The machine decides which deadline it was; the total is the client's affair and moves nothing.
+                let total = ended.ended_ms >= ended.total_ms;
+                let kind = match (total, ended.first_byte_ms) {
+                    (true, _) => FaultKind::TotalTimeout,
+                    (false, Some(_)) => FaultKind::IdleTimeout,
+                    (false, None) => FaultKind::FirstByteTimeout,
+                };
+                self.failed(world, core, &Fault::new(kind, ""), ended);
+                self.correct(metered.as_ref(), ended.now_ms);
+                outcome(kind.class())
+            }
+            Event::ClientGone(metered) | Event::Shutdown(metered) => {
+                self.correct(metered.as_ref(), ended.now_ms);
+                outcome("client_closed")
+            }
+            Event::Start | Event::FirstByte | Event::Content => None,
+        }
+    }
+
+    fn correct(&mut self, metered: Option<&Metered>, now_ms: u64) {
+        if let Some(ticket) = self.ticket.as_mut() {
+            ticket.correct(metered.map_or(0, |metered| metered.usage.total()), now_ms);
+        }
+    }
+
+    fn succeeded(&mut self, world: &World, core: &Snapshot, metered: Option<&Metered>, ended: &Ended<'_>) -> Reported {
+        let whole_ms = ended.ended_ms.saturating_sub(ended.began_ms);
+        let first_ms = ended.first_byte_ms.map_or(whole_ms, |first| first.saturating_sub(ended.began_ms));
+        let output = metered.map_or(0, |metered| metered.usage.output);
+        if let Some((model, channel)) = world.model(self.target.model).zip(world.channel_of(core, self.target.model)) {
+            model.answered(first_ms, whole_ms, output, ended.now_ms);
+            channel.state.health.answered(first_ms, whole_ms, output, ended.now_ms);
+            if let Some(key) = channel.keys.get(self.target.key) {
+                key.health.cooldown.success(ended.now_ms.saturating_sub(whole_ms));
+            }
+        }
+        self.settle_passes(world, true, ended);
+        self.correct(metered, ended.now_ms);
+        Reported { outcome: "completed", first_ms: Some(first_ms) }
+    }
+
+    fn failed(&mut self, world: &World, core: &Snapshot, fault: &Fault, ended: &Ended<'_>) {
+        let rule = fault.rule();
+        let Some((model, channel)) = world.model(self.target.model).zip(world.channel_of(core, self.target.model))
+        else {
+            return;
+        };
+        let health = match rule.scope.cell(channel.keys.len()) {
+            None => None,
+            Some(Cell::Key) => channel.keys.get(self.target.key).map(|key| &key.health),
+            Some(Cell::ChannelModel) => Some(model),
+            Some(Cell::Channel) => Some(&channel.state.health),
+        };
+        if let Some(health) = health.map(Arc::as_ref) {
+            let _ = health.cooldown.fault(fault, &world.rules.cooldown, ended.now_ms, ended.seed);
+        }
+        if rule.counts {
+            model.failed(ended.now_ms);
+            channel.state.health.failed(ended.now_ms);
+            self.settle_passes(world, false, ended);
+        }
+    }
+
+    /// A pass that is only dropped says nothing: a client's own fault is neutral.
+    fn settle_passes(&mut self, world: &World, success: bool, ended: &Ended<'_>) {
+        for pass in self.passes.iter_mut().filter_map(Option::take) {
+            let _ = pass.record(success, &world.rules.breaker, ended.now_ms, ended.seed);
+        }
+    }
+}

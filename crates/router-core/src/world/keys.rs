@@ -1,0 +1,96 @@
+//! Which candidates a request may try in which order of provider keys: the plan of its state machine.
+
+use super::{Pinned, Session, Target, World};
+use crate::catalog::{ModelIx, Snapshot};
+use crate::health::Health;
+use crate::request::Candidate;
+
+/// Candidates beyond this are never tried in one request.
+pub const MOST_CANDIDATES: usize = 32;
+
+/// By what a request's keys are drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw {
+    /// The request's seed.
+    pub seed: u64,
+    /// Unix milliseconds.
+    pub now_ms: u64,
+    /// Who keeps the state that the request builds on.
+    pub pinned: Option<Pinned>,
+    /// The session that it belongs to.
+    pub session: Option<Session>,
+}
+
+impl World {
+    /// The candidate as the state machine needs it; `keys` are those in its order.
+    #[must_use]
+    pub fn candidate(&self, core: &Snapshot, model: ModelIx, keys: usize) -> Candidate {
+        let found = core.model_and_channel(model);
+        Candidate {
+            channel: found.map_or(u32::MAX, |(model, _)| model.channel.0),
+            provider: self.channel_of(core, model).map_or(u32::MAX, |channel| channel.provider),
+            keys: u16::try_from(keys.max(1)).unwrap_or(u16::MAX),
+            context_length: found.and_then(|(model, _)| model.context_length),
+            timeouts: found.map(|(_, channel)| channel.timeouts).unwrap_or_default(),
+        }
+    }
+
+    /// Milliseconds until the first of the targets comes back from its cooldown.
+    #[must_use]
+    pub fn earliest_return(&self, core: &Snapshot, targets: &[Target], now_ms: u64) -> Option<u64> {
+        let until = |health: &Health| health.cooldown.until(now_ms).unwrap_or(now_ms);
+        let back = |target: &Target| {
+            let channel = self.channel_of(core, target.model)?;
+            let keys = channel.keys.iter().map(|key| until(&key.health)).min();
+            let model = until(self.model(target.model)?);
+            Some(model.max(until(&channel.state.health)).max(keys.unwrap_or(now_ms)))
+        };
+        targets.iter().filter_map(back).min().map(|at| at.saturating_sub(now_ms)).filter(|wait| *wait > 0)
+    }
+
+    /// The order in which a channel's keys are tried: those that are not set aside, drawn by weight; first the one that holds
+    /// the session's cache. Empty means the first.
+    #[must_use]
+    pub fn key_order(&self, core: &Snapshot, model: ModelIx, draw: &Draw) -> Vec<u16> {
+        let Some(channel) = self.channel_of(core, model) else { return Vec::new() };
+        if let Some(pinned) = draw.pinned {
+            return vec![pinned.key];
+        }
+        if channel.keys.len() == 1 {
+            return Vec::new();
+        }
+        let mut drawn: Vec<(bool, f64, u16)> = channel
+            .keys
+            .iter()
+            .enumerate()
+            .map(|(place, key)| {
+                let place = u16::try_from(place).unwrap_or(u16::MAX);
+                (key.health.cooldown.is_cooling(draw.now_ms), lot(draw.seed, place, key.weight), place)
+            })
+            .collect();
+        let healthy = drawn.iter().any(|(cooling, ..)| !cooling);
+        drawn.retain(|(cooling, ..)| !healthy || !cooling);
+        drawn.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.2.cmp(&b.2)));
+        let mut keys: Vec<u16> = drawn.into_iter().map(|(_, _, place)| place).collect();
+        if let Some(session) = draw.session {
+            session.held_key_first(model, &mut keys);
+        }
+        keys
+    }
+}
+
+/// The target of an attempt: a candidate with the key at that place of its order.
+#[must_use]
+pub fn attempted(targets: &[Target], keys: &[Vec<u16>], candidate: usize, key: Option<u16>) -> Option<Target> {
+    let place = usize::from(key.unwrap_or(0));
+    let key = usize::from(keys.get(candidate)?.get(place).copied().unwrap_or(0));
+    Some(Target { key, ..targets.get(candidate)?.clone() })
+}
+
+/// A weighted lot (Efraimidis and Spirakis 2006): the largest of `u^(1/w)` is first with a chance equal to its share.
+#[expect(clippy::cast_precision_loss, reason = "a lot, not a count")]
+fn lot(seed: u64, place: u16, weight: f64) -> f64 {
+    let bits = crate::ids::mix(seed ^ u64::from(place).wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 11;
+    let uniform = (bits as f64 + 0.5) / (1u64 << 53) as f64;
+    if weight > 0.0 { uniform.powf(1.0 / weight) } else { -uniform }
+}

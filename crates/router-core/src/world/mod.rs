@@ -1,0 +1,338 @@
+//! What stands beside the entries of a snapshot while requests run: live state, limits, budgets; and the rules by which a
+//! request takes from them and gives back. The server, the simulation and the backtest all drive requests with this.
+
+mod account;
+mod cells;
+mod hold;
+mod keys;
+mod sessions;
+mod turns;
+mod view;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use account::{Account, Held};
+pub use cells::{Cells, ChannelState, Keeper};
+pub use hold::{Ended, Holding, Reported, UNSENT, is_unsent};
+pub use keys::{Draw, MOST_CANDIDATES, attempted};
+pub use sessions::{Session, recall};
+pub use turns::Turns;
+pub use view::{Pinned, View};
+
+use crate::budget::{Exceeded, Ledger, Period, ScopeBudget, ScopeKind, Window};
+use crate::catalog::{Channel, ChannelIx, Group, GroupIx, KeyIx, ModelIx, Snapshot};
+use crate::health::{BreakerConfig, CooldownConfig, Health};
+use crate::limits::{Limiter, Limits, Refusal, Ticket};
+use crate::money::Nano;
+use crate::routing::Decision;
+
+/// Settings by which requests run.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// `breaker`
+    pub breaker: BreakerConfig,
+    /// `cooldown`
+    pub cooldown: CooldownConfig,
+    /// `failover.max_attempts`
+    pub max_attempts: u32,
+    /// `timeouts.total`, milliseconds.
+    pub total_ms: u64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            breaker: BreakerConfig::default(),
+            cooldown: CooldownConfig::default(),
+            max_attempts: 3,
+            total_ms: crate::catalog::spec::Timeouts::default().total_ms,
+        }
+    }
+}
+
+/// What has to be known of how a provider speaks, which the catalogue does not say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manners {
+    /// Caches prompts without being asked to.
+    pub caches_by_itself: bool,
+    /// What it says that an answer cost is believed.
+    pub believes_cost: bool,
+}
+
+/// A channel while requests run.
+#[derive(Debug)]
+pub struct ChannelCell {
+    /// Live.
+    pub state: Arc<ChannelState>,
+    /// For the limiter.
+    pub limits: Limits,
+    /// Equal for channels of one provider.
+    pub provider: u32,
+    /// Its keys; one without credential where the provider needs none.
+    pub keys: Vec<KeyCell>,
+    /// Its budget.
+    pub budget: Option<ScopeBudget>,
+    /// How its provider behaves.
+    pub manners: Manners,
+}
+
+impl ChannelCell {
+    /// Whether any limit has to be asked for.
+    #[must_use]
+    pub fn has_limits(&self) -> bool {
+        self.limits != Limits::default()
+    }
+}
+
+/// A provider key while requests run.
+#[derive(Debug)]
+pub struct KeyCell {
+    /// Stable id.
+    pub id: Arc<str>,
+    /// Live.
+    pub health: Arc<Health>,
+    /// Share among the channel's keys.
+    pub weight: f64,
+    /// Its own budget.
+    pub budget: Option<ScopeBudget>,
+}
+
+/// Something with limits.
+#[derive(Debug)]
+pub struct Limited {
+    /// Live.
+    pub limiter: Arc<Limiter>,
+    /// For the limiter.
+    pub limits: Limits,
+}
+
+/// A group while requests run.
+#[derive(Debug)]
+pub struct GroupCell {
+    /// Its budget.
+    pub budget: Option<ScopeBudget>,
+    /// Its members that have a daily limit.
+    pub members: HashMap<ModelIx, Limited>,
+}
+
+/// A client key while requests run.
+#[derive(Debug)]
+pub struct ClientCell {
+    /// Its own limits.
+    pub limited: Limited,
+    /// Day and month, where capped.
+    pub budgets: Vec<ScopeBudget>,
+}
+
+/// Where an attempt goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The channel model.
+    pub model: ModelIx,
+    /// The group whose budget counts.
+    pub group: Option<GroupIx>,
+    /// The key's place on its channel.
+    pub key: usize,
+}
+
+/// The live side of one snapshot. Belongs to that snapshot: indices of another mean nothing here.
+#[derive(Debug)]
+pub struct World {
+    /// Settings.
+    pub rules: Rules,
+    /// Of the whole router, where capped.
+    pub router_budgets: Vec<ScopeBudget>,
+    ledger: Ledger,
+    channels: Vec<Arc<ChannelCell>>,
+    models: Vec<Arc<Health>>,
+    groups: Vec<GroupCell>,
+    keys: Vec<ClientCell>,
+}
+
+impl World {
+    /// The live side of a snapshot: what `cells` and `ledger` know already is found again by name.
+    #[must_use]
+    pub fn build(
+        core: &Snapshot,
+        rules: Rules,
+        manners: impl Fn(&Channel) -> Manners,
+        cells: &Cells,
+        ledger: &Ledger,
+    ) -> Self {
+        let budgets = Budgets(ledger);
+        let mut providers: HashMap<Arc<str>, u32> = HashMap::new();
+        let channels = core.channels().iter().map(|channel| {
+            let next = u32::try_from(providers.len()).unwrap_or(u32::MAX);
+            let provider = *providers.entry(Arc::clone(&channel.provider)).or_insert(next);
+            Arc::new(channel_cell(channel, provider, manners(channel), cells, budgets))
+        });
+        let channels = channels.collect();
+        let models = core.models().iter().map(|model| {
+            let nobody: Arc<str> = "".into();
+            let channel = core.channel(model.channel).map_or(&nobody, |channel| &channel.name);
+            cells.model(channel, &model.name)
+        });
+        let groups = core.groups().iter().map(|group| GroupCell {
+            budget: budgets.capped(ScopeKind::Group, &group.name, Period::Day, group.daily_budget),
+            members: limited_members(core, group, cells),
+        });
+        let keys = core.keys().iter().map(|key| ClientCell {
+            limited: Limited { limiter: cells.client_key(&key.id), limits: key.limits.into() },
+            budgets: budgets.of(ScopeKind::ClientKey, &key.id, key.daily_budget, key.monthly_budget),
+        });
+        Self {
+            rules,
+            router_budgets: budgets.of(ScopeKind::Router, "router", core.budgets.daily, core.budgets.monthly),
+            ledger: ledger.clone(),
+            models: models.collect(),
+            groups: groups.collect(),
+            keys: keys.collect(),
+            channels,
+        }
+    }
+
+    /// A channel.
+    #[must_use]
+    pub fn channel(&self, ix: ChannelIx) -> Option<&Arc<ChannelCell>> {
+        self.channels.get(ix.slot())
+    }
+
+    /// The health of a channel model.
+    #[must_use]
+    pub fn model(&self, ix: ModelIx) -> Option<&Arc<Health>> {
+        self.models.get(ix.slot())
+    }
+
+    /// A group.
+    #[must_use]
+    pub fn group(&self, ix: GroupIx) -> Option<&GroupCell> {
+        self.groups.get(ix.slot())
+    }
+
+    /// A client key.
+    #[must_use]
+    pub fn key(&self, ix: KeyIx) -> Option<&ClientCell> {
+        self.keys.get(ix.slot())
+    }
+
+    /// The channel of a channel model.
+    #[must_use]
+    pub fn channel_of(&self, core: &Snapshot, ix: ModelIx) -> Option<&Arc<ChannelCell>> {
+        self.channel(core.model(ix)?.channel)
+    }
+
+    /// Every capped budget with its place in the ledger.
+    pub fn budgets(&self) -> impl Iterator<Item = ScopeBudget> {
+        let channels =
+            self.channels.iter().flat_map(|c| c.budget.into_iter().chain(c.keys.iter().filter_map(|k| k.budget)));
+        let keys = self.keys.iter().flat_map(|key| key.budgets.iter().copied());
+        let groups = self.groups.iter().filter_map(|group| group.budget);
+        self.router_budgets.iter().copied().chain(keys).chain(groups).chain(channels)
+    }
+
+    /// Takes a request of about `tokens` tokens from the client key's own limits, if there is a key.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub fn enter(
+        &self,
+        core: &Snapshot,
+        key: Option<KeyIx>,
+        tokens: u64,
+        now_ms: u64,
+    ) -> Result<Option<Ticket>, Refusal> {
+        let Some(Limited { limiter, limits }) = key.and_then(|key| self.key(key)).map(|key| &key.limited) else {
+            return Ok(None);
+        };
+        let day = Window::at(Period::Day, core.zone(), now_ms);
+        limiter.acquire(limits, tokens, &day, now_ms, now_ms).map(Some)
+    }
+
+    /// Learns from a decision what uses of quotas save.
+    pub fn learn(&self, decision: &Decision) {
+        for saving in &decision.savings {
+            if let Some(channel) = self.channel(saving.channel) {
+                channel.state.saving.record(saving.usd);
+            }
+        }
+    }
+
+    /// The budgets with a cap that count an attempt of that client key.
+    #[must_use]
+    pub fn scopes(&self, core: &Snapshot, key: Option<KeyIx>, target: &Target) -> Vec<ScopeBudget> {
+        let mut scopes: Vec<ScopeBudget> = self.router_budgets.clone();
+        if let Some(key) = key.and_then(|key| self.key(key)) {
+            scopes.extend_from_slice(&key.budgets);
+        }
+        scopes.extend(target.group.and_then(|group| self.group(group)?.budget));
+        if let Some(channel) = self.channel_of(core, target.model) {
+            scopes.extend(channel.budget);
+            scopes.extend(channel.keys.get(target.key).and_then(|key| key.budget));
+        }
+        scopes
+    }
+
+    /// Whether a budget that is used up keeps only this target away: another channel or key has one of its own.
+    #[must_use]
+    pub fn may_go_elsewhere(core: &Snapshot, exceeded: &Exceeded, target: &Target, all: &[Target]) -> bool {
+        let channel_of = |target: &Target| core.model(target.model).map(|model| model.channel);
+        matches!(exceeded.kind, ScopeKind::Channel | ScopeKind::ProviderKey)
+            && all.iter().any(|other| channel_of(other) != channel_of(target))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Budgets<'a>(&'a Ledger);
+
+impl Budgets<'_> {
+    fn capped(self, kind: ScopeKind, id: &str, period: Period, cap: Option<Nano>) -> Option<ScopeBudget> {
+        cap.map(|cap| ScopeBudget { scope: self.0.scope(kind, id), period, cap: Some(cap) })
+    }
+
+    fn of(self, kind: ScopeKind, id: &str, daily: Option<Nano>, monthly: Option<Nano>) -> Vec<ScopeBudget> {
+        let both = [self.capped(kind, id, Period::Day, daily), self.capped(kind, id, Period::Month, monthly)];
+        both.into_iter().flatten().collect()
+    }
+}
+
+fn channel_cell(
+    channel: &Channel,
+    provider: u32,
+    manners: Manners,
+    cells: &Cells,
+    budgets: Budgets<'_>,
+) -> ChannelCell {
+    let mut keys: Vec<KeyCell> = channel
+        .keys
+        .iter()
+        .map(|key| KeyCell {
+            id: Arc::clone(&key.id),
+            health: cells.provider_key(&key.id),
+            weight: key.weight,
+            budget: budgets.capped(ScopeKind::ProviderKey, &key.id, Period::Day, key.daily_budget),
+        })
+        .collect();
+    if keys.is_empty() {
+        let id: Arc<str> = format!("{}/none", channel.name).into();
+        keys.push(KeyCell { health: cells.provider_key(&id), weight: 1.0, budget: None, id });
+    }
+    ChannelCell {
+        state: cells.channel(&channel.name),
+        limits: channel.limits.into(),
+        provider,
+        keys,
+        budget: budgets.capped(ScopeKind::Channel, &channel.name, Period::Day, channel.limits.daily_budget),
+        manners,
+    }
+}
+
+fn limited_members(core: &Snapshot, group: &Group, cells: &Cells) -> HashMap<ModelIx, Limited> {
+    let limited = |member: &crate::catalog::Member| {
+        let limits = Limits { requests_per_day: Some(member.daily_limit?), ..Limits::default() };
+        let (model, channel) = core.model_and_channel(member.model)?;
+        let limiter = cells.member([&group.name, &channel.name, &model.name]);
+        Some((member.model, Limited { limiter, limits }))
+    };
+    group.members.iter().filter_map(limited).collect()
+}
