@@ -13,6 +13,7 @@ pub mod ids;
 pub mod limits;
 pub mod money;
 pub mod pricing;
+pub mod rehearsal;
 pub mod request;
 pub mod routing;
 pub mod session;

@@ -8,6 +8,7 @@ mod limits;
 mod money;
 mod periods;
 mod pricing;
+mod rehearsal;
 mod request;
 mod request_properties;
 mod routing;

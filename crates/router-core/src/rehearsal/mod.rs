@@ -1,0 +1,20 @@
+//! The virtual router: requests taken through the very code of production on a virtual clock.
+//!
+//! [`VirtualRouter`] carries out what the server carries out on sockets: admission, limits, decision with live state, the state
+//! machine with its attempts and retry budget, reservation and settlement, observations fed back. What providers do is a
+//! [`Provider`]'s to say; what happened is told to a [`Watch`]. Requests overlap, so everything is an event with a time; events
+//! of the same time go in the order in which they were made. Equal inputs give equal histories, on every platform.
+//!
+//! Left out is what only bytes can show: translation (every candidate's dialect holds every request) and the estimate that
+//! answers a failed count of tokens.
+
+mod calendar;
+mod provider;
+mod request;
+mod router;
+mod watch;
+
+pub use provider::{Call, Ending, Provider, Reply};
+pub use request::Request;
+pub use router::{Stage, VirtualRouter};
+pub use watch::{Change, Finished, Note, Watch};

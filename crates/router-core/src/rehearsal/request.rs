@@ -1,0 +1,28 @@
+//! A request of a rehearsal.
+
+use crate::ask::Ask;
+use crate::catalog::KeyIx;
+use crate::world::Pinned;
+
+/// One request.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// When it comes; unix milliseconds.
+    pub at_ms: u64,
+    /// Who asks; `None`: whoever may use everything.
+    pub key: Option<KeyIx>,
+    /// What for. `held` is filled in from the session.
+    pub ask: Ask,
+    /// Draws its lots.
+    pub seed: u64,
+    /// Its number among those for the same name, where that is known; else it is counted.
+    pub sequence: Option<u64>,
+    /// Its whole time, where it is shorter than the router's; milliseconds.
+    pub total_ms: Option<u64>,
+    /// Its client leaves after so long; milliseconds.
+    pub leaves_ms: Option<u64>,
+    /// Who keeps the state that it builds on.
+    pub pinned: Option<Pinned>,
+    /// A number that means something to whoever made it.
+    pub label: u32,
+}

@@ -1,0 +1,498 @@
+//! The virtual router itself: the loop of the server, with a calendar instead of sockets and a clock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Request;
+use super::calendar::{Calendar, Due};
+use super::provider::{Call, Ending, Provider, Reply};
+use super::watch::{Change, Finished, Note, Watch};
+use crate::admission::{Admission, AdmissionConfig, Entry, Place};
+use crate::catalog::Snapshot;
+use crate::fault::{Cell, ErrorCode, Fault, FaultKind};
+use crate::health::Health;
+use crate::limits::Ticket;
+use crate::request::{
+    AttemptRecord, Command, Event, Metered, Plan, RequestMachine, RetryBudget, RetryBudgetConfig, Status,
+};
+use crate::routing::{Moment, decide, resolve};
+use crate::session::Sessions;
+use crate::usage::{Usage, UsageSource};
+use crate::world::{Account, Draw, Ended, Holding, MOST_CANDIDATES, Session, Target, Turns, World, attempted, recall};
+
+/// What a rehearsal is played on.
+#[derive(Debug)]
+pub struct Stage {
+    /// The catalogue.
+    pub core: Arc<Snapshot>,
+    /// Its live side; may know something already.
+    pub world: World,
+    /// `failover.retry_budget`
+    pub retries: RetryBudgetConfig,
+    /// `limits` of the router.
+    pub admission: AdmissionConfig,
+    /// `limits.queue_timeout`, milliseconds.
+    pub patience_ms: u64,
+}
+
+/// A router on a virtual clock.
+#[derive(Debug)]
+pub struct VirtualRouter<P, W> {
+    /// What providers do.
+    pub provider: P,
+    /// Who is told.
+    pub watch: W,
+    stage: Stage,
+    sessions: Sessions,
+    turns: Turns,
+    retries: RetryBudget,
+    /// A waiter's waker is its number.
+    gate: Admission<u64>,
+    calendar: Calendar,
+    running: BTreeMap<u64, Box<Running>>,
+    next: u64,
+    now_ms: u64,
+}
+
+/// A request that has come and not ended.
+#[derive(Debug)]
+struct Running {
+    number: u64,
+    request: Request,
+    session: Option<Session>,
+    /// In the gate's queue.
+    waiting: Option<Place>,
+    machine: RequestMachine,
+    targets: Vec<Target>,
+    keys: Vec<Vec<u16>>,
+    /// Where each attempt went.
+    tried: Vec<Target>,
+    account: Account,
+    ticket: Option<Ticket>,
+    attempt: Option<Attempt>,
+}
+
+/// An attempt that is out.
+#[derive(Debug)]
+struct Attempt {
+    number: u32,
+    holding: Holding,
+    reply: Reply,
+    began_ms: u64,
+}
+
+impl Running {
+    /// Milliseconds since it came: the machine's clock.
+    const fn ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.request.at_ms)
+    }
+
+    /// What a request that was sent has consumed at least: its input.
+    fn input_only(&self) -> Metered {
+        let usage = Usage { input: self.request.ask.input_tokens, ..Usage::default() };
+        Metered { usage, source: UsageSource::Estimated }
+    }
+
+    /// What the attempt that is out has consumed, as far as anybody can tell.
+    fn passed(&self, now_ms: u64) -> Option<Metered> {
+        let attempt = self.attempt.as_ref().filter(|_| self.request.ask.stream)?;
+        attempt.reply.passed(self.ms(now_ms).saturating_sub(attempt.began_ms))
+    }
+}
+
+impl<P: Provider, W: Watch> VirtualRouter<P, W> {
+    /// A router at the beginning of time.
+    #[must_use]
+    pub fn new(stage: Stage, provider: P, watch: W) -> Self {
+        Self {
+            provider,
+            watch,
+            sessions: Sessions::default(),
+            turns: Turns::default(),
+            retries: RetryBudget::new(stage.retries),
+            gate: Admission::new(stage.admission),
+            calendar: Calendar::default(),
+            running: BTreeMap::new(),
+            next: 0,
+            now_ms: 0,
+            stage,
+        }
+    }
+
+    /// The stage, with all that its live side has learned.
+    #[must_use]
+    pub const fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// Requests that have come and not ended.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Takes all requests, in the order of their times, through the router until the last has ended.
+    pub fn run(&mut self, requests: impl IntoIterator<Item = Request>) {
+        for request in requests {
+            self.until(request.at_ms);
+            self.arrive(request);
+        }
+        self.until(u64::MAX);
+    }
+
+    /// Lets everything happen that is due no later than then. What is due at the time of an arrival happens before it.
+    fn until(&mut self, until_ms: u64) {
+        while let Some((at_ms, number, due)) = self.calendar.pop(until_ms) {
+            self.now_ms = self.now_ms.max(at_ms);
+            if let Some(running) = self.running.remove(&number) {
+                self.happens(running, due);
+            }
+        }
+    }
+
+    /// A request comes.
+    fn arrive(&mut self, mut request: Request) {
+        // Time does not go back.
+        request.at_ms = request.at_ms.max(self.now_ms);
+        self.now_ms = request.at_ms;
+        let number = self.next;
+        self.next += 1;
+        self.watch.note(self.now_ms, number, Note::Arrived(&request));
+        let session = recall(&self.sessions, &self.stage.core, request.key, &mut request.ask, self.now_ms);
+        let turn = request.key.map_or(0, |key| u64::from(key.0) + 1);
+        if let Some(after) = request.leaves_ms {
+            self.calendar.add(self.now_ms.saturating_add(after), number, Due::Leaves);
+        }
+        let mut running = Box::new(Running {
+            number,
+            machine: RequestMachine::new(Plan { candidates: Vec::new(), max_attempts: 1, total_ms: 0 }, 0),
+            request,
+            session,
+            waiting: None,
+            targets: Vec::new(),
+            keys: Vec::new(),
+            tried: Vec::new(),
+            account: Account::default(),
+            ticket: None,
+            attempt: None,
+        });
+        match self.gate.enter(turn, || number) {
+            Entry::Run => self.judge(running),
+            Entry::Shed => self.finish(running, Status::Error, Some(ErrorCode::Overloaded), false),
+            Entry::Wait(place) => {
+                self.watch.note(self.now_ms, number, Note::Queued);
+                running.waiting = Some(place);
+                let over_ms = self.now_ms.saturating_add(self.stage.patience_ms);
+                self.calendar.add(over_ms, number, Due::QueueTimeout);
+                self.running.insert(number, running);
+            }
+        }
+    }
+
+    /// Name, limits, decision; then the first attempt.
+    fn judge(&mut self, mut running: Box<Running>) {
+        let (stage, request) = (&self.stage, &running.request);
+        let (ask, now_ms) = (&request.ask, request.at_ms);
+        let Ok(target) = resolve(&stage.core, request.key, &ask.model) else {
+            return self.finish(running, Status::Error, Some(ErrorCode::ModelNotFound), true);
+        };
+        match stage.world.enter(&stage.core, request.key, ask.tokens(), now_ms) {
+            Ok(ticket) => running.ticket = ticket,
+            Err(_) => return self.finish(running, Status::Error, Some(ErrorCode::RateLimitExceeded), true),
+        }
+        let request = &running.request;
+        let view = stage.world.view(&stage.core, now_ms, ask.tokens()).pinned_to(request.pinned);
+        let sequence = request.sequence.unwrap_or_else(|| self.turns.next(&request.ask.model));
+        let moment = Moment { now_ms, seed: request.seed, sequence };
+        let decision = decide(&stage.core, &target, &request.ask, &view, moment);
+        stage.world.learn(&decision);
+        self.watch.note(self.now_ms, running.number, Note::Decided(&decision));
+        if let Some(none) = decision.none() {
+            return self.finish(running, Status::Error, Some(none.kind.code()), true);
+        }
+        self.retries.request();
+        let draw = Draw { seed: request.seed, now_ms, pinned: request.pinned, session: running.session };
+        let mut candidates = Vec::with_capacity(decision.eligible().min(MOST_CANDIDATES));
+        for candidate in decision.ranked().take(MOST_CANDIDATES) {
+            let order = stage.world.key_order(&stage.core, candidate.model, &draw);
+            candidates.push(stage.world.candidate(&stage.core, candidate.model, order.len()));
+            running.targets.push(Target { model: candidate.model, group: decision.group_of(candidate), key: 0 });
+            running.keys.push(order);
+        }
+        let rules = &stage.world.rules;
+        let total_ms = running.request.total_ms.map_or(rules.total_ms, |total| total.min(rules.total_ms));
+        let plan = Plan { candidates, max_attempts: rules.max_attempts.max(1), total_ms };
+        running.machine = RequestMachine::new(plan, 0);
+        self.goes_on(running, Event::Start);
+    }
+
+    /// Something is due.
+    fn happens(&mut self, mut running: Box<Running>, due: Due) {
+        if let Some(place) = running.waiting {
+            return self.happens_waiting(running, place, due);
+        }
+        let now_ms = self.now_ms;
+        let out = running.attempt.as_ref().map(|attempt| (attempt.number, attempt.began_ms));
+        match (due, out) {
+            (Due::First(of), Some((number, _))) if of == number => {
+                self.goes_on(running, Event::Content);
+            }
+            (Due::End(of), Some((number, _))) if of == number => {
+                let event = ending(&running, now_ms);
+                self.attempt_ended(running, event);
+            }
+            (Due::Alarm(of), Some((number, began_ms))) if of == number => {
+                let last_ms = running.attempt.as_ref().map_or(0, |attempt| attempt.reply.last_ms);
+                let sign_ms = running.ms(now_ms).min(began_ms.saturating_add(last_ms));
+                running.machine.touch(sign_ms);
+                if running.machine.next_deadline().is_some_and(|deadline| deadline > running.ms(now_ms)) {
+                    self.set_alarm(&running, number);
+                    self.running.insert(running.number, running);
+                } else {
+                    let event = Event::Deadline(running.passed(now_ms));
+                    self.attempt_ended(running, event);
+                }
+            }
+            (Due::Leaves, Some(_)) => {
+                let metered = running.passed(now_ms).unwrap_or_else(|| running.input_only());
+                self.attempt_ended(running, Event::ClientGone(Some(metered)));
+            }
+            // Of an attempt that is over.
+            _ => {
+                self.running.insert(running.number, running);
+            }
+        }
+    }
+
+    /// Something is due of a request that waits at the gate.
+    fn happens_waiting(&mut self, mut running: Box<Running>, place: Place, due: Due) {
+        let (status, error) = match due {
+            Due::QueueTimeout => (Status::Error, Some(ErrorCode::Overloaded)),
+            Due::Leaves => (Status::ClientClosed, None),
+            Due::Admitted => {
+                running.waiting = None;
+                return self.judge(running);
+            }
+            Due::First(_) | Due::End(_) | Due::Alarm(_) => {
+                self.running.insert(running.number, running);
+                return;
+            }
+        };
+        running.waiting = None;
+        let has_permit = !self.gate.abandon(place);
+        self.finish(running, status, error, has_permit);
+    }
+
+    /// Books the end of the attempt that is out, then goes on.
+    fn attempt_ended(&mut self, mut running: Box<Running>, event: Event) {
+        let Some(attempt) = running.attempt.take() else { return };
+        running.account.ended(&event);
+        let (now_ms, ended_ms) = (self.now_ms, running.ms(self.now_ms));
+        let target = attempt.holding.target().clone();
+        let (world, core) = (&self.stage.world, &self.stage.core);
+        if let (Event::Ended(Some(metered)), Some(session)) = (&event, &running.session) {
+            session.remember(&self.sessions, world, core, &target, metered, now_ms);
+        }
+        let ended = Ended {
+            event: &event,
+            began_ms: attempt.began_ms,
+            first_byte_ms: running.machine.attempts().last().and_then(|attempt| attempt.first_byte_ms),
+            ended_ms,
+            total_ms: running.machine.plan().total_ms,
+            now_ms,
+            seed: running.request.seed,
+        };
+        let before = standing(world, core, &target, now_ms);
+        let reported = attempt.holding.report(world, core, &ended);
+        let after = standing(world, core, &target, now_ms);
+        if let Some(reported) = reported {
+            let note = Note::Ended {
+                attempt: attempt.number,
+                target: &target,
+                outcome: reported.outcome,
+                first_ms: reported.first_ms,
+                whole_ms: ended_ms.saturating_sub(attempt.began_ms),
+            };
+            self.watch.note(now_ms, running.number, note);
+        }
+        for (cell, change) in changes(before, after) {
+            self.watch.note(now_ms, running.number, Note::Changed { target: &target, cell, change });
+        }
+        self.goes_on(running, event);
+    }
+
+    /// Carries out what the state machine says, until it waits or has ended.
+    fn goes_on(&mut self, mut running: Box<Running>, mut event: Event) {
+        loop {
+            let (now_ms, retries) = (self.now_ms, &self.retries);
+            let ms = running.ms(now_ms);
+            let terminal = match running.machine.on(event, ms, || retries.take(now_ms)) {
+                Command::Attempt { attempt, candidate, key } => {
+                    match self.attempt(&mut running, attempt, candidate, key) {
+                        Ok(()) => {
+                            self.running.insert(running.number, running);
+                            return;
+                        }
+                        Err(Unsent::Fault(fault)) => {
+                            event = Event::Failed(fault, None);
+                            continue;
+                        }
+                        Err(Unsent::Refused) => {
+                            return self.finish(running, Status::Error, Some(ErrorCode::BudgetExceeded), true);
+                        }
+                    }
+                }
+                Command::Relay => {
+                    if let Some((attempt, target)) =
+                        running.attempt.as_ref().map(|attempt| (attempt.number, attempt.holding.target()))
+                    {
+                        self.watch.note(now_ms, running.number, Note::FirstByte { attempt, target });
+                    }
+                    self.running.insert(running.number, running);
+                    return;
+                }
+                Command::Wait => {
+                    self.running.insert(running.number, running);
+                    return;
+                }
+                Command::Complete(terminal)
+                | Command::Answer(terminal)
+                | Command::FailStream(terminal)
+                | Command::Stop(terminal) => terminal,
+            };
+            return self.finish(running, terminal.status, terminal.error.map(|error| error.code), true);
+        }
+    }
+
+    /// Sends an attempt, or says why it cannot go out.
+    fn attempt(
+        &mut self,
+        running: &mut Running,
+        number: u32,
+        candidate: usize,
+        key: Option<u16>,
+    ) -> Result<(), Unsent> {
+        let (now_ms, stage) = (self.now_ms, &self.stage);
+        let target = attempted(&running.targets, &running.keys, candidate, key);
+        let target = target.ok_or_else(|| Unsent::Fault(Fault::new(FaultKind::Internal, "no such candidate")))?;
+        running.tried.push(target.clone());
+        let request = &running.request;
+        let unsent = |watch: &mut W, account: &mut Account, fault: Fault| {
+            watch.note(now_ms, running.number, Note::Unsent { attempt: number, target: &target, fault: &fault });
+            account.pass_over(target.clone());
+            Unsent::Fault(fault)
+        };
+        let holding = match stage.world.take(&stage.core, &request.ask, &target, now_ms) {
+            Ok(holding) => holding,
+            Err(fault) => return Err(unsent(&mut self.watch, &mut running.account, fault)),
+        };
+        let most = stage.core.reserved_cost(target.model, &request.ask);
+        let held = running.account.hold(&stage.world, &stage.core, request.key, target.clone(), most, request.at_ms);
+        if let Err(exceeded) = held {
+            if World::may_go_elsewhere(&stage.core, &exceeded, &target, &running.targets) {
+                let fault = Fault::new(FaultKind::TooLargeForLimit, exceeded.to_string());
+                return Err(unsent(&mut self.watch, &mut running.account, fault));
+            }
+            return Err(Unsent::Refused);
+        }
+        let note = Note::Sent { attempt: number, target: &target, probes: holding.probes() };
+        self.watch.note(now_ms, running.number, note);
+        let core = &stage.core;
+        let call = Call { core, target: &target, request, number: running.number, attempt: number, now_ms };
+        let reply = self.provider.call(&call);
+        if let Some(first_ms) = reply.first_ms.filter(|_| request.ask.stream) {
+            self.calendar.add(now_ms.saturating_add(first_ms), running.number, Due::First(number));
+        }
+        if let Some((end_ms, _)) = &reply.end {
+            self.calendar.add(now_ms.saturating_add(*end_ms), running.number, Due::End(number));
+        }
+        let began_ms = running.ms(now_ms);
+        running.attempt = Some(Attempt { number, holding, reply, began_ms });
+        self.set_alarm(running, number);
+        Ok(())
+    }
+
+    fn set_alarm(&mut self, running: &Running, attempt: u32) {
+        let deadline = running.machine.next_deadline().unwrap_or(u64::MAX);
+        let at_ms = running.request.at_ms.saturating_add(deadline);
+        self.calendar.add(at_ms, running.number, Due::Alarm(attempt));
+    }
+
+    /// Settles the request and lets the next one in.
+    fn finish(&mut self, mut running: Box<Running>, status: Status, error: Option<ErrorCode>, has_permit: bool) {
+        let (world, core) = (&self.stage.world, &self.stage.core);
+        // An attempt that a budget stopped was never made.
+        let made = running.account.attempts().len();
+        let attempts: &[AttemptRecord] = running.machine.attempts();
+        let attempts = attempts.get(..made).unwrap_or(attempts);
+        let settlement = running.account.settlement(world, core, attempts);
+        let _ = running.account.settle(&settlement.attempt_costs);
+        if let Some(ticket) = running.ticket.as_mut() {
+            ticket.correct(settlement.answer.usage.total(), self.now_ms);
+        }
+        let finished = Finished {
+            request: &running.request,
+            status,
+            error,
+            attempts,
+            targets: running.tried.get(..made).unwrap_or(&running.tried),
+            settlement: &settlement,
+            latency_ms: running.ms(self.now_ms),
+        };
+        self.watch.note(self.now_ms, running.number, Note::Finished(finished));
+        drop(running);
+        if has_permit {
+            self.let_in();
+        }
+    }
+
+    /// A permit is free: whoever waits longest may run.
+    fn let_in(&mut self) {
+        if let Some(number) = self.gate.leave() {
+            self.calendar.add(self.now_ms, number, Due::Admitted);
+        }
+    }
+}
+
+/// Why an attempt did not go out.
+enum Unsent {
+    Fault(Fault),
+    /// A budget that counts every candidate is used up.
+    Refused,
+}
+
+/// The event that an answer ends with.
+fn ending(running: &Running, now_ms: u64) -> Event {
+    let Some(attempt) = &running.attempt else { return Event::Deadline(None) };
+    match &attempt.reply.end {
+        Some((_, Ending::Whole)) => {
+            Event::Ended(Some(Metered { usage: attempt.reply.usage, source: UsageSource::Reported }))
+        }
+        Some((_, Ending::Failed(fault))) => Event::Failed(fault.clone(), running.passed(now_ms)),
+        None => Event::Deadline(None),
+    }
+}
+
+/// What keeps channel, channel model and key away.
+type Standing = [Option<(crate::health::BreakerState, Option<u64>)>; 3];
+
+const CELLS: [Cell; 3] = [Cell::Channel, Cell::ChannelModel, Cell::Key];
+
+fn standing(world: &World, core: &Snapshot, target: &Target, now_ms: u64) -> Standing {
+    let channel = world.channel_of(core, target.model);
+    let of = |health: &Health| (health.breaker.state(now_ms), health.cooldown.until(now_ms));
+    [
+        channel.map(|channel| of(&channel.state.health)),
+        world.model(target.model).map(|health| of(health)),
+        channel.and_then(|channel| channel.keys.get(target.key)).map(|key| of(&key.health)),
+    ]
+}
+
+fn changes(before: Standing, after: Standing) -> impl Iterator<Item = (Cell, Change)> {
+    let pairs = before.into_iter().zip(after).zip(CELLS);
+    pairs.filter_map(|((before, after), cell)| Some((before?, after?, cell))).flat_map(|(before, after, cell)| {
+        let breaker = (before.0 != after.0).then_some(Change::Breaker(after.0));
+        let cooldown = (before.1 != after.1).then_some(after.1.map_or(Change::Back, Change::CoolingUntil));
+        [breaker, cooldown].into_iter().flatten().map(move |change| (cell, change))
+    })
+}
