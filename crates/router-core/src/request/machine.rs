@@ -79,6 +79,7 @@ pub struct RequestMachine {
     total_deadline_ms: u64,
     /// Of the running attempt: first byte, later idle.
     attempt_deadline_ms: u64,
+    first_byte_ms: u64,
     idle_ms: u64,
 }
 
@@ -94,6 +95,7 @@ impl RequestMachine {
             attempts: Vec::new(),
             total_deadline_ms,
             attempt_deadline_ms: u64::MAX,
+            first_byte_ms: u64::MAX,
             idle_ms: u64::MAX,
         }
     }
@@ -136,6 +138,18 @@ impl RequestMachine {
         if self.state == State::Relaying || self.idle_counts() {
             self.attempt_deadline_ms = now_ms.saturating_add(self.idle_ms);
         }
+    }
+
+    /// Notes that the request itself is still on its way to the provider: the time to the first byte counts from here.
+    pub fn sending(&mut self, now_ms: u64) {
+        if self.state == State::Waiting && !self.idle_counts() {
+            self.attempt_deadline_ms = now_ms.saturating_add(self.first_byte_ms);
+        }
+    }
+
+    /// Makes the running attempt the last one: what it sent cannot be sent again.
+    pub fn last_attempt(&mut self) {
+        self.plan.max_attempts = self.made();
     }
 
     /// When to send [`Event::Deadline`]; `None` after the end.
@@ -190,7 +204,7 @@ impl RequestMachine {
         let timeouts = self.plan.candidates.get(target.candidate).map(|candidate: &Candidate| candidate.timeouts);
         let timeouts = timeouts.unwrap_or_default();
         self.attempt_deadline_ms = now_ms.saturating_add(timeouts.first_byte_ms);
-        self.idle_ms = timeouts.stream_idle_ms;
+        (self.first_byte_ms, self.idle_ms) = (timeouts.first_byte_ms, timeouts.stream_idle_ms);
         self.attempts.push(AttemptRecord {
             candidate: target.candidate,
             key: target.key,

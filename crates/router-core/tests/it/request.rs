@@ -267,6 +267,34 @@ fn each_attempt_has_its_time_and_all_share_one() {
 }
 
 #[test]
+fn a_request_that_is_still_being_sent_has_not_been_waited_for() {
+    let late = || Event::Deadline(None);
+    let mut machine = check(four(), vec![(0, Event::Start, "attempt 1: 0/0")]);
+    machine.sending(90);
+    assert_eq!(machine.next_deadline(), Some(190));
+    assert_eq!(line(&machine.on(late(), 100, || true)), "wait");
+    machine.sending(950);
+    assert_eq!(machine.next_deadline(), Some(1_000), "the whole time does not move");
+    assert_eq!(line(&machine.on(late(), 1_000, || true)), "answer: timeout upstream_timeout");
+    // Once bytes have come, it is the answer that is waited for.
+    let mut machine = check(four(), vec![(0, Event::Start, "attempt 1: 0/0"), (10, Event::FirstByte, "wait")]);
+    machine.sending(50);
+    assert_eq!(machine.next_deadline(), Some(60));
+}
+
+#[test]
+fn what_cannot_be_sent_again_is_not_tried_again() {
+    let mut machine = check(four(), vec![(0, Event::Start, "attempt 1: 0/0")]);
+    machine.last_attempt();
+    let command = machine.on(failed(FaultKind::Temporary), 1, || panic!("no retry would be made"));
+    assert_eq!(line(&command), "answer: error upstream_error");
+    let mut machine =
+        check(four(), vec![(0, Event::Start, "attempt 1: 0/0"), (1, failed(FaultKind::Connect), "attempt 2: 2/0")]);
+    machine.last_attempt();
+    assert_eq!(line(&machine.on(failed(FaultKind::RateLimited), 2, || true)), "answer: error upstream_error");
+}
+
+#[test]
 fn the_client_leaves_or_the_router_ends() {
     for before in [vec![], vec![(0, Event::Start, "attempt 1: 0/0")]] {
         let mut story = before.clone();

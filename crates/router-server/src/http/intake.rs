@@ -83,32 +83,53 @@ pub enum BodyError {
 /// # Errors
 /// As [`BodyError`].
 pub async fn read(body: Incoming, limits: BodyLimits, memory: &BodyMemory) -> Result<(Bytes, BodyPermit), BodyError> {
+    let (bytes, permit, _) = read_head(body, limits, memory, usize::MAX, |_| None::<()>).await?;
+    Ok((bytes, permit))
+}
+
+/// What [`read_head`] gives: the bytes, what they take of the memory, and what was found in them with the rest of the body.
+pub type Head<T> = (Bytes, BodyPermit, Option<(T, Incoming)>);
+
+/// Reads the head of a body: from `enough` bytes on, as soon as `found` has what it looks for. A smaller body, or one in which
+/// that is not found, is read whole.
+///
+/// # Errors
+/// As [`BodyError`].
+pub async fn read_head<T>(
+    body: Incoming,
+    limits: BodyLimits,
+    memory: &BodyMemory,
+    enough: usize,
+    found: impl Fn(&[u8]) -> Option<T>,
+) -> Result<Head<T>, BodyError> {
     let announced = body.size_hint().exact();
     if announced.is_some_and(|size| size > limits.max_bytes as u64) {
         return Err(BodyError::TooLarge);
     }
-    let expected = announced.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+    let expected = announced.and_then(|size| usize::try_from(size).ok()).unwrap_or(0).min(enough);
     let permit = memory.take(expected).ok_or(BodyError::NoMemory)?;
-    tokio::time::timeout(limits.total, collect(body, permit, expected, limits)).await.unwrap_or(Err(BodyError::TooSlow))
+    let read = collect(body, permit, (expected, enough), limits, found);
+    tokio::time::timeout(limits.total, read).await.unwrap_or(Err(BodyError::TooSlow))
 }
 
-async fn collect(
+async fn collect<T>(
     mut body: Incoming,
     mut permit: BodyPermit,
-    expected: usize,
+    (expected, mut enough): (usize, usize),
     limits: BodyLimits,
-) -> Result<(Bytes, BodyPermit), BodyError> {
+    found: impl Fn(&[u8]) -> Option<T>,
+) -> Result<Head<T>, BodyError> {
     let mut whole = BytesMut::new();
     let mut started = None;
     loop {
-        let Some(frame) = body.frame().await else { return Ok((whole.freeze(), permit)) };
+        let Some(frame) = body.frame().await else { return Ok((whole.freeze(), permit, None)) };
         let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         if whole.len() + data.len() > limits.max_bytes {
             return Err(BodyError::TooLarge);
         }
         if whole.is_empty() && body.is_end_stream() {
             return if data.len() <= expected || permit.grow(data.len() - expected) {
-                Ok((data, permit))
+                Ok((data, permit, None))
             } else {
                 Err(BodyError::NoMemory)
             };
@@ -120,6 +141,13 @@ async fn collect(
             whole.reserve(expected.max(data.len()));
         }
         whole.extend_from_slice(&data);
+        if whole.len() >= enough && !body.is_end_stream() {
+            if let Some(found) = found(&whole) {
+                return Ok((whole.freeze(), permit, Some((found, body))));
+            }
+            // Not after each frame: to look takes as long as what is there is long.
+            enough = whole.len().saturating_mul(2);
+        }
         let elapsed = started.get_or_insert_with(tokio::time::Instant::now).elapsed();
         if elapsed > limits.patience && (whole.len() as u64) < elapsed.as_secs() * MIN_RATE {
             return Err(BodyError::TooSlow);

@@ -14,13 +14,14 @@ use router_core::fault::{ERROR_CODES, ErrorCode};
 use router_core::limits::{Rates, Refusal, Ticket};
 use router_core::routing::{Decision, Moment, NoCandidate, NoneKind, NotFound, Reason, decide, resolve};
 use router_core::world::{Pinned, Session, recall};
-use router_wire::dialects::{Dialect, Intake, RequestError, Route};
+use router_wire::dialects::{Dialect, Intake, RequestError, Route, openai_work};
 use router_wire::message as neutral;
 
 use super::Worker;
 use super::book::{Book, Opening};
 use super::controls::{self, Controls};
 use super::fit::Written;
+use super::form::{self, Form};
 use super::headers::Ids;
 use super::pinned;
 use crate::clock::Now;
@@ -31,6 +32,7 @@ use crate::http::error::{ApiError, invalid_api_key, missing_api_key, shown};
 use crate::http::intake::{self, BodyError, BodyLimits, BodyPermit};
 use crate::snapshot::ServerSnapshot;
 use crate::telemetry::metrics::ReasonLabel;
+use crate::upstream::Upload;
 
 /// Time for a whole request body, and for its first kilobytes.
 const BODY_TOTAL: std::time::Duration = std::time::Duration::from_secs(30);
@@ -80,7 +82,10 @@ pub(super) struct Job {
     pub(super) neutral: OnceLock<Result<neutral::Request, RequestError>>,
     /// What was written last for a provider of another dialect.
     pub(super) written: Option<Written>,
+    /// What was read of the body: of most requests all.
     pub(super) body: Bytes,
+    /// What follows it.
+    pub(super) upload: Option<Upload>,
     pub(super) intake: Box<Intake>,
     pub(super) decision: Decision,
     /// Who keeps the state that the request builds on.
@@ -120,13 +125,22 @@ pub(super) async fn admit(
         return Err(ApiError::new(ErrorCode::LoopDetected, "A channel of this router points back at this router."));
     }
     let identity = authenticate(snapshot, arrival.parts, arrival.peer, arrival.now)?;
-    check_media_type(arrival.parts, arrival.route.endpoint)?;
+    let form = is_form(arrival.parts, arrival.route.endpoint)?;
     let limits =
         BodyLimits { max_bytes: snapshot.settings.max_request_bytes, total: BODY_TOTAL, patience: BODY_PATIENCE };
-    let (bytes, memory) = intake::read(body, limits, &app.bodies).await.map_err(|error| body_error(error, &limits))?;
+    let read = if form {
+        form::receive(body, limits, &app.bodies).await
+    } else {
+        intake::read(body, limits, &app.bodies).await.map(|(bytes, memory)| Form { bytes, memory, rest: None })
+    };
+    let Form { bytes, memory, rest } = read.map_err(|error| body_error(error, &limits))?;
+    let size = rest.as_ref().map_or(bytes.len() as u64, |(_, size)| *size);
     let (dialect, route) = (arrival.dialect, arrival.route);
     let endpoint = route.endpoint;
     let mut intake = Box::new((dialect.read)(route, &bytes).map_err(request_error)?);
+    if rest.is_some() {
+        openai_work::sized(&mut intake, size);
+    }
     if let Some(group) = intake.ask.model.strip_prefix(GROUP_PREFIX).filter(|name| name.starts_with("auto:")) {
         intake.ask.model = group.to_owned();
     }
@@ -143,7 +157,7 @@ pub(super) async fn admit(
         dialect: dialect.name,
         model: intake.ask.model.clone(),
         stream: intake.ask.stream,
-        bytes_in: bytes.len(),
+        bytes_in: usize::try_from(size).unwrap_or(usize::MAX),
         user_agent: user_agent(arrival.parts),
     });
     let seed = arrival.ids.ours.seed();
@@ -169,6 +183,7 @@ pub(super) async fn admit(
         neutral: OnceLock::new(),
         written: None,
         body: bytes,
+        upload: rest.map(|(upload, _)| upload),
         intake,
         decision,
         pinned,
@@ -241,7 +256,8 @@ fn client_address(snapshot: &ServerSnapshot, parts: &Parts, peer: SocketAddr) ->
     client
 }
 
-fn check_media_type(parts: &Parts, endpoint: Endpoint) -> Result<(), ApiError> {
+/// Whether the body is a form; else it has to be JSON.
+fn is_form(parts: &Parts, endpoint: Endpoint) -> Result<bool, ApiError> {
     let unsupported = |message: &'static str| Err(ApiError::new(ErrorCode::UnsupportedMediaType, message));
     if parts.headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity") {
         return unsupported("Compressed request bodies are not read. Send the body without Content-Encoding.");
@@ -251,7 +267,7 @@ fn check_media_type(parts: &Parts, endpoint: Endpoint) -> Result<(), ApiError> {
     let json = media.eq_ignore_ascii_case("application/json") || media.to_ascii_lowercase().ends_with("+json");
     let form = matches!(endpoint, Endpoint::ImageEdits | Endpoint::Transcriptions | Endpoint::Translations)
         && media.eq_ignore_ascii_case("multipart/form-data");
-    if json || form { Ok(()) } else { unsupported("The body must be JSON: send `Content-Type: application/json`.") }
+    if json || form { Ok(form) } else { unsupported("The body must be JSON: send `Content-Type: application/json`.") }
 }
 
 fn body_error(error: BodyError, limits: &BodyLimits) -> ApiError {

@@ -13,12 +13,12 @@ use router_core::world::{Ended, Holding, Target, World, attempted};
 use router_wire::dialects::AccountBound;
 
 use super::book::NotHeld;
-use super::run::{Run, Step};
+use super::run::{Interrupt, Run, Step};
 use super::tongue::Tongue;
 use crate::http::error::ApiError;
 use crate::snapshot::{ChannelSide, ServerSnapshot};
 use crate::telemetry::metrics::AttemptLabels;
-use crate::upstream::{UpstreamBody, UpstreamRequest, collect};
+use crate::upstream::{Upload, UpstreamBody, UpstreamRequest, collect, is_events};
 
 /// Largest body of an error answer that is read.
 pub(super) const MAX_ERROR_BODY: usize = 64 * 1024;
@@ -49,6 +49,10 @@ impl Run {
         self.job.book.synced().await;
         let began_ms = self.ms();
         let event = self.exchange(&snapshot, channel, &holding).await;
+        let event = match self.after_upload(event) {
+            Step::Event(event) => event,
+            refused @ Step::Refused(_) => return refused,
+        };
         self.job.book.ended(&event);
         self.report(holding, channel, &event, began_ms);
         Step::Event(event)
@@ -112,7 +116,9 @@ impl Run {
         (self.tongue, self.dropped) = (prepared.tongue, prepared.dropped);
         // Of an attempt before this one.
         self.passage = None;
-        let mut request = UpstreamRequest { method: Method::POST, uri: prepared.uri, headers, body: prepared.body };
+        let rest = self.job.upload.as_ref().map(Upload::send);
+        let mut request =
+            UpstreamRequest { method: Method::POST, uri: prepared.uri, headers, body: prepared.body, rest };
         let bound = prepared.bound.filter(|bound| (bound.holds)(&request.body));
         let mut again = None;
         match bound {
@@ -150,11 +156,16 @@ impl Run {
     /// Sends, and hands the answer to whoever reads it.
     async fn ask(&mut self, channel: &ChannelSide, request: UpstreamRequest) -> Event {
         let upstream = self.job.worker.upstream.clone();
-        let response = match self.until(pin!(upstream.send(request))).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(fault)) => return Event::Failed(fault, None),
-            Err(interrupt) => return self.cut_short(interrupt),
+        let (mut sent, mut seen) = (pin!(upstream.send(request)), 0);
+        let response = loop {
+            match self.until(sent.as_mut()).await {
+                Ok(Ok(response)) => break response,
+                Ok(Err(fault)) => return Event::Failed(fault, None),
+                Err(Interrupt::Deadline) if self.is_sending(&mut seen) => {}
+                Err(interrupt) => return self.cut_short(interrupt),
+            }
         };
+        self.measure_upload();
         let status = response.status();
         if status.is_redirection() {
             let fault = Fault {
@@ -170,7 +181,9 @@ impl Run {
             Tongue::Same => router_wire::headers::returned(self.job.dialect, response.headers()),
             Tongue::Other { .. } | Tongue::Vectors(_) => HeaderMap::new(),
         };
-        if self.job.intake.ask.stream || self.job.endpoint == Endpoint::Speech {
+        // What of a form asks for a stream may have stood behind what was read of it.
+        let streams = self.job.upload.is_some() && is_events(response.headers());
+        if self.job.intake.ask.stream || streams || self.job.endpoint == Endpoint::Speech {
             self.read_stream(channel, response).await
         } else {
             self.read_whole(channel, response).await
@@ -178,9 +191,9 @@ impl Run {
     }
 
     /// The event of a wait that ended before anything came: the request was sent, so its input counts.
-    pub(super) fn cut_short(&self, interrupt: super::run::Interrupt) -> Event {
+    pub(super) fn cut_short(&self, interrupt: Interrupt) -> Event {
         let metered = match interrupt {
-            super::run::Interrupt::Deadline => None,
+            Interrupt::Deadline => None,
             _ => Some(self.input_only()),
         };
         Self::interrupted(interrupt, metered)

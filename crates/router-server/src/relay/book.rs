@@ -144,6 +144,11 @@ impl Book {
         self.account.ended(event);
     }
 
+    /// The last attempt's request never went out whole, so that nobody has worked for it.
+    pub(super) fn unsent(&mut self) {
+        self.account.release_last();
+    }
+
     /// Nothing was asked of anybody: no row.
     pub(super) fn discard(&mut self) {
         self.open = false;

@@ -11,6 +11,7 @@ mod controls;
 mod estimate;
 mod explained;
 mod fit;
+mod form;
 mod headers;
 mod pinned;
 mod run;

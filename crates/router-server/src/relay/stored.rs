@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Response, Uri};
 use http_body_util::BodyExt;
 use router_core::ask::Endpoint;
@@ -24,7 +24,7 @@ use crate::clock::Now;
 use crate::http::body::Body;
 use crate::http::error::ApiError;
 use crate::snapshot::{ChannelSide, ServerSnapshot};
-use crate::upstream::{UpstreamBody, UpstreamRequest, collect};
+use crate::upstream::{UpstreamBody, UpstreamRequest, collect, is_events};
 
 /// What of a client's query goes to the provider.
 const QUERY: &[&str] = &[
@@ -105,7 +105,7 @@ pub async fn stored(
     let uri = address(channel, call, query).ok_or_else(|| unknown(&call.id))?;
     let mut headers = key.headers.to_map(false);
     headers.insert(crate::http::HOP_HEADER, snapshot.settings.instance.clone());
-    let request = UpstreamRequest { method, uri, headers, body: Bytes::new() };
+    let request = UpstreamRequest { method, uri, headers, body: Bytes::new(), rest: None };
     let patience = Duration::from_millis(snapshot.world.rules.total_ms);
     let asked = ask(worker, channel, request, now);
     let mut response = tokio::time::timeout(patience, asked)
@@ -162,7 +162,7 @@ async fn ask(
         return Err(failed(&fault));
     }
     let kind = head.headers.get(CONTENT_TYPE).cloned().unwrap_or(HeaderValue::from_static("application/json"));
-    let body = if is_stream(&head.headers) {
+    let body = if is_events(&head.headers) {
         relayed(worker, body)
     } else {
         collect(body, MAX_ANSWER).await.map_err(|fault| failed(&fault))?.into()
@@ -170,11 +170,6 @@ async fn ask(
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, kind);
     Ok(response)
-}
-
-fn is_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.starts_with("text/event-stream")
 }
 
 /// Hands the provider's bytes on as they come, until either side leaves.

@@ -5,6 +5,7 @@ pub mod egress;
 mod headers;
 mod pool;
 mod tls;
+mod upload;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use router_core::fault::{Fault, FaultKind};
 
 pub use connector::{ConnectError, GuardedConnector};
@@ -21,6 +22,8 @@ pub use headers::UpstreamHeaders;
 pub use pool::UpstreamBody;
 use pool::{Pool, SendError};
 pub use tls::client_config;
+use upload::Outgoing;
+pub use upload::{Broken, Rest, Upload};
 
 /// A worker's way to providers: clones share its connections.
 #[derive(Clone, Debug)]
@@ -62,11 +65,13 @@ pub struct UpstreamRequest {
     pub headers: http::HeaderMap,
     /// The spliced body.
     pub body: Bytes,
+    /// What follows it while it goes out.
+    pub rest: Option<Rest>,
 }
 
 impl UpstreamRequest {
-    fn build(self) -> http::Request<Full<Bytes>> {
-        let mut request = http::Request::new(Full::new(self.body));
+    fn build(self) -> http::Request<Outgoing> {
+        let mut request = http::Request::new(Outgoing::new(self.body, self.rest));
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
         *request.headers_mut() = self.headers;
@@ -91,6 +96,13 @@ fn transport_fault(error: &SendError) -> Fault {
         return Fault::new(FaultKind::Connect, "the connection failed");
     }
     body_fault(error, FaultKind::ClosedEarly)
+}
+
+/// Whether an answer comes as events.
+#[must_use]
+pub fn is_events(headers: &http::HeaderMap) -> bool {
+    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.starts_with("text/event-stream")
 }
 
 /// Reads a body of at most `limit` bytes.

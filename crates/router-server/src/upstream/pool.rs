@@ -16,7 +16,6 @@ use http::header::{HOST, HeaderValue};
 use http::uri::{Authority, Scheme, Uri};
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_rustls::HttpsConnector;
@@ -24,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::connector::GuardedConnector;
+use super::upload::Outgoing;
 
 /// Idle connections are kept for less than providers keep theirs, so that we rarely write into a dead one: for this many
 /// looks of the one who clears them away.
@@ -53,7 +53,7 @@ type Place = (Scheme, Authority);
 
 #[derive(Debug)]
 struct Idle {
-    connection: SendRequest<Full<Bytes>>,
+    connection: SendRequest<Outgoing>,
     looks: u8,
 }
 
@@ -81,7 +81,7 @@ impl Pool {
     /// closed while it was idle is replaced, as long as nothing of the request has gone out.
     pub(super) async fn send(
         self: &Arc<Self>,
-        mut request: Request<Full<Bytes>>,
+        mut request: Request<Outgoing>,
     ) -> Result<Response<UpstreamBody>, SendError> {
         let place = to_origin_form(&mut request)?;
         while let Some(mut connection) = self.take(&place).await {
@@ -99,7 +99,7 @@ impl Pool {
     }
 
     /// The idle connection that was used last, if one of them still stands.
-    async fn take(&self, place: &Place) -> Option<SendRequest<Full<Bytes>>> {
+    async fn take(&self, place: &Place) -> Option<SendRequest<Outgoing>> {
         loop {
             let mut connection = self.lock().get_mut(place)?.pop()?.connection;
             if matches!(connection.ready().now_or_never(), Some(Ok(()))) {
@@ -114,7 +114,7 @@ impl Pool {
         }
     }
 
-    async fn connect(&self, place: &Place) -> Result<SendRequest<Full<Bytes>>, SendError> {
+    async fn connect(&self, place: &Place) -> Result<SendRequest<Outgoing>, SendError> {
         let (scheme, authority) = place.clone();
         let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query("/").build();
         let uri = uri.map_err(|error| SendError::Connect(error.into()))?;
@@ -130,7 +130,7 @@ impl Pool {
     fn answer(
         self: &Arc<Self>,
         response: Response<Incoming>,
-        connection: SendRequest<Full<Bytes>>,
+        connection: SendRequest<Outgoing>,
         place: Place,
     ) -> Response<UpstreamBody> {
         response.map(|body| {
@@ -139,7 +139,7 @@ impl Pool {
         })
     }
 
-    fn put(self: &Arc<Self>, place: Place, connection: SendRequest<Full<Bytes>>) {
+    fn put(self: &Arc<Self>, place: Place, connection: SendRequest<Outgoing>) {
         {
             let mut idle = self.lock();
             let here = idle.entry(place).or_default();
@@ -183,7 +183,7 @@ async fn tend(pool: std::sync::Weak<Pool>) {
 }
 
 /// What a server gets to see: the path alone, and the authority as `host`.
-fn to_origin_form(request: &mut Request<Full<Bytes>>) -> Result<Place, SendError> {
+fn to_origin_form(request: &mut Request<Outgoing>) -> Result<Place, SendError> {
     let parts = std::mem::take(request.uri_mut()).into_parts();
     let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
         return Err(SendError::Connect(Box::new(super::ConnectError::Url)));
@@ -208,7 +208,7 @@ fn named(authority: &Authority) -> &str {
 #[derive(Debug)]
 pub struct UpstreamBody {
     body: Incoming,
-    back: Option<(Arc<Pool>, Place, SendRequest<Full<Bytes>>)>,
+    back: Option<(Arc<Pool>, Place, SendRequest<Outgoing>)>,
 }
 
 impl UpstreamBody {

@@ -19,6 +19,7 @@ mod embeddings;
 mod engine;
 mod failover;
 mod first_start;
+mod forms;
 mod kept;
 mod key_rotation;
 mod limits;

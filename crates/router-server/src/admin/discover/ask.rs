@@ -117,7 +117,7 @@ impl Ask<'_> {
         if method == Method::GET {
             headers.remove(CONTENT_TYPE);
         }
-        let request = UpstreamRequest { method, uri, headers, body };
+        let request = UpstreamRequest { method, uri, headers, body, rest: None };
         let (head, body) = self.control.upstream.send(request).await?.into_parts();
         if head.status.is_success() {
             return collect(body, MAX_PAGE).await;

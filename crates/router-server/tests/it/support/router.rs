@@ -123,6 +123,11 @@ impl TestRouter {
 
 /// Asking it.
 impl TestRouter {
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A chat request with the usual key, to the ordered group.
     pub(crate) fn chat(&self) -> Call {
         Call::chat(self.address)

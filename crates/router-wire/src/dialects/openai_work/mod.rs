@@ -3,8 +3,10 @@
 
 mod multipart;
 mod read;
+mod watch;
 
-pub use read::read;
+pub use read::{read, sized};
+pub use watch::{Flaw, FormWatch};
 
 use router_core::ask::Endpoint;
 

@@ -10,6 +10,13 @@ pub(super) fn is(body: &[u8]) -> bool {
     body.starts_with(b"--")
 }
 
+/// The boundary that a form begins with, dashes included.
+pub(super) fn boundary(body: &[u8]) -> Option<&[u8]> {
+    let line = memmem::find(body.get(..body.len().min(128))?, b"\r\n")?;
+    // RFC 2046: at most 70 characters.
+    body.get(..line).filter(|line| is(line) && line.len() <= 72).map(<[u8]>::trim_ascii_end)
+}
+
 /// Parts of a form, in their order.
 struct Parts<'a> {
     body: &'a [u8],
@@ -28,9 +35,8 @@ struct Part<'a> {
 impl<'a> Parts<'a> {
     /// `None` if the body does not begin with a boundary.
     fn of(body: &'a [u8]) -> Option<Self> {
+        let boundary = boundary(body)?;
         let line = memmem::find(body, b"\r\n")?;
-        // RFC 2046: at most 70 characters.
-        let boundary = body.get(..line).filter(|line| is(line) && line.len() <= 72)?.trim_ascii_end();
         Some(Self { body, delimiter: [b"\r\n", boundary].concat(), at: line })
     }
 }
@@ -53,17 +59,21 @@ impl<'a> Iterator for Parts<'a> {
 }
 
 impl Part<'_> {
-    /// The `name` of its `Content-Disposition`.
     fn is_named(&self, name: &str) -> bool {
-        let headers = String::from_utf8_lossy(self.headers);
-        let line = headers.lines().find(|line| {
-            line.split_once(':').is_some_and(|(field, _)| field.trim().eq_ignore_ascii_case("content-disposition"))
-        });
-        line.into_iter().flat_map(|line| line.split(';')).any(|parameter| {
-            let found = parameter.trim().strip_prefix("name=");
-            found.is_some_and(|value| value.trim_matches('"') == name)
-        })
+        is_named(self.headers, name)
     }
+}
+
+/// Whether that is the `name` of the `Content-Disposition` among a part's headers.
+pub(super) fn is_named(headers: &[u8], name: &str) -> bool {
+    let headers = String::from_utf8_lossy(headers);
+    let line = headers.lines().find(|line| {
+        line.split_once(':').is_some_and(|(field, _)| field.trim().eq_ignore_ascii_case("content-disposition"))
+    });
+    line.into_iter().flat_map(|line| line.split(';')).any(|parameter| {
+        let found = parameter.trim().strip_prefix("name=");
+        found.is_some_and(|value| value.trim_matches('"') == name)
+    })
 }
 
 /// The value of a short text part; of the first one, if there are several of that name.

@@ -39,10 +39,20 @@ fn form(endpoint: Endpoint, body: &[u8]) -> Result<Intake, RequestError> {
     let named = multipart::field(body, "model").map(str::trim).filter(|model| !model.is_empty());
     let model = named.or(default_model(endpoint)).ok_or_else(|| RequestError::missing("model"))?;
     let stream = multipart::field(body, "stream").is_some_and(|value| value.trim() == "true");
-    // About a token for each kilobyte of sound; a picture costs about as much as its size says, too.
-    let tokens = (multipart::largest(body) / 1_000) as u64;
+    let tokens = tokens_of(multipart::largest(body) as u64);
     let scan = scanned(b"{}")?;
     Ok(intake(endpoint, model.to_owned(), stream, (tokens, body.len() as u64), scan))
+}
+
+/// About a token for each kilobyte of sound; a picture costs about as much as its size says, too.
+const fn tokens_of(file: u64) -> u64 {
+    file / 1_000
+}
+
+/// Corrects what was read of the beginning of a form: it has so many bytes in all.
+pub fn sized(intake: &mut Intake, bytes: u64) {
+    intake.ask.input_tokens = tokens_of(bytes);
+    intake.ask.input_tokens_bound = bytes;
 }
 
 fn json(endpoint: Endpoint, body: &[u8]) -> Result<Intake, RequestError> {
