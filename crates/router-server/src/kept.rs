@@ -1,7 +1,8 @@
 //! What providers keep for clients: from an id that a provider made back to the channel and the key that made it.
 //!
 //! In memory, because requests ask no database; noted in the request's row before the answer ends, and read back at the
-//! start, so that it outlives the process. Bounded by age and by number: the oldest goes first.
+//! start, so that it outlives the process. Where several instances share a database, each learns what the others noted (see
+//! [`crate::reload`]). Bounded by age and by number: the oldest goes first.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,17 +56,23 @@ impl Kept {
         let oldest = i64::try_from(now_ms.saturating_sub(MOST_AGE_MS)).unwrap_or(i64::MAX);
         store.forget_pinned_state(oldest).await?;
         let kept = Self::default();
+        kept.learn(store, oldest).await?;
+        Ok(kept)
+    }
+
+    /// Learns what was noted since then, by whatever instance; unix milliseconds.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub async fn learn(&self, store: &Store, since_ms: i64) -> StoreResult<()> {
         for PinnedState { key_id, state_id, channel, provider_key_id, made_at } in
-            store.pinned_state(oldest, MOST).await?.into_iter().rev()
+            store.pinned_state(since_ms, MOST).await?.into_iter().rev()
         {
             let since_ms = u64::try_from(made_at).unwrap_or(0);
-            kept.note(
-                &key_id,
-                [&state_id],
-                &Keeper { channel: channel.into(), provider_key: provider_key_id.into(), since_ms },
-            );
+            let keeper = Keeper { channel: channel.into(), provider_key: provider_key_id.into(), since_ms };
+            self.note(&key_id, [&state_id], &keeper);
         }
-        Ok(kept)
+        Ok(())
     }
 
     /// Notes who keeps these ids for that client key. Whoever made an id first keeps it.

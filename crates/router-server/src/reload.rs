@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::HeaderValue;
+use router_store::Engine;
 use tokio::sync::Mutex;
 
 use crate::app::App;
@@ -20,6 +21,13 @@ use crate::telemetry::metrics::OutcomeLabel;
 const FILES_EVERY: Duration = Duration::from_secs(2);
 /// How often the database is asked for changed keys and for its health.
 const KEYS_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the database is asked for what other instances' providers keep, and how far that look goes back.
+const KEPT_EVERY: Duration = Duration::from_secs(2);
+const KEPT_BACK_MS: u64 = 60_000;
+/// A row counts by the beginning of its request and is written after its end: each of so many looks goes back further.
+const LONG_LOOK: u32 = 30;
+const LONG_BACK_MS: u64 = 30 * 60_000;
 
 /// What a reload came to.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -110,6 +118,15 @@ impl Reloader {
                 () = stop_files.stopping() => {}
             }
         });
+        if self.app.store.engine() == Engine::Postgres {
+            let (kept, stop_kept) = (Arc::clone(self), tasks.clone());
+            tasks.spawn("watcher of kept state", async move {
+                tokio::select! {
+                    () = kept.watch_kept() => {}
+                    () = stop_kept.stopping() => {}
+                }
+            });
+        }
         tasks.spawn("key watcher", async move {
             tokio::select! {
                 () = keys.watch_keys() => {}
@@ -135,6 +152,19 @@ impl Reloader {
                 serving.clone_from(&seen);
             }
             last = seen;
+        }
+    }
+
+    /// What providers keep for other instances' clients can be asked for here within a few seconds. A database of files has
+    /// one instance alone.
+    async fn watch_kept(&self) {
+        for look in 1_u32.. {
+            tokio::time::sleep(KEPT_EVERY).await;
+            let back = if look % LONG_LOOK == 0 { LONG_BACK_MS } else { KEPT_BACK_MS };
+            let since = i64::try_from(unix_ms().saturating_sub(back)).unwrap_or(i64::MAX);
+            if let Err(error) = self.app.kept.learn(&self.app.store, since).await {
+                tracing::debug!(%error, "what other instances noted is not known yet");
+            }
         }
     }
 

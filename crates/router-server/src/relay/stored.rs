@@ -1,7 +1,7 @@
 //! Answers that a provider keeps: read, deleted, cancelled and listed under the id that it gave them, at the channel and with
-//! the key that made them. Such a call costs nothing, tries nobody else and has no row.
+//! the key that made them. Such a call costs nothing, tries nobody else and has no row; metrics count it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use router_core::ask::Endpoint;
 use router_core::catalog::KeyIx;
 use router_core::fault::{ErrorCode, Fault};
-use router_core::request::final_error;
+use router_core::request::{Status, final_error};
 use router_wire::adapters::Call;
 use tokio::sync::mpsc;
 
@@ -24,6 +24,7 @@ use crate::clock::Now;
 use crate::http::body::Body;
 use crate::http::error::ApiError;
 use crate::snapshot::{ChannelSide, ServerSnapshot};
+use crate::telemetry::metrics::{EndpointLabel, RequestLabels};
 use crate::upstream::{UpstreamBody, UpstreamRequest, collect, is_events};
 
 /// What of a client's query goes to the provider.
@@ -80,11 +81,32 @@ impl Stored {
     }
 }
 
-/// Answers such a call.
+/// The endpoint of such calls, in metrics.
+const ENDPOINT: &str = "stored_responses";
+
+/// Answers such a call, and counts it.
 ///
 /// # Errors
 /// The refusal, or how the provider failed.
 pub async fn stored(
+    worker: &Worker,
+    snapshot: &ServerSnapshot,
+    key: Option<KeyIx>,
+    call: &Stored,
+    method: Method,
+    query: &str,
+) -> Result<Response<Body>, ApiError> {
+    let began = Instant::now();
+    let answered = answer(worker, snapshot, key, call, method, query).await;
+    let status = if answered.is_ok() { Status::Completed } else { Status::Error };
+    let (metrics, group) = (&worker.app.metrics, snapshot.no_group.clone());
+    metrics.requests.get_or_create_owned(&RequestLabels { endpoint: ENDPOINT, group, status: status.as_str() }).inc();
+    let label = EndpointLabel { endpoint: ENDPOINT };
+    metrics.request_duration.get_or_create_owned(&label).observe(began.elapsed().as_secs_f64());
+    answered
+}
+
+async fn answer(
     worker: &Worker,
     snapshot: &ServerSnapshot,
     key: Option<KeyIx>,

@@ -149,6 +149,9 @@ async fn kept_answers_are_read_listed_cancelled_and_deleted_where_they_are() {
     }
     router.stored("PUT", &id).send().await.error(405, "method_not_allowed");
     assert!(a.requests().is_empty());
+    let counted =
+        router.metric(r#"router_requests_total{endpoint="stored_responses",group="",status="completed""#).await;
+    assert_eq!(counted, 4.0, "calls without a row are counted");
 
     let failing = SimProvider::start().await.on_path("/v1/responses/", Script::status(404)).then(Script::status(401));
     let router = setup().channel("only", &failing).start().await;
@@ -156,6 +159,28 @@ async fn kept_answers_are_read_listed_cancelled_and_deleted_where_they_are() {
     router.stored("GET", &id).send().await.error(404, "not_found");
     let refused = router.stored("GET", &id).send().await;
     assert_eq!(refused.status(), 503, "the provider's 401 is not the client's: {}", refused.text());
+}
+
+#[tokio::test]
+async fn what_one_instance_made_another_on_the_same_database_knows() {
+    let Ok(database) = std::env::var("SMART_AI_ROUTER_TEST_PG") else {
+        return eprintln!("SMART_AI_ROUTER_TEST_PG is not set: two instances cannot share a database");
+    };
+    let (a, b) = (SimProvider::start().await, SimProvider::start().await);
+    let master = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    let setup = setup().env("DATABASE_URL", &database).env("SMART_AI_ROUTER_MASTER_KEY", master);
+    let setup = setup.channel("a", &a).channel("b", &b);
+    let (one, two) = (setup.clone().start().await, setup.start().await);
+
+    let id = one.id_of(&format!("channel:b/{MODEL}"), json!({})).await;
+    eventually("the id of the other instance", async || {
+        let read = two.stored("GET", &id).send().await;
+        (read.status() == 200).then_some(())
+    })
+    .await;
+    let next = two.after(&id).send().await;
+    assert_eq!((next.status(), next.header("x-router-channel")), (200, "b"), "{}", next.text());
+    assert!(a.requests().is_empty(), "another account was asked");
 }
 
 #[tokio::test]

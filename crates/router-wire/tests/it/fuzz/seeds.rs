@@ -51,8 +51,10 @@ fn bodies() -> Seeds {
 
 fn forms() -> Seeds {
     let form = b"--x-1\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\n\r\n\x00\xff\r\n--x-1\r\ncontent-disposition: form-data; name=model\r\n\r\nm-1\r\n--x-1--\r\n";
-    let bodies: [(Endpoint, &[u8]); 5] = [
+    let early = b"--x-1\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm-1\r\n--x-1\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n\r\n--x-\r\n--x-1\r\ncontent-disposition: form-data; name=\"stream\"\r\n\r\ntrue\r\n--x-1\r\nX: y\r\ncontent-disposition: form-data; name=\"language\"\r\n\r\n\r\n--x-1--\r\nbehind";
+    let bodies: [(Endpoint, &[u8]); 6] = [
         (Endpoint::Transcriptions, form),
+        (Endpoint::Translations, early),
         (Endpoint::Rerank, br#"{"model":"m","query":"q","documents":["a","b"]}"#),
         (Endpoint::Speech, br#"{"model":"m","input":"x","stream_format":"sse"}"#),
         (Endpoint::Estimate, br#"{"model":"m","contents":[{"parts":[{"text":"x"}]}]}"#),

@@ -1,7 +1,9 @@
 //! Clients' bodies and paths: scanned, read by every dialect, and spliced for a provider of the same dialect.
 
+use bytes::Bytes;
 use router_core::ask::Endpoint;
 use router_wire::adapters::{ADAPTERS, UpstreamPreset};
+use router_wire::dialects::openai_work::FormWatch;
 use router_wire::dialects::{DIALECTS, Dialect, Passing, Route, by_path, of_errors};
 use router_wire::message::{Media, Signature, SignatureFormat};
 use router_wire::scan::{Edits, Field, OutputCap, ROUTING_FIELDS, Scan, scan, splice};
@@ -24,6 +26,7 @@ pub(super) fn run(input: &[u8]) {
         spliced(body, &found, flags, cap);
     }
     words(body);
+    passed(body, usize::from(flags));
     let model = (flags & 8 != 0).then(|| "m".to_owned());
     let route = Route { endpoint, model, stream: None, array: flags & 16 != 0, method: None };
     let Ok(intake) = (dialect.read)(&route, body) else { return };
@@ -67,6 +70,21 @@ fn sent_is_read_again(dialect: &Dialect, route: &Route, sent: &[u8], preset: &Up
     if route.model.is_none() && again.scan.field(Field::Model).is_some() {
         assert_eq!(again.ask.model, MODEL, "{}", text());
     }
+}
+
+/// A form of which only the beginning is known passes unchanged, or is refused without a second model.
+fn passed(body: &[u8], size: usize) {
+    let (head, rest) = body.split_at(body.len() / 2);
+    let Some((mut watch, known)) = FormWatch::begin(head) else { return };
+    let mut out = head[..known].to_vec();
+    for piece in rest.chunks(size + 1) {
+        match watch.pass(Bytes::copy_from_slice(piece)) {
+            Ok(went) => out.extend_from_slice(&went),
+            Err(_) => return assert!(body.starts_with(&out)),
+        }
+    }
+    out.extend_from_slice(&watch.rest());
+    assert_eq!(out, body);
 }
 
 /// Paths, and the words inside of bodies that have a form of their own.
