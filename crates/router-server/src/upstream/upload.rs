@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
 use router_wire::dialects::openai_work::{Flaw, FormWatch};
 use tokio::time::{Instant, Sleep};
 
-/// How long the client may send nothing.
-const SILENCE: Duration = Duration::from_secs(30);
+/// So much has to come from a client that is waited for, in so long: 1 KiB a second, as of every body.
+const SPAN: Duration = Duration::from_secs(30);
+const ENOUGH: u64 = 30 * 1024;
 
 /// Why the rest does not come: the client's doing, or ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +25,7 @@ pub enum Broken {
     /// The client left or broke HTTP.
     #[error("the client's body ended early")]
     Early,
-    /// Nothing came for too long.
+    /// Too little came for too long.
     #[error("the client's body came too slowly")]
     Slow,
     /// More than a request may have.
@@ -41,7 +43,7 @@ pub enum Broken {
 pub struct Upload(Arc<Mutex<State>>);
 
 struct State {
-    body: Incoming,
+    body: UnsyncBoxBody<Bytes, Broken>,
     watch: FormWatch,
     /// Bytes of the whole body that have come, and that may come.
     came: u64,
@@ -54,7 +56,9 @@ struct State {
     waits: bool,
     ended: bool,
     broken: Option<Broken>,
-    silence: Pin<Box<Sleep>>,
+    /// When too little has come, and what has since it was set.
+    late: Pin<Box<Sleep>>,
+    since: u64,
 }
 
 impl fmt::Debug for Upload {
@@ -66,10 +70,23 @@ impl fmt::Debug for Upload {
 impl Upload {
     /// The rest of a body, of which so many bytes have come and at most so many may come in all.
     #[must_use]
-    pub fn new(body: Incoming, watch: FormWatch, (came, most): (u64, u64)) -> Self {
-        let silence = Box::pin(tokio::time::sleep(SILENCE));
-        let (sender, taken, waits, ended, broken) = (0, false, false, false, None);
-        Self(Arc::new(Mutex::new(State { body, watch, came, most, sender, taken, waits, ended, broken, silence })))
+    pub fn new<B>(body: B, watch: FormWatch, (came, most): (u64, u64)) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+    {
+        Self(Arc::new(Mutex::new(State {
+            body: body.map_err(|_| Broken::Early).boxed_unsync(),
+            watch,
+            came,
+            most,
+            sender: 0,
+            taken: false,
+            waits: false,
+            ended: false,
+            broken: None,
+            late: Box::pin(tokio::time::sleep(SPAN)),
+            since: 0,
+        })))
     }
 
     /// For a new attempt; those before get nothing more.
@@ -130,21 +147,19 @@ impl State {
             let came = match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Pending => {
                     self.waits = true;
-                    ready!(self.silence.as_mut().poll(cx));
+                    ready!(self.late.as_mut().poll(cx));
                     self.broken = Some(Broken::Slow);
                     continue;
                 }
                 Poll::Ready(came) => came,
             };
-            self.waits = false;
-            self.silence.as_mut().reset(Instant::now() + SILENCE);
             let piece = match came {
                 None => {
                     self.ended = true;
                     self.watch.rest()
                 }
-                Some(Err(_)) => {
-                    self.broken = Some(Broken::Early);
+                Some(Err(broken)) => {
+                    self.broken = Some(broken);
                     continue;
                 }
                 Some(Ok(frame)) => match frame.into_data() {
@@ -165,8 +180,15 @@ impl State {
     }
 
     fn take(&mut self, data: Bytes) -> Result<Bytes, Broken> {
+        let size = data.len() as u64;
         self.taken = true;
-        self.came += data.len() as u64;
+        self.came += size;
+        self.since += size;
+        // What was there at once has waited for the provider.
+        if !std::mem::take(&mut self.waits) || self.since >= ENOUGH {
+            self.late.as_mut().reset(Instant::now() + SPAN);
+            self.since = 0;
+        }
         if self.came > self.most {
             return Err(Broken::TooLarge);
         }
@@ -240,5 +262,78 @@ impl Body for Outgoing {
             Some(Some(rest)) => SizeHint::with_exact(whole + rest),
             Some(None) => SizeHint::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream::{self, StreamExt};
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    const HEAD: &[u8] = b"--b\r\ncontent-disposition: form-data; name=model\r\n\r\nm\r\n--b\r\ncontent-disposition: form-data; name=file\r\n\r\nsound";
+
+    /// A form of which `count` pieces of that size are to come, each after that pause.
+    fn upload(count: usize, size: usize, pause: Duration) -> Upload {
+        let piece = move |_| async move {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            Ok::<_, Broken>(Frame::data(Bytes::from(vec![b'x'; size])))
+        };
+        let (watch, known) = FormWatch::begin(HEAD).expect("a model");
+        assert_eq!(known, HEAD.len());
+        let body = StreamBody::new(stream::iter(0..count).then(piece).boxed());
+        Upload::new(body, watch, (HEAD.len() as u64, 1 << 20))
+    }
+
+    async fn next(rest: &Rest) -> Option<Result<Bytes, Broken>> {
+        std::future::poll_fn(|cx| rest.next(cx)).await
+    }
+
+    /// Takes all there is, with a pause after each piece.
+    async fn taken(rest: &Rest, pause: Duration) -> Result<usize, Broken> {
+        let mut taken = 0;
+        while let Some(piece) = next(rest).await {
+            taken += piece?.len();
+            tokio::time::sleep(pause).await;
+        }
+        Ok(taken)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_drips_is_given_up_and_a_provider_that_lingers_is_none() {
+        let secs = Duration::from_secs;
+        for (count, size, client, provider, came) in [
+            (100, 1, secs(10), secs(0), Err(Broken::Slow)),
+            (1, 1, secs(31), secs(0), Err(Broken::Slow)),
+            (100, 2_048, secs(1), secs(0), Ok(204_800)),
+            (10, 50_000, secs(25), secs(0), Ok(500_000)),
+            (5, 10, secs(0), secs(100), Ok(50)),
+        ] {
+            let upload = upload(count, size, client);
+            assert_eq!(taken(&upload.send(), provider).await, came, "{count} × {size} after {client:?}");
+            assert_eq!((upload.broken(), upload.size().is_some()), (came.err(), came.is_ok()));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_sent_anew_while_nothing_has_gone_and_only_by_the_last() {
+        let upload = upload(4, 10, Duration::ZERO);
+        let (first, second) = (upload.send(), upload.send());
+        assert_eq!(next(&first).await, Some(Err(Broken::Over)));
+        assert!(!upload.is_spent());
+        assert_eq!(next(&second).await, Some(Ok(Bytes::from_static(b"xxxxxxxxxx"))));
+        assert!(upload.is_spent());
+        assert_eq!(upload.progress().0, HEAD.len() as u64 + 10);
+        drop(upload);
+        assert_eq!(next(&second).await, Some(Err(Broken::Over)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_than_may_come_does_not() {
+        let upload = upload(3, 600_000, Duration::ZERO);
+        assert_eq!(taken(&upload.send(), Duration::ZERO).await, Err(Broken::TooLarge));
     }
 }

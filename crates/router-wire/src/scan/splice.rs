@@ -83,15 +83,21 @@ impl Plan {
 pub fn splice(body: &[u8], scan: &Scan, edits: &Edits<'_>) -> Vec<u8> {
     debug_assert_eq!(scan.len, body.len(), "the scan of another body");
     let mut plan = Plan::new();
-    if let Some(model) = scan.field(Field::Model) {
-        plan.add(model.value.start, model.value.end, Piece::Model);
-    } else if scan.field(Field::Models).is_some() {
-        plan.add(scan.insert_at, scan.insert_at, Piece::ModelField);
+    let mut gone = FieldSet::of(edits.remove);
+    match (scan.field(Field::Model), scan.field(Field::Models)) {
+        (Some(model), _) => plan.add(model.value.start, model.value.end, Piece::Model),
+        // The list goes: the model takes its place, which may be the only one.
+        (None, Some(list)) if gone.has(Field::Models) => {
+            gone.take(Field::Models);
+            plan.add(list.key.start, list.key.end, Piece::Key(Field::Model));
+            plan.add(list.value.start, list.value.end, Piece::Model);
+        }
+        (None, Some(_)) => plan.add(scan.insert_at, scan.insert_at, Piece::ModelField),
+        (None, None) => {}
     }
     if edits.include_usage {
         ask_for_usage(body, scan, &mut plan);
     }
-    let mut gone = FieldSet::of(edits.remove);
     if let Some(cap) = edits.output_cap {
         cap_output(scan, cap, &mut plan, &mut gone);
     }
@@ -199,6 +205,10 @@ impl FieldSet {
         if field != Field::Model {
             self.0 |= 1 << field as u8;
         }
+    }
+
+    fn take(&mut self, field: Field) {
+        self.0 &= !(1 << field as u8);
     }
 
     const fn has(self, field: Field) -> bool {

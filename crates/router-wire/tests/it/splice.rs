@@ -106,7 +106,9 @@ fn routing_fields_go_with_their_commas() {
         (r#"{"models":[],"model":"m" , "provider" : {"x":"}"} , "k":1,"router":{}}"#, r#"{"model":"up" ,  "k":1}"#),
         (r#"{"provider":null,"router":1,"model":"m"}"#, r#"{"model":"up"}"#),
         (r#"{"models":["m","n"],"k":1}"#, r#"{"model":"up","k":1}"#),
-        (r#"{"k":1, "models":["m"]}"#, r#"{"model":"up","k":1}"#),
+        (r#"{"k":1, "models":["m"]}"#, r#"{"k":1, "model":"up"}"#),
+        (r#"{"route":"fallback","models":["m"],"provider":{}}"#, r#"{"model":"up"}"#),
+        (r#"{"models":["m"]}"#, r#"{"model":"up"}"#),
     ] {
         assert_eq!(spliced(body, &edits), new);
     }
