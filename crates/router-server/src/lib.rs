@@ -14,6 +14,7 @@ pub mod provision;
 pub mod relay;
 pub mod reload;
 pub mod snapshot;
+pub mod stage;
 pub mod startup;
 pub mod tasks;
 pub mod telemetry;

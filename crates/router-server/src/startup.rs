@@ -8,11 +8,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::HeaderValue;
-use router_core::admission::AdmissionConfig;
 use router_core::budget::{Ledger, Period, ScopeKind, Window, Zone};
 use router_core::catalog::spec::ClientKeySpec;
 use router_core::money::Nano;
-use router_core::request::{RetryBudget, RetryBudgetConfig};
+use router_core::request::RetryBudget;
 use router_store::{
     ClientKeySpec as StoredKeySpec, DataDir, Durability, MasterKey, NewClientKey, Role, SecretString, Spool,
     SpoolOptions, Store, StoreErrorKind, StoreOptions, Vault, Writer, WriterHandle, WriterOptions,
@@ -140,10 +139,6 @@ pub async fn prepare_with(
     let snapshot = build_snapshot(&loaded, version, keys, instance.clone(), &around).map_err(invalid)?;
     today::load(&store, &snapshot, now_ms).await?;
     let limits = &loaded.system.limits;
-    let admission = AdmissionConfig {
-        max_in_flight: usize::try_from(limits.max_in_flight).unwrap_or(usize::MAX),
-        queue: usize::try_from(limits.queue).unwrap_or(usize::MAX),
-    };
     let app = App::new(Parts {
         snapshot,
         live,
@@ -153,9 +148,9 @@ pub async fn prepare_with(
         store,
         vault,
         metrics,
-        gate: Gate::new(admission, limits.queue_timeout.as_duration()),
+        gate: Gate::new(wiring::admission(&loaded.system), limits.queue_timeout.as_duration()),
         bodies: BodyMemory::new(BODY_MEMORY),
-        retries: RetryBudget::new(retry_budget(loaded.system.failover.retry_budget.0)),
+        retries: RetryBudget::new(wiring::retries(&loaded.system)),
         durable: loaded.system.database.durability == ConfiguredDurability::Full,
     });
     app.status.started_ms.store(now_ms, Ordering::Relaxed);
@@ -316,11 +311,6 @@ async fn load_budgets(store: &Store, ledger: &Ledger, zone: &Zone, now_ms: u64) 
 fn scope_kind(text: &str) -> Option<ScopeKind> {
     let all = [ScopeKind::Router, ScopeKind::Group, ScopeKind::ClientKey, ScopeKind::Channel, ScopeKind::ProviderKey];
     all.into_iter().find(|kind| kind.as_str() == text)
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share between 0 and 1")]
-fn retry_budget(share: f64) -> RetryBudgetConfig {
-    RetryBudgetConfig { per_mille: (share.clamp(0.0, 1.0) * 1_000.0) as u32, ..RetryBudgetConfig::default() }
 }
 
 /// A random id, to recognise requests of our own that come back.

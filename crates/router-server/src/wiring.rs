@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
+use router_core::admission::AdmissionConfig;
 use router_core::health::{BreakerConfig, CooldownConfig};
+use router_core::request::RetryBudgetConfig;
 use router_core::world::Rules;
 use router_store::SecretString;
 use router_wire::adapters::{Auth, MaxOutputParam, UpstreamPreset, by_name};
@@ -52,6 +54,23 @@ pub fn rules(system: &System) -> Rules {
             max_ms: cooldown.max.as_millis(),
         },
     }
+}
+
+/// Requests that run and wait at a time.
+#[must_use]
+pub fn admission(system: &System) -> AdmissionConfig {
+    AdmissionConfig {
+        max_in_flight: usize::try_from(system.limits.max_in_flight).unwrap_or(usize::MAX),
+        queue: usize::try_from(system.limits.queue).unwrap_or(usize::MAX),
+    }
+}
+
+/// How many retries requests pay for.
+#[must_use]
+#[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "clamped to 0…1,000")]
+pub fn retries(system: &System) -> RetryBudgetConfig {
+    let share = system.failover.retry_budget.0;
+    RetryBudgetConfig { per_mille: (share.clamp(0.0, 1.0) * 1_000.0) as u32, ..RetryBudgetConfig::default() }
 }
 
 /// How to speak to each channel, by name.

@@ -9,11 +9,13 @@
 //! answers a failed count of tokens.
 
 mod calendar;
+mod law;
 mod provider;
 mod request;
 mod router;
 mod watch;
 
+pub use law::{Law, Lots};
 pub use provider::{Call, Ending, Provider, Reply};
 pub use request::Request;
 pub use router::{Stage, VirtualRouter};

@@ -22,6 +22,8 @@ pub struct Call<'a> {
     pub attempt: u32,
     /// When it is sent; unix milliseconds.
     pub now_ms: u64,
+    /// The most output tokens that the provider is told of: the client's limit, or what is reserved where a budget counts.
+    pub output_cap: Option<u64>,
 }
 
 /// What comes of a call. Times are milliseconds from sending.

@@ -398,7 +398,11 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         let note = Note::Sent { attempt: number, target: &target, probes: holding.probes() };
         self.watch.note(now_ms, running.number, note);
         let core = &stage.core;
-        let call = Call { core, target: &target, request, number: running.number, attempt: number, now_ms };
+        let capped = running.account.attempts().last().is_some_and(|held| !held.scopes.is_empty());
+        let output_cap =
+            request.ask.max_output_tokens.or_else(|| capped.then(|| core.reserved_output(target.model, &request.ask)));
+        let (target, at) = (&target, running.number);
+        let call = Call { core, target, request, number: at, attempt: number, now_ms, output_cap };
         let reply = self.provider.call(&call);
         if let Some(first_ms) = reply.first_ms.filter(|_| request.ask.stream) {
             self.calendar.add(now_ms.saturating_add(first_ms), running.number, Due::First(number));

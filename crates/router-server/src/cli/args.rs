@@ -48,6 +48,11 @@ pub enum Command {
         after_help = "Example:\n  smart-ai-router test config/tests/*.yaml\n\nExit code 1: an assertion failed; 2: a file is broken."
     )]
     Test(TestArgs),
+    /// A scenario on a virtual clock: the real engine, simulated providers; the same seed gives the same trace
+    #[command(
+        after_help = "Example:\n  smart-ai-router simulate config/scenarios/outage.yaml --seed 7\n  smart-ai-router simulate config/scenarios/outage.yaml --trace - | grep '\"request\":17,'\n\nExit code 1: an expectation does not hold; 2: the file is broken."
+    )]
+    Simulate(SimulateArgs),
     /// What is unsafe or unhealthy in this installation, without secrets
     #[command(after_help = "Example:\n  smart-ai-router doctor --config ./config")]
     Doctor(InstallArgs),
@@ -211,4 +216,21 @@ pub struct TestArgs {
     /// Files with assertions, or folders of them
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+}
+
+/// `simulate`
+#[derive(Clone, Debug, Args)]
+pub struct SimulateArgs {
+    /// The scenario
+    #[arg(value_name = "SCENARIO.yaml")]
+    pub scenario: PathBuf,
+    /// Draw all chance from this number instead of the scenario's
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Write one line of JSON for each event to this file; `-` is the standard output, and the report then goes to the error output
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
 }

@@ -5,11 +5,13 @@ pub mod check;
 pub mod completions;
 pub mod doctor;
 pub mod explain;
+mod given;
 mod install;
 pub mod key;
 pub mod migrate;
 pub mod schema;
 pub mod serve;
+pub mod simulate;
 pub mod start_card;
 pub mod test;
 mod text_table;
@@ -49,6 +51,7 @@ pub fn run(
         Command::Key(command) => key::run(command, &env, out, err),
         Command::Explain(args) => explain::run(args, &env, out, err),
         Command::Test(args) => test::run(args, out, err),
+        Command::Simulate(args) => simulate::run(args, out, err),
         Command::Doctor(args) => doctor::run(args, &env, out, err),
     }
 }

@@ -25,6 +25,7 @@ pub mod prices;
 mod pricing;
 mod problem;
 mod providers;
+pub mod scenario;
 mod schema;
 mod secret;
 mod sources;

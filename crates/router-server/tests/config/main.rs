@@ -8,6 +8,7 @@ mod assertions;
 mod commands;
 mod examples;
 mod refused;
+mod scenarios;
 mod sources;
 
 use std::collections::BTreeMap;

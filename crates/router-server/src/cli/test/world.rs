@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use router_core::catalog::{ChannelIx, GroupIx, KeyIx, ModelIx, Snapshot};
 use router_core::routing::{Away, BreakerView, ChannelLive, Live, ModelLive};
 
+use crate::cli::given::Configured;
 use crate::config::assertions::{ChannelState, Given, ModelState};
 use crate::config::units::Span;
-use crate::config::{self, Overrides, Source, SourceFile};
 
 /// A snapshot with the live state that a test names.
 #[derive(Debug)]
@@ -30,20 +30,9 @@ impl World {
     /// # Errors
     /// A configuration that is not valid, or a name that it does not have.
     pub(super) fn build(given: &Given, folder: &Path, instead: Option<&PathBuf>) -> Result<Self, Unbuilt> {
-        let named = given.config.as_ref().map(|path| folder.join(path));
         let in_field = |field: &str, message: String| (vec!["given".to_owned(), field.to_owned()], message);
-        let invalid =
-            |problems: &config::Problems| in_field("config", format!("the configuration is not valid:\n{problems}"));
-        // A file that brings a whole world of its own has no configuration to be replaced.
-        let source = match (instead.or(named.as_ref()), &named, &given.with) {
-            (_, None, Some(_)) => Source::Texts(Vec::new()),
-            (Some(path), ..) => Source::Path(path.clone()),
-            (None, ..) => Source::Default,
-        };
-        let mut files = config::read(&source).map_err(|problems| invalid(&problems))?;
-        files
-            .extend(given.with.as_ref().map(|with| SourceFile { name: "given.with".to_owned(), text: with.0.clone() }));
-        let loaded = config::load_files(&files, &given.env, &Overrides::default()).map_err(|p| invalid(&p))?;
+        let configured = Configured { config: given.config.as_deref(), with: given.with.as_ref(), env: &given.env };
+        let loaded = configured.load(folder, instead).map_err(|message| in_field("config", message))?;
         let snapshot = Snapshot::build(loaded.catalog_spec(0, Vec::new())).map_err(|problems| {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             in_field("config", lines.join("\n"))
