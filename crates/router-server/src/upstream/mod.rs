@@ -32,7 +32,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// A pool whose connections obey `policy`. `connect_timeout` bounds DNS and TCP of one connection.
+    /// A pool whose connections obey `policy`. `connect_timeout` bounds DNS, TCP and TLS of one connection.
     #[must_use]
     pub fn new(tls: rustls::ClientConfig, policy: Arc<ArcSwap<EgressPolicy>>, connect_timeout: Duration) -> Self {
         let tcp = GuardedConnector::new(policy, connect_timeout);
@@ -42,7 +42,7 @@ impl Upstream {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        Self { pool: Pool::new(https) }
+        Self { pool: Pool::new(https, connect_timeout) }
     }
 
     /// Sends the request and waits for the head of the answer.

@@ -22,7 +22,7 @@ use hyper_rustls::HttpsConnector;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use super::connector::GuardedConnector;
+use super::connector::{ConnectError, GuardedConnector};
 use super::upload::Outgoing;
 
 /// Idle connections are kept for less than providers keep theirs, so that we rarely write into a dead one: for this many
@@ -60,6 +60,8 @@ struct Idle {
 /// The pool.
 pub(super) struct Pool {
     connector: HttpsConnector<GuardedConnector>,
+    /// For DNS, TCP and TLS together.
+    patience: Duration,
     idle: Mutex<HashMap<Place, Vec<Idle>>>,
     /// Whether somebody looks after idle connections.
     tended: AtomicBool,
@@ -73,8 +75,14 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    pub(super) fn new(connector: HttpsConnector<GuardedConnector>) -> Arc<Self> {
-        Arc::new(Self { connector, idle: Mutex::default(), tended: AtomicBool::new(false), tasks: TaskTracker::new() })
+    pub(super) fn new(connector: HttpsConnector<GuardedConnector>, patience: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            connector,
+            patience,
+            idle: Mutex::default(),
+            tended: AtomicBool::new(false),
+            tasks: TaskTracker::new(),
+        })
     }
 
     /// Sends a request with an absolute URI and waits for the head of the answer. A connection that the provider had
@@ -118,7 +126,10 @@ impl Pool {
         let (scheme, authority) = place.clone();
         let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query("/").build();
         let uri = uri.map_err(|error| SendError::Connect(error.into()))?;
-        let stream = self.connector.clone().call(uri).await.map_err(SendError::Connect)?;
+        // The connector bounds DNS and TCP; a handshake that does not go on is bounded here.
+        let stream = tokio::time::timeout(self.patience, self.connector.clone().call(uri)).await;
+        let late = |_| SendError::Connect(Box::new(ConnectError::Timeout));
+        let stream = stream.map_err(late)?.map_err(SendError::Connect)?;
         let mut builder = http1::Builder::new();
         builder.max_buf_size(MAX_BUFFER).max_headers(MAX_FIELDS);
         let (connection, driver) = builder.handshake(stream).await.map_err(SendError::Exchange)?;
@@ -186,7 +197,7 @@ async fn tend(pool: std::sync::Weak<Pool>) {
 fn to_origin_form(request: &mut Request<Outgoing>) -> Result<Place, SendError> {
     let parts = std::mem::take(request.uri_mut()).into_parts();
     let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
-        return Err(SendError::Connect(Box::new(super::ConnectError::Url)));
+        return Err(SendError::Connect(Box::new(ConnectError::Url)));
     };
     let default_port = if scheme == Scheme::HTTPS { 443 } else { 80 };
     let host = match authority.port_u16() {

@@ -68,6 +68,18 @@ async fn a_refused_connection_is_one_attempt() {
 }
 
 #[tokio::test]
+async fn a_handshake_that_does_not_go_on_is_no_connection() {
+    // It waits for the end of a head, which a TLS handshake never has.
+    let (plain, good) = (SimProvider::start().await, SimProvider::start().await);
+    let setup = TestRouter::setup().system(json!({"timeouts": {"connect": "500ms"}}));
+    let setup = setup.channel_at("silent", &format!("https://{}/v1", plain.address())).channel("good", &good);
+    let router = setup.start().await;
+    let reply = router.chat().send().await;
+    assert_eq!(reply.status(), 200, "{}", reply.text());
+    assert_eq!(router.row().await.outcomes(), [("silent", "connect_timeout"), ("good", "completed")]);
+}
+
+#[tokio::test]
 async fn the_answer_and_the_books_name_the_way() {
     let bad = SimProvider::start().await.on_any(Script::status(500));
     let good = SimProvider::start().await;
