@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod ask;
+pub mod backtest;
 pub mod budget;
 pub mod catalog;
 pub mod fault;

@@ -141,7 +141,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
     }
 
     /// Lets everything happen that is due no later than then. What is due at the time of an arrival happens before it.
-    fn until(&mut self, until_ms: u64) {
+    pub fn until(&mut self, until_ms: u64) {
         while let Some((at_ms, number, due)) = self.calendar.pop(until_ms) {
             self.now_ms = self.now_ms.max(at_ms);
             if let Some(running) = self.running.remove(&number) {
@@ -151,7 +151,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
     }
 
     /// A request comes.
-    fn arrive(&mut self, mut request: Request) {
+    pub fn arrive(&mut self, mut request: Request) {
         // Time does not go back.
         request.at_ms = request.at_ms.max(self.now_ms);
         self.now_ms = request.at_ms;

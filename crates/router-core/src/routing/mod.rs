@@ -26,7 +26,7 @@ mod unknown;
 
 pub use decide::decide;
 pub use decision::{Candidate, Decision, Moment, NoCandidate, NoneKind, Standing, Tier, Verdict};
-pub use explain::{Chosen, ExplainedCandidate, ExplainedFactor, ExplainedLayer, ExplainedPrice, Explanation};
+pub use explain::{Asked, Chosen, ExplainedCandidate, ExplainedFactor, ExplainedLayer, ExplainedPrice, Explanation};
 pub use factors::{FACTORS, Factor, FactorRef, Layer, USUAL_OUTPUT_TOKENS, factor, factor_names, usually_descending};
 pub use live::{Away, BreakerView, ChannelLive, Live, ModelLive, NoLive};
 pub use prices::{Costs, PRICE_RULES, PricePolicies, PricePolicy, PriceRule, Saving, pressure, price_rule};

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "in tests, helpers may fail too")]
 
 mod admission;
+mod backtest;
 mod budget;
 mod health;
 mod limits;

@@ -6,10 +6,12 @@
 //! endpoint, stream, client key) is not said twice.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::ask::{Ask, Endpoint};
 use crate::catalog::Capabilities;
 use crate::money::Nano;
+use crate::routing::reason::Reason;
 use crate::routing::recompute::NotRecomputable;
 use crate::usage::ServiceTier;
 use crate::wish::ProviderWish;
@@ -37,6 +39,22 @@ struct Written {
     i: Option<(u32, u64, u64, Option<u64>, u64)>,
     w: Option<Wishes>,
     k: Option<u64>,
+    q: Option<u64>,
+    #[serde(default)]
+    c: Vec<Vec<Value>>,
+}
+
+/// What a stored decision says of its request.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What was asked for. Where its session's prompt was cached is not part of it.
+    pub ask: Ask,
+    /// Number of the request among those for the same target.
+    pub sequence: u64,
+    /// Channel and model that were put first, if anybody was.
+    pub first: Option<(String, String)>,
+    /// Whether it could go to one channel only, since that keeps state that it builds on.
+    pub is_pinned: bool,
 }
 
 /// Appends what was asked for, with a comma behind it.
@@ -73,18 +91,17 @@ pub(super) fn write(ask: &Ask, out: &mut String) {
     }
 }
 
-impl Ask {
-    /// Reads what was asked for back from a stored decision; `endpoint`, `model` and `stream` stand in the request's row.
-    /// Where the session's prompt is cached is not part of it.
+impl Asked {
+    /// Reads a stored decision; `endpoint`, `model` and `stream` stand in the request's row.
     ///
     /// # Errors
     /// [`NotRecomputable`] for a text that is no decision, or that an older version wrote.
-    pub fn of_stored(decision: &str, endpoint: Endpoint, model: &str, stream: bool) -> Result<Self, NotRecomputable> {
+    pub fn read(decision: &str, endpoint: Endpoint, model: &str, stream: bool) -> Result<Self, NotRecomputable> {
         let written: Written = serde_json::from_str(decision).map_err(|_| NotRecomputable::Unreadable)?;
         let (needs, input_tokens, input_tokens_bound, max_output_tokens, answers) =
             written.i.ok_or(NotRecomputable::Older)?;
         let wishes = written.w.unwrap_or_default();
-        Ok(Self {
+        let ask = Ask {
             endpoint,
             model: model.to_owned(),
             stream,
@@ -101,6 +118,15 @@ impl Ask {
             tags: wishes.g,
             session: written.k,
             held: None,
+        };
+        let verdict = |candidate: &Vec<Value>| candidate.get(2).cloned().unwrap_or_default();
+        let first = written.c.first().filter(|first| verdict(first).is_number());
+        let text = |candidate: &Vec<Value>, place: usize| candidate.get(place)?.as_str().map(str::to_owned);
+        Ok(Self {
+            ask,
+            sequence: written.q.unwrap_or(0),
+            first: first.and_then(|first| Some((text(first, 0)?, text(first, 1)?))),
+            is_pinned: written.c.iter().any(|candidate| verdict(candidate) == Reason::PinnedElsewhere.as_code()),
         })
     }
 }

@@ -6,6 +6,7 @@ mod compact;
 mod summary;
 mod table;
 
+pub use asked::Asked;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 

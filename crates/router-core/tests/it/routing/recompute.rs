@@ -6,7 +6,8 @@ use router_core::catalog::{ModelIx, Snapshot};
 use router_core::ids::mix;
 use router_core::money::Nano;
 use router_core::routing::{
-    Away, BreakerView, Change, Decision, Held, Moment, NotRecomputable, Recomputed, Recorded, SELECTORS, STRATEGIES,
+    Asked, Away, BreakerView, Change, Decision, Held, Moment, NotRecomputable, Recomputed, Recorded, SELECTORS,
+    STRATEGIES,
 };
 use router_core::usage::ServiceTier;
 use router_core::wish::ProviderWish;
@@ -96,8 +97,9 @@ fn stored(snapshot: &Snapshot, decision: &Decision, ask: &Ask) -> Recorded {
     let mut text = String::new();
     decision.compact_json(snapshot, ask, &mut text);
     let read =
-        Ask::of_stored(&text, ask.endpoint, &ask.model, ask.stream).unwrap_or_else(|error| panic!("{error}: {text}"));
-    assert_eq!(format!("{read:?}"), format!("{:?}", Ask { held: None, ..ask.clone() }), "what was asked for");
+        Asked::read(&text, ask.endpoint, &ask.model, ask.stream).unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert_eq!(read.first.is_some(), decision.chosen().is_some());
+    assert_eq!(format!("{:?}", read.ask), format!("{:?}", Ask { held: None, ..ask.clone() }), "what was asked for");
     Recorded::parse(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 

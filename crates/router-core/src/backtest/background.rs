@@ -1,0 +1,83 @@
+//! Requests that are not decided anew: they happen as the log says, use limits and budgets, and teach health.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+
+use super::{Entry, Tried, TriedEnd};
+use crate::budget::Ledger;
+use crate::catalog::{KeyIx, ModelIx, Snapshot};
+use crate::fault::Fault;
+use crate::rehearsal::{Provider, Stage, VirtualRouter, Watch};
+use crate::request::{Event, Metered};
+use crate::usage::UsageSource;
+use crate::world::{Ended, Holding, Target};
+
+/// Attempts of the log that run beside the replay.
+#[derive(Debug)]
+pub(super) struct Background {
+    core: Arc<Snapshot>,
+    ledger: Ledger,
+    /// By channel and the model's name at the provider.
+    models: HashMap<(Arc<str>, Arc<str>), ModelIx>,
+    /// Time of the end, and number.
+    ends: BinaryHeap<Reverse<(u64, u64)>>,
+    running: HashMap<u64, (Holding, Tried, u64)>,
+    number: u64,
+}
+
+impl Background {
+    pub(super) fn new(core: &Arc<Snapshot>, ledger: Ledger) -> Self {
+        let models = (0u32..).zip(core.models()).filter_map(|(place, model)| {
+            let channel = core.channel(model.channel)?;
+            Some(((Arc::clone(&channel.name), Arc::clone(&model.upstream_name)), ModelIx(place)))
+        });
+        let models = models.collect();
+        Self { core: Arc::clone(core), ledger, models, ends: BinaryHeap::new(), running: HashMap::new(), number: 0 }
+    }
+
+    /// A request that happens as it happened. Attempts at what the tested catalogue does not have are left out.
+    pub(super) fn add(&mut self, entry: &Entry, key: Option<KeyIx>, stage: &Stage) {
+        let group = entry.group.as_ref().and_then(|name| self.core.group_by_name(name));
+        let ask = entry.ask.clone().unwrap_or_default();
+        for tried in &entry.attempts {
+            let name = (Arc::clone(&tried.channel), Arc::clone(&tried.upstream_model));
+            let Some(model) = self.models.get(&name) else { continue };
+            let target = Target { model: *model, group, key: 0 };
+            let began_ms = entry.at_ms.saturating_add(tried.after_ms);
+            let _ = self.ledger.post(&stage.world.scopes(&self.core, key, &target), tried.cost, began_ms);
+            // What a limit of the tested policy would have refused takes nothing from it.
+            if let Ok(holding) = stage.world.take(&self.core, &ask, &target, began_ms) {
+                self.number += 1;
+                self.ends.push(Reverse((began_ms.saturating_add(tried.took_ms), self.number)));
+                self.running.insert(self.number, (holding, tried.clone(), entry.seed));
+            }
+        }
+    }
+
+    /// Lets everything end that ends no later, in the order of time with what the router does.
+    pub(super) fn until<P: Provider, W: Watch>(&mut self, until_ms: u64, router: &mut VirtualRouter<P, W>) {
+        while let Some(Reverse((at_ms, number))) = self.ends.peek().copied().filter(|Reverse((at, _))| *at <= until_ms)
+        {
+            self.ends.pop();
+            router.until(at_ms);
+            let Some((holding, tried, seed)) = self.running.remove(&number) else { continue };
+            let metered = Metered { usage: tried.usage, source: UsageSource::Reported };
+            let event = match tried.end {
+                TriedEnd::Completed => Event::Ended(Some(metered)),
+                TriedEnd::Failed(kind) => Event::Failed(Fault::new(kind, ""), None),
+                TriedEnd::Cancelled => Event::ClientGone(Some(metered)),
+            };
+            let ended = Ended {
+                event: &event,
+                began_ms: 0,
+                first_byte_ms: tried.first_ms,
+                ended_ms: tried.took_ms,
+                total_ms: u64::MAX,
+                now_ms: at_ms,
+                seed,
+            };
+            let _ = holding.report(&router.stage().world, &self.core, &ended);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What recorded requests would have come to under another policy: cost, times, failures, beside what they did come to, and how
+//! sure that is.
+//!
+//! Two passes over the log, each in the order of time: [`Observations`] notes how each channel model answered in each hour, then
+//! [`Backtest`] lets the requests arrive at a [`crate::rehearsal::VirtualRouter`] with the other policy. An attempt that the log holds goes as
+//! it went; every other is drawn from what was observed of that channel model in that hour, or, where that is little, in the whole
+//! period, or, where that is nothing, taken from the catalogue's scores. The result counts which was which.
+
+mod background;
+mod observed;
+mod report;
+mod run;
+
+use std::sync::Arc;
+
+use crate::ask::Ask;
+use crate::fault::FaultKind;
+use crate::money::Nano;
+use crate::request::Status;
+use crate::usage::Usage;
+
+pub use observed::Observations;
+pub use report::{ChannelReport, Estimate, HourReport, Report, Side, Sources};
+pub use run::{Backtest, Policy, Scope};
+
+/// A request as the log holds it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// When it came, unix milliseconds.
+    pub at_ms: u64,
+    /// Of its id.
+    pub seed: u64,
+    /// Number of its turn, from the stored decision.
+    pub sequence: Option<u64>,
+    /// Id of the client key.
+    pub key: Arc<str>,
+    /// The group that was asked for, if one was.
+    pub group: Option<Arc<str>>,
+    /// What was asked for; `None` where the row does not say: it was refused before anything was decided, or an older version
+    /// wrote it.
+    pub ask: Option<Ask>,
+    /// Channel and model that the recorded decision put first.
+    pub chosen: Option<(Arc<str>, Arc<str>)>,
+    /// The only channel that could serve it, because it kept state that the request built on.
+    pub pinned: Option<Arc<str>>,
+    /// Channels whose dialect could not hold it.
+    pub unfit: Vec<Arc<str>>,
+    /// Every call that was sent, in order.
+    pub attempts: Vec<Tried>,
+    /// What was booked.
+    pub cost: Nano,
+    /// From first byte to last, milliseconds.
+    pub took_ms: u64,
+    /// To the first content.
+    pub first_ms: Option<u64>,
+    /// How it ended.
+    pub status: Status,
+}
+
+/// A call as the log holds it. Times are milliseconds from its beginning.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// Channel name.
+    pub channel: Arc<str>,
+    /// The model's name at the provider.
+    pub upstream_model: Arc<str>,
+    /// When it began, from the request's arrival.
+    pub after_ms: u64,
+    /// To the first content, if any came.
+    pub first_ms: Option<u64>,
+    /// To its end.
+    pub took_ms: u64,
+    /// How it ended.
+    pub end: TriedEnd,
+    /// What it consumed.
+    pub usage: Usage,
+    /// What it cost.
+    pub cost: Nano,
+}
+
+/// How a recorded call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TriedEnd {
+    /// Properly.
+    Completed,
+    /// With a fault.
+    Failed(FaultKind),
+    /// The client left, or the router ended: it says nothing about the provider.
+    Cancelled,
+}
+
+impl TriedEnd {
+    /// By the word of the row.
+    #[must_use]
+    pub fn named(outcome: &str) -> Self {
+        let rule = crate::fault::RULES.iter().find(|rule| rule.class == outcome);
+        match (outcome, rule) {
+            ("completed", _) => Self::Completed,
+            (_, Some(rule)) => Self::Failed(rule.kind),
+            _ => Self::Cancelled,
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The second pass: the log's requests arrive at a router with the other policy.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::background::Background;
+use super::observed::Source;
+use super::report::{Predicted, Tallies};
+use super::{Entry, Observations, Report, TriedEnd};
+use crate::admission::AdmissionConfig;
+use crate::budget::Ledger;
+use crate::catalog::{KeyIx, ModelIx, Snapshot};
+use crate::fault::{Fault, FaultKind};
+use crate::ids::mix;
+use crate::rehearsal::{Call, Ending, Note, Provider, Reply, Request, Stage, VirtualRouter, Watch};
+use crate::request::{RetryBudgetConfig, Status};
+use crate::usage::Usage;
+use crate::world::{Pinned, World};
+
+/// Which requests are decided anew. All others of the log happen as they happened: they use limits and teach, no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// From this time on, unix milliseconds.
+    pub from_ms: u64,
+    /// Before this time.
+    pub to_ms: u64,
+    /// Only those that asked for this group.
+    pub group: Option<Arc<str>>,
+}
+
+impl Scope {
+    /// Whether a request is one of them.
+    #[must_use]
+    pub fn holds(&self, entry: &Entry) -> bool {
+        let asked = entry.ask.as_ref().map(|ask| ask.model.as_str());
+        let of_group = |group: &Arc<str>| entry.group.as_ref() == Some(group) || asked == Some(&**group);
+        (self.from_ms..self.to_ms).contains(&entry.at_ms) && self.group.as_ref().is_none_or(of_group)
+    }
+}
+
+/// What is tested.
+#[derive(Debug)]
+pub struct Policy {
+    /// The catalogue.
+    pub core: Arc<Snapshot>,
+    /// Its live side, which has seen nothing.
+    pub world: World,
+    /// The budgets of that world.
+    pub ledger: Ledger,
+    /// `failover.retry_budget`
+    pub retries: RetryBudgetConfig,
+}
+
+/// A backtest on its way.
+#[derive(Debug)]
+pub struct Backtest<'m> {
+    core: Arc<Snapshot>,
+    scope: Scope,
+    log: Shared<'m>,
+    router: VirtualRouter<Shared<'m>, Shared<'m>>,
+    background: Background,
+    keys: HashMap<Arc<str>, KeyIx>,
+    number: u64,
+}
+
+/// The requests that are on their way, for the providers that answer them and for whoever adds them up.
+#[derive(Clone, Debug)]
+struct Shared<'m>(Arc<Mutex<Log<'m>>>);
+
+#[derive(Debug)]
+struct Log<'m> {
+    core: Arc<Snapshot>,
+    observations: &'m Observations,
+    running: HashMap<u64, Logged>,
+    tallies: Tallies,
+}
+
+/// A request of the log with what has been used of it.
+#[derive(Debug)]
+struct Logged {
+    entry: Entry,
+    used: Vec<bool>,
+    /// Where each attempt that was sent came from; `None`: from the log.
+    sources: Vec<Option<Source>>,
+    same_choice: bool,
+}
+
+impl<'m> Shared<'m> {
+    fn lock(&self) -> MutexGuard<'_, Log<'m>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'m> Backtest<'m> {
+    /// A backtest of that policy, with channels that answer as was observed.
+    #[must_use]
+    pub fn new(policy: Policy, observations: &'m Observations, scope: Scope) -> Self {
+        let Policy { core, world, ledger, retries } = policy;
+        let open = AdmissionConfig { max_in_flight: usize::MAX, queue: 0 };
+        let stage = Stage { core: Arc::clone(&core), world, retries, admission: open, patience_ms: 0 };
+        let running = HashMap::new();
+        let log = Log { core: Arc::clone(&core), observations, running, tallies: Tallies::default() };
+        let log = Shared(Arc::new(Mutex::new(log)));
+        Self {
+            scope,
+            router: VirtualRouter::new(stage, log.clone(), log.clone()),
+            log,
+            background: Background::new(&core, ledger),
+            keys: (0u32..).zip(core.keys()).map(|(place, key)| (Arc::clone(&key.id), KeyIx(place))).collect(),
+            core,
+            number: 0,
+        }
+    }
+
+    /// The next request of the log, in the order of time; those from before the period too: they warm everything up.
+    pub fn add(&mut self, entry: Entry) {
+        self.background.until(entry.at_ms, &mut self.router);
+        self.router.until(entry.at_ms);
+        let within = self.scope.holds(&entry);
+        let key = self.keys.get(&entry.key).copied();
+        // That the router ended says nothing about a policy.
+        let ask = entry.ask.clone().filter(|_| within && entry.status != Status::Shutdown);
+        let Some(ask) = ask else {
+            if within {
+                self.log.lock().tallies.skipped += 1;
+            }
+            return self.background.add(&entry, key, self.router.stage());
+        };
+        let pinned = entry.pinned.as_ref().and_then(|name| self.core.channel_by_name(name));
+        let total = entry.attempts.last().is_some_and(|tried| tried.end == TriedEnd::Failed(FaultKind::TotalTimeout));
+        let request = Request {
+            at_ms: entry.at_ms,
+            key,
+            ask,
+            seed: entry.seed,
+            sequence: entry.sequence,
+            total_ms: total.then_some(entry.took_ms),
+            leaves_ms: (entry.status == Status::ClientClosed).then_some(entry.took_ms),
+            pinned: pinned.map(|channel| Pinned { channel, key: 0 }),
+            label: 0,
+        };
+        let used = vec![false; entry.attempts.len()];
+        let logged = Logged { entry, used, sources: Vec::new(), same_choice: false };
+        self.log.lock().running.insert(self.number, logged);
+        self.number += 1;
+        self.router.arrive(request);
+    }
+
+    /// What it came to.
+    #[must_use]
+    pub fn finish(mut self) -> Report {
+        self.background.until(u64::MAX, &mut self.router);
+        self.router.until(u64::MAX);
+        let mut log = self.log.lock();
+        std::mem::take(&mut log.tallies).report(&self.core, log.observations, &self.scope)
+    }
+}
+
+impl Provider for Shared<'_> {
+    fn call(&mut self, call: &Call<'_>) -> Reply {
+        let mut log = self.lock();
+        let log = &mut *log;
+        let Some(logged) = log.running.get_mut(&call.number) else { return Reply::silence() };
+        logged.answer(call, log.observations)
+    }
+}
+
+impl Watch for Shared<'_> {
+    fn note(&mut self, _: u64, number: u64, note: Note<'_>) {
+        let mut log = self.lock();
+        match note {
+            Note::Decided(decision) => {
+                let core = Arc::clone(&log.core);
+                let Some(logged) = log.running.get_mut(&number) else { return };
+                let chosen = decision.chosen().and_then(|chosen| core.model_and_channel(chosen.model));
+                let chosen = chosen.map(|(model, channel)| (&channel.name, &model.name));
+                logged.same_choice = chosen == logged.entry.chosen.as_ref().map(|(channel, model)| (channel, model));
+            }
+            Note::Finished(finished) => {
+                let Some(logged) = log.running.remove(&number) else { return };
+                let core = Arc::clone(&log.core);
+                let predicted =
+                    Predicted { finished: &finished, sources: &logged.sources, same_choice: logged.same_choice };
+                log.tallies.add(&core, &logged.entry, &predicted);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Logged {
+    /// As the log holds it, or as was observed.
+    fn answer(&mut self, call: &Call<'_>, observations: &Observations) -> Reply {
+        let model = call.target.model;
+        let Some((named, channel)) = call.core.model_and_channel(model) else { return Reply::silence() };
+        if self.entry.unfit.contains(&channel.name) {
+            self.sources.push(None);
+            return Reply::fault(0, Fault::new(FaultKind::Unsupported, ""));
+        }
+        let mut tried = self.entry.attempts.iter().zip(&mut self.used);
+        let same = tried.find(|(tried, used)| {
+            !**used && tried.channel == channel.name && tried.upstream_model == named.upstream_name
+        });
+        if let Some((tried, used)) = same {
+            *used = true;
+            self.sources.push(None);
+            let end = match tried.end {
+                TriedEnd::Completed => Some(Ending::Whole),
+                TriedEnd::Failed(FaultKind::TotalTimeout) | TriedEnd::Cancelled => None,
+                TriedEnd::Failed(kind) => Some(Ending::Failed(Fault::new(kind, ""))),
+            };
+            let usage = Usage { reported_cost: Some(tried.cost), ..tried.usage };
+            let end = end.map(|end| (tried.took_ms, end));
+            return Reply { first_ms: tried.first_ms, last_ms: tried.took_ms, end, usage };
+        }
+        let usage = self.usage(call, observations, model);
+        let seed = mix(call.request.seed ^ mix(u64::from(call.attempt)));
+        let (reply, source) = observations.draw(call.core, model, call.now_ms, usage, seed);
+        self.sources.push(Some(source));
+        reply
+    }
+
+    /// What an answer of another would consume: the same tokens; where nobody answered, as many as answers to that name have.
+    fn usage(&self, call: &Call<'_>, observations: &Observations, model: ModelIx) -> Usage {
+        let ask = &call.request.ask;
+        let cached_input = ask.held.filter(|held| held.model == model).map_or(0, |held| held.cached_tokens);
+        let answered = self.entry.attempts.iter().rev().find(|tried| tried.end == TriedEnd::Completed);
+        if let Some(tried) = answered {
+            return Usage { cached_input, cache_write: 0, cache_write_1h: 0, reported_cost: None, ..tried.usage };
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a mean of counts")]
+        let usual = observations.usual_output(&ask.model).map(|mean| mean as u64);
+        let output = usual.unwrap_or(crate::routing::USUAL_OUTPUT_TOKENS).min(call.core.output_bound(model, ask));
+        Usage { input: ask.input_tokens, output, cached_input, ..Usage::default() }
+    }
+}

@@ -1,0 +1,297 @@
+//! Backtests: the same policy comes to the same, another one to what it really comes to. The log is one that the virtual router
+//! made at providers with laws of their own, and is read back from the form in which decisions are stored.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use router_core::admission::AdmissionConfig;
+use router_core::ask::Ask;
+use router_core::backtest::{Backtest, Entry, Observations, Policy, Report, Scope, Tried, TriedEnd};
+use router_core::budget::Ledger;
+use router_core::catalog::Snapshot;
+use router_core::catalog::spec::{ChannelLimits, GroupSpec};
+use router_core::fault::{Fault, FaultKind};
+use router_core::ids::mix;
+use router_core::money::Nano;
+use router_core::rehearsal::{Call, Note, Provider, Reply, Request, Stage, VirtualRouter, Watch};
+use router_core::request::{Outcome, RetryBudgetConfig, Status};
+use router_core::routing::Asked;
+use router_core::usage::Usage;
+use router_core::world::{Cells, Manners, Rules, World, is_unsent};
+
+use crate::routing::{NOW, build, catalogue, channel, group, key, layer, model};
+
+const HOUR: u64 = 3_600_000;
+
+/// Numbers that look random, from a seed.
+fn share(seed: u64) -> f64 {
+    (mix(seed) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// Milliseconds to the first token, tokens per second, and how often it fails, by channel and hour.
+fn law(channel: &str, at_ms: u64) -> (f64, f64, f64) {
+    let busy = (at_ms / HOUR).is_multiple_of(2);
+    match channel {
+        "quick" => (150.0, 120.0, 0.01),
+        "cheap" if busy => (900.0, 25.0, 0.12),
+        "cheap" => (600.0, 40.0, 0.02),
+        _ => (350.0, 70.0, 0.03),
+    }
+}
+
+/// Providers with those laws; another salt, other dice.
+struct Nature(u64);
+
+impl Provider for Nature {
+    fn call(&mut self, call: &Call<'_>) -> Reply {
+        let (model, channel) = call.core.model_and_channel(call.target.model).expect("one of the catalogue");
+        let (ttft, tps, failures) = law(&channel.name, call.now_ms);
+        let lot = mix(mix(call.request.seed ^ self.0 << 32) ^ model.stable_id ^ u64::from(call.attempt));
+        if share(lot) < failures {
+            return Reply::fault(200, Fault::new(FaultKind::Temporary, ""));
+        }
+        let first = ttft * (0.5 + share(lot ^ 1));
+        // How long an answer is depends on the question.
+        let output = 50 + mix(u64::from(call.request.label) ^ 0xabcd) % 600;
+        let usage = Usage { input: call.request.ask.input_tokens, output, ..Usage::default() };
+        Reply::whole(first as u64, (first + output as f64 * 1_000.0 / tps) as u64, usage)
+    }
+}
+
+/// The log that the router would keep.
+#[derive(Clone)]
+struct Log {
+    core: Arc<Snapshot>,
+    decided: Rc<RefCell<BTreeMap<u64, String>>>,
+    entries: Rc<RefCell<Vec<Entry>>>,
+    ask: Rc<RefCell<BTreeMap<u64, Ask>>>,
+}
+
+impl Watch for Log {
+    fn note(&mut self, _: u64, number: u64, note: Note<'_>) {
+        match note {
+            Note::Arrived(request) => _ = self.ask.borrow_mut().insert(number, request.ask.clone()),
+            Note::Decided(decision) => {
+                let mut text = String::new();
+                decision.compact_json(&self.core, &self.ask.borrow()[&number], &mut text);
+                self.decided.borrow_mut().insert(number, text);
+            }
+            Note::Finished(finished) => {
+                let text = self.decided.borrow_mut().remove(&number).expect("decided");
+                self.entries.borrow_mut().push(entry(&self.core, &text, &finished));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// As the row says it.
+fn entry(core: &Snapshot, text: &str, finished: &router_core::rehearsal::Finished<'_>) -> Entry {
+    let request = finished.request;
+    let asked = Asked::read(text, request.ask.endpoint, &request.ask.model, request.ask.stream).expect("whole");
+    let attempts = finished.attempts.iter().zip(finished.targets).zip(&finished.settlement.attempt_costs);
+    let attempts = attempts.filter_map(|((attempt, target), cost)| {
+        let (model, channel) = core.model_and_channel(target.model).expect("one of the catalogue");
+        let end = match &attempt.outcome {
+            Outcome::Failed(fault) if is_unsent(fault) => return None,
+            outcome => TriedEnd::named(outcome.as_str()),
+        };
+        Some(Tried {
+            channel: Arc::clone(&channel.name),
+            upstream_model: Arc::clone(&model.upstream_name),
+            after_ms: attempt.started_ms,
+            first_ms: attempt.first_byte_ms.map(|first| first - attempt.started_ms),
+            took_ms: attempt.ended_ms.expect("ended") - attempt.started_ms,
+            end,
+            usage: attempt.metered.map(|metered| metered.usage).unwrap_or_default(),
+            cost: *cost,
+        })
+    });
+    Entry {
+        at_ms: request.at_ms,
+        seed: request.seed,
+        sequence: Some(asked.sequence),
+        key: "k".into(),
+        group: Some(request.ask.model.as_str().into()),
+        chosen: asked.first.map(|(channel, model)| (channel.into(), model.into())),
+        ask: Some(asked.ask),
+        pinned: None,
+        unfit: Vec::new(),
+        attempts: attempts.collect(),
+        cost: finished.settlement.cost,
+        took_ms: finished.latency_ms,
+        first_ms: finished.attempts.last().and_then(|attempt| attempt.first_byte_ms),
+        status: finished.status,
+    }
+}
+
+fn world(policy: GroupSpec, quota: u64) -> Arc<Snapshot> {
+    let at = |name: &str, cents: i64, quality: f64| {
+        let mut model = model("m", cents);
+        model.scores.extend([("quality".into(), quality), ("speed".into(), 0.5)]);
+        channel(name, vec![model])
+    };
+    let mut cheap = at("cheap", 20, 0.6);
+    cheap.limits = ChannelLimits { requests_per_day: Some(quota), ..ChannelLimits::default() };
+    let channels = vec![at("quick", 100, 0.7), at("middle", 60, 0.9), cheap];
+    let mut spec = catalogue(channels, vec![policy, group("other", "priority")]);
+    spec.keys = vec![key("k", &[])];
+    Arc::new(build(spec))
+}
+
+fn weighted(speed: f64, cost: f64) -> GroupSpec {
+    let mut policy = group("g", "multi_layer");
+    let field = |field: &str, descending, weight| layer(field, descending, weight);
+    policy.layers = vec![
+        field("speed_score", true, speed),
+        field("effective_cost", false, cost),
+        field("reliability_score", true, 0.3),
+    ];
+    policy
+}
+
+/// Requests over some hours, two in three seconds.
+fn run(core: &Arc<Snapshot>, requests: u64, salt: u64) -> Vec<Entry> {
+    let ledger = Ledger::new(core.zone().clone());
+    let world = World::build(core, Rules::default(), |_| Manners::default(), &Cells::default(), &ledger);
+    let admission = AdmissionConfig { max_in_flight: 1_000, queue: 0 };
+    let stage =
+        Stage { core: Arc::clone(core), world, retries: RetryBudgetConfig::default(), admission, patience_ms: 0 };
+    let (decided, entries, ask) = Default::default();
+    let log = Log { core: Arc::clone(core), decided, entries, ask };
+    let mut router = VirtualRouter::new(stage, Nature(salt), log.clone());
+    let mut at_ms = NOW;
+    let requests = (0..requests).map(|number| {
+        at_ms += 200 + mix(number ^ 77) % 2_600;
+        let model = if number % 10 == 9 { "other" } else { "g" };
+        let ask = Ask {
+            model: model.to_owned(),
+            stream: number % 3 == 0,
+            input_tokens: 100 + mix(number ^ 5) % 3_000,
+            input_tokens_bound: 6_000,
+            ..Ask::default()
+        };
+        let label = u32::try_from(number).expect("small");
+        Request {
+            at_ms,
+            ask,
+            seed: mix(number),
+            label,
+            key: Some(router_core::catalog::KeyIx(0)),
+            ..Request::default()
+        }
+    });
+    router.run(requests);
+    let mut log = log.entries.take();
+    log.sort_by_key(|entry| (entry.at_ms, entry.seed));
+    log
+}
+
+fn backtest(core: &Arc<Snapshot>, log: &[Entry], from_ms: u64, group: Option<&str>) -> Report {
+    let mut observations = Observations::default();
+    log.iter().for_each(|entry| observations.add(entry));
+    let scope = Scope { from_ms, to_ms: u64::MAX, group: group.map(Arc::from) };
+    let ledger = Ledger::new(core.zone().clone());
+    let world = World::build(core, Rules::default(), |_| Manners::default(), &Cells::default(), &ledger);
+    let policy = Policy { core: Arc::clone(core), world, ledger, retries: RetryBudgetConfig::default() };
+    let mut backtest = Backtest::new(policy, &observations, scope);
+    log.iter().for_each(|entry| backtest.add(entry.clone()));
+    backtest.finish()
+}
+
+/// What requests to the group really cost.
+fn cost(log: &[Entry]) -> f64 {
+    of_group(log).map(|entry| entry.cost).sum::<Nano>().as_usd_f64()
+}
+
+fn of_group(log: &[Entry]) -> impl Iterator<Item = &Entry> {
+    log.iter().filter(|entry| entry.group.as_deref() == Some("g"))
+}
+
+#[test]
+fn the_same_policy_comes_to_the_same() {
+    for policy in [weighted(0.7, 0.5), group("g", "load_balance"), group("g", "slo"), group("g", "cost_optimized")] {
+        let core = world(policy, 2_500);
+        let log = run(&core, 6_000, 1);
+        // All of it; one group while the others go as they went; and a part, after what came before has gone as it went.
+        for (from_ms, group, requests) in [(NOW, None, 6_000), (NOW, Some("g"), 5_400), (NOW + HOUR, None, 0)] {
+            let report = backtest(&core, &log, from_ms, group);
+            assert_eq!(report.skipped, 0);
+            assert!(requests == 0 || report.requests == requests, "{}", report.requests);
+            let share = report.same_choice as f64 / report.requests as f64;
+            assert!(share >= 0.999, "{share}: {:?}", report.sources);
+            let off = (report.cost_usd.predicted / report.cost_usd.actual - 1.0).abs();
+            assert!(off < 0.002, "{:?}", report.cost_usd);
+        }
+    }
+}
+
+#[test]
+fn another_policy_costs_what_it_really_costs() {
+    // Everybody is used, so everybody is known; the dice are others when the policies are really run.
+    let before = world(group("g", "load_balance"), 9_000);
+    let log = run(&before, 20_000, 1);
+    for (name, policy) in [
+        ("cheaper", weighted(0.2, 0.9)),
+        ("quicker", weighted(0.9, 0.1)),
+        ("both", weighted(0.5, 0.6)),
+        ("cheapest", group("g", "cost_optimized")),
+    ] {
+        let after = world(policy, 9_000);
+        let report = backtest(&after, &log, NOW, Some("g"));
+        let really = run(&after, 20_000, 2);
+        let off = report.cost_usd.predicted / cost(&really) - 1.0;
+        println!(
+            "{name}: {:?}, really {:.4} USD, off by {:.2} %; {:?}",
+            report.cost_usd,
+            cost(&really),
+            off * 100.0,
+            report.sources
+        );
+        assert!(off.abs() < 0.02, "{name}: {off}");
+        assert!((report.cost_usd.predicted / cost(&log) - 1.0).abs() > 0.05, "{name} should differ from what was");
+        let count = of_group(&really).count() as f64;
+        let took = of_group(&really).map(|entry| entry.took_ms as f64).sum::<f64>() / count;
+        assert!((report.took_ms.predicted / took - 1.0).abs() < 0.05, "{name}: {:?}, really {took}", report.took_ms);
+        let failed = of_group(&really).filter(|entry| entry.status == Status::Error).count() as f64;
+        assert!((report.failed.predicted - failed).abs() < 20.0, "{name}: {:?}, really {failed}", report.failed);
+    }
+}
+
+#[test]
+fn what_nobody_has_seen_is_said() {
+    let before = world(group("g", "priority"), 9_000);
+    let log: Vec<Entry> = run(&before, 300, 1).into_iter().filter(|entry| entry.attempts.len() == 1).collect();
+    let spec_of = |name: &str| {
+        let mut model = model("m", 1);
+        model.scores.extend([("quality".into(), 0.5), ("speed".into(), 0.8)]);
+        let mut spec = catalogue(vec![channel(name, vec![model])], vec![group("g", "priority")]);
+        spec.keys = vec![key("k", &[])];
+        Arc::new(build(spec))
+    };
+    let report = backtest(&spec_of("new"), &log, NOW, Some("g"));
+    assert!(
+        report.sources.recorded == 0 && report.sources.observed == 0 && report.sources.assumed > 0,
+        "{:?}",
+        report.sources
+    );
+    assert!(report.notes.iter().any(|note| note.starts_with("no observations of new/m")), "{:?}", report.notes);
+    assert!(report.cost_usd.low < report.cost_usd.predicted * 0.5, "{:?}", report.cost_usd);
+    assert!(report.hours.iter().all(|hour| hour.observations == 0 && hour.drawn > 0), "{:?}", report.hours);
+}
+
+#[test]
+fn what_cannot_be_decided_anew_is_left_out_and_counted() {
+    let core = world(group("g", "priority"), 9_000);
+    let mut log = run(&core, 100, 1);
+    for (place, entry) in log.iter_mut().enumerate().filter(|(_, entry)| entry.group.as_deref() == Some("g")) {
+        if place % 2 == 0 {
+            entry.ask = None;
+        }
+    }
+    let report = backtest(&core, &log, NOW, Some("g"));
+    assert_eq!((report.requests + report.skipped, report.skipped > 40), (90, true));
+    assert!(report.notes.iter().any(|note| note.contains("left out")), "{:?}", report.notes);
+}
