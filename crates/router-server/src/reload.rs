@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::clock::unix_ms;
 use crate::config::{Loaded, content_digest};
 use crate::provision;
-use crate::startup::{Origins, build_snapshot, client_keys};
+use crate::startup::{Candidate, Origins, build_snapshot, client_keys};
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::OutcomeLabel;
 
@@ -38,6 +38,15 @@ pub struct ReloadReport {
     pub hash: String,
     /// Whether it differs from the one before.
     pub changed: bool,
+}
+
+/// A configuration to be looked at, beside the one that serves.
+#[derive(Clone, Debug)]
+pub struct Candidates {
+    /// Serves.
+    pub serving: Loaded,
+    /// To be looked at.
+    pub tested: Loaded,
 }
 
 /// Rebuilds the world when something has changed.
@@ -93,6 +102,18 @@ impl Reloader {
         let report = ReloadReport { version, hash: loaded.hash.clone(), changed };
         *current = loaded;
         Ok(report)
+    }
+
+    /// Reads and validates a configuration that is not to serve. Without one it is the one that serves.
+    ///
+    /// # Errors
+    /// Every fault, one a line.
+    pub async fn candidate(&self, candidate: Option<Candidate>) -> Result<Candidates, String> {
+        let serving = self.loaded.lock().await.clone();
+        let Some(candidate) = candidate else { return Ok(Candidates { tested: serving.clone(), serving }) };
+        let real_seen = self.app.store.meta(provision::REAL_CHANNEL_SEEN).await.is_ok_and(|seen| seen.is_some());
+        let tested = self.origins.load_candidate(candidate, real_seen)?;
+        Ok(Candidates { serving, tested })
     }
 
     /// Takes over the client keys of the database.

@@ -20,7 +20,7 @@ use router_store::{
 use crate::app::{App, Parts};
 use crate::clock::unix_ms;
 use crate::config::system::Durability as ConfiguredDurability;
-use crate::config::{self, DemoBase, Loaded, Overrides, Source, System};
+use crate::config::{self, DemoBase, Loaded, Overrides, Source, SourceFile, System};
 use crate::exit::{Exit, Failed};
 use crate::gate::Gate;
 use crate::http::intake::BodyMemory;
@@ -59,6 +59,15 @@ pub struct Origins {
     pub settings: Vec<(String, String)>,
 }
 
+/// A configuration to be looked at.
+#[derive(Clone, Debug)]
+pub enum Candidate {
+    /// The one of the files with another definition of a group.
+    Group(String, SourceFile),
+    /// Another one.
+    Whole(Source),
+}
+
 /// A router that is ready to serve.
 #[derive(Debug)]
 pub struct Prepared {
@@ -84,13 +93,31 @@ impl Origins {
     /// # Errors
     /// Every fault, one a line.
     pub fn load(&self, real_channel_ever_existed: bool) -> Result<Loaded, String> {
-        let overrides = Overrides {
+        config::load(&self.source, &self.env, &self.overrides(real_channel_ever_existed))
+            .map_err(|problems| problems.to_string())
+    }
+
+    /// Reads and validates what is not to serve, but to be looked at.
+    ///
+    /// # Errors
+    /// Every fault, one a line.
+    pub fn load_candidate(&self, candidate: Candidate, real_channel_ever_existed: bool) -> Result<Loaded, String> {
+        let overrides = self.overrides(real_channel_ever_existed);
+        let (source, group) = match candidate {
+            Candidate::Group(name, definition) => (self.source.clone(), Some((name, definition))),
+            Candidate::Whole(source) => (source, None),
+        };
+        config::load(&source, &self.env, &Overrides { group, ..overrides }).map_err(|problems| problems.to_string())
+    }
+
+    fn overrides(&self, real_channel_ever_existed: bool) -> Overrides {
+        Overrides {
             data_dir: Some(self.data_dir.clone()),
             settings: self.settings.clone(),
             demo: self.demo.clone(),
             real_channel_ever_existed,
-        };
-        config::load(&self.source, &self.env, &overrides).map_err(|problems| problems.to_string())
+            group: None,
+        }
     }
 }
 

@@ -363,10 +363,15 @@ impl Tallies {
         if drawn == 0 {
             notes.push("every attempt is one that the log holds, so nothing was estimated".to_owned());
         } else {
-            notes.push(format!(
-                "{drawn} of {} attempts are not in the log: their times and failures are drawn from what was observed of the channel model in that hour, or in the period where an hour has few; their tokens are those of the recorded answer",
-                drawn + self.sources.recorded
-            ));
+            let all = drawn + self.sources.recorded;
+            let mut note =
+                format!("{drawn} of {all} attempts are not in the log; their tokens are those of the recorded answer");
+            if self.sources.observed > 0 {
+                note.push_str(
+                    ", their times and failures are drawn from what was observed of the channel model in that hour, and in the whole period where an hour has few",
+                );
+            }
+            notes.push(note);
         }
         let mut unseen: Vec<String> = Vec::new();
         for (ix, _) in self.drawn.keys() {

@@ -4,6 +4,7 @@
 //! policy; the dispatcher finds the caller, judges the policy, reads query and body within bounds, and only then calls
 //! the handler. The OpenAPI document is made of the same tables.
 
+mod backtest;
 mod call;
 mod channels;
 mod config;
@@ -31,7 +32,8 @@ use axum::extract::Request;
 use axum::routing::any;
 
 use crate::app::App;
-use crate::reload::{ReloadReport, Reloader};
+use crate::reload::{Candidates, ReloadReport, Reloader};
+use crate::startup::Candidate;
 use crate::upstream::Upstream;
 pub(crate) use call::moment_ms;
 pub(crate) use keys::{is_name as is_key_name, row as key_row};
@@ -52,6 +54,8 @@ pub struct Control {
     pub reload: Hook<ReloadReport>,
     /// Takes over the client keys of the database: called after each change, so that it counts at once.
     pub refresh_keys: Hook<()>,
+    /// Reads and validates a configuration that is not to serve; without one, the one that serves.
+    pub candidate: Arc<dyn Fn(Option<Candidate>) -> Answer<Candidates> + Send + Sync>,
     /// The control plane's own way to providers, under the guard of all others.
     pub upstream: Upstream,
 }
@@ -60,7 +64,7 @@ impl Control {
     /// Over a running router.
     #[must_use]
     pub fn new(app: Arc<App>, reloader: &Arc<Reloader>, upstream: Upstream) -> Self {
-        let (reload, refresh) = (Arc::clone(reloader), Arc::clone(reloader));
+        let (reload, refresh, candidate) = (Arc::clone(reloader), Arc::clone(reloader), Arc::clone(reloader));
         Self {
             app,
             reload: Arc::new(move || {
@@ -70,6 +74,10 @@ impl Control {
             refresh_keys: Arc::new(move || {
                 let reloader = Arc::clone(&refresh);
                 Box::pin(async move { reloader.refresh_keys().await })
+            }),
+            candidate: Arc::new(move |asked| {
+                let reloader = Arc::clone(&candidate);
+                Box::pin(async move { reloader.candidate(asked).await })
             }),
             upstream,
         }
@@ -91,6 +99,7 @@ const RESOURCES: &[&[Route]] = &[
     model_groups::ROUTES,
     providers::ROUTES,
     explain::ROUTES,
+    backtest::ROUTES,
     whatif::ROUTES,
     config::ROUTES,
     docs::ROUTES,

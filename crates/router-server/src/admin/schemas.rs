@@ -23,6 +23,8 @@ pub(super) fn all() -> Value {
         "ReloadReport": strict(&[("version", int()), ("hash", text()), ("changed", flag())]),
         "Question": question(),
         "Explanation": explanation(),
+        "BacktestQuestion": super::backtest::question_schema(),
+        "Backtest": super::backtest::answer_schema(),
         "WhatIf": what_if(),
         "WhatIfAnswer": what_if_answer(),
         "ChatRequest": open(&[("model", text()), ("messages", json!({ "type": "array", "items": { "type": "object" } })), ("stream", flag()), ("max_completion_tokens", int())], &["model", "messages"]),

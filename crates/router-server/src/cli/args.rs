@@ -43,6 +43,13 @@ pub enum Command {
         after_help = "Example:\n  smart-ai-router explain --model auto:cheap\n  smart-ai-router explain --model auto:fast --body request.json --json"
     )]
     Explain(ExplainArgs),
+    /// What the recorded requests would have cost, how long they would have taken, how many would have failed
+    #[command(
+        after_help = "Example:\n  smart-ai-router backtest --from 2027-01-30 --to 2027-01-31 --group auto:fast --policy cheaper.yaml\n\n\
+                      FILE is the definition of the group as under model_groups, or a whole configuration. Without --policy the\n\
+                      configuration as it is. Exit code 1: the log holds no such requests; 2: the policy is broken."
+    )]
+    Backtest(BacktestArgs),
     /// Routing assertions: "given …, `auto:fast` chooses …", for your CI
     #[command(
         after_help = "Example:\n  smart-ai-router test config/tests/*.yaml\n\nExit code 1: an assertion failed; 2: a file is broken."
@@ -202,6 +209,29 @@ pub struct ExplainArgs {
     /// With the demo provider's channels, as `serve --demo` has them
     #[arg(long)]
     pub demo: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `backtest`
+#[derive(Clone, Debug, Args)]
+pub struct BacktestArgs {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "flattened arguments document themselves")]
+    pub install: InstallArgs,
+    /// First moment: a date (UTC) or a time such as 2027-01-31T12:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub from: String,
+    /// End of the period [default: now]
+    #[arg(long, value_name = "WHEN")]
+    pub to: Option<String>,
+    /// Decide only requests for this group anew; all others went as they went [default: all requests]
+    #[arg(long, value_name = "G")]
+    pub group: Option<String>,
+    /// Another definition of the group, or another configuration
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -13,6 +13,7 @@ use super::args::InstallArgs;
 use super::{Exit, Failed};
 use crate::config::{self, DemoBase, Loaded, Overrides, Source};
 use crate::provision::REAL_CHANNEL_SEEN;
+use crate::startup::{Candidate, Origins};
 
 /// What a running router says of itself in `instance.json`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -61,12 +62,42 @@ impl Install {
     pub(super) fn load(&self, demo: bool, real_channel_ever_existed: bool) -> Result<Loaded, Failed> {
         let overrides = Overrides {
             data_dir: Some(self.data_dir.clone()),
-            demo: demo.then(|| DemoBase { base_url: "http://127.0.0.1:9".to_owned() }),
+            demo: demo.then(demo_base),
             real_channel_ever_existed,
             ..Overrides::default()
         };
         config::load(&self.source, &self.env, &overrides)
             .map_err(|problems| Failed::new(Exit::Usage, format!("the configuration is not valid:\n{problems}")))
+    }
+
+    /// The configuration as the router here would have it: one that runs with `--demo` has its channels.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(super) fn load_as_served(&self) -> Result<Loaded, Failed> {
+        let demo = !self.named && self.instance.as_ref().is_some_and(|instance| instance.demo);
+        let loaded = self.load(demo, false)?;
+        if demo && block_on(async { Ok(self.real_channel_seen(&loaded).await) })? {
+            return self.load(true, true);
+        }
+        Ok(loaded)
+    }
+
+    /// Reads a configuration that is only to be looked at.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(super) fn load_candidate(&self, candidate: Candidate) -> Result<Loaded, Failed> {
+        let demo = !self.named && self.instance.as_ref().is_some_and(|instance| instance.demo);
+        let origins = Origins {
+            source: self.source.clone(),
+            env: self.env.clone(),
+            data_dir: self.data_dir.clone(),
+            demo: demo.then(demo_base),
+            settings: Vec::new(),
+        };
+        let invalid = |problems| Failed::new(Exit::Usage, format!("the policy is not valid:\n{problems}"));
+        origins.load_candidate(candidate, false).map_err(invalid)
     }
 
     /// Opens the database, which has to be there.
@@ -111,6 +142,11 @@ impl Install {
         store.close().await;
         seen
     }
+}
+
+/// The channels of the demo are not called here, so no address is needed.
+fn demo_base() -> DemoBase {
+    DemoBase { base_url: "http://127.0.0.1:9".to_owned() }
 }
 
 /// The file behind an SQLite address.

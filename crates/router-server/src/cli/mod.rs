@@ -1,6 +1,7 @@
 //! The command line: one file a command. Each writes to what it is given and says with which code the process ends.
 
 pub mod args;
+pub mod backtest;
 pub mod check;
 pub mod completions;
 pub mod doctor;
@@ -24,6 +25,7 @@ use clap::CommandFactory;
 pub use crate::exit::{Exit, Failed};
 pub use args::Cli;
 use args::Command;
+pub(crate) use text_table::table;
 
 use crate::config::{Overrides, Source};
 
@@ -50,6 +52,7 @@ pub fn run(
         Command::Migrate(args) => migrate::run(args, &env, out, err),
         Command::Key(command) => key::run(command, &env, out, err),
         Command::Explain(args) => explain::run(args, &env, out, err),
+        Command::Backtest(args) => backtest::run(args, &env, out, err),
         Command::Test(args) => test::run(args, out, err),
         Command::Simulate(args) => simulate::run(args, out, err),
         Command::Doctor(args) => doctor::run(args, &env, out, err),

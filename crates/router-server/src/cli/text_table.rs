@@ -1,7 +1,7 @@
 //! Lines of cells as columns.
 
 /// Aligns the cells; the last one of a line is not padded.
-pub(super) fn table(lines: &[Vec<String>]) -> String {
+pub(crate) fn table(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)

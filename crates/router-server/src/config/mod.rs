@@ -46,6 +46,7 @@ pub use problem::{Level, Notice, Problem, Problems};
 pub use providers::Provider;
 pub use schema::json_schema;
 pub use secret::Secret;
+pub(crate) use sources::is_configuration;
 pub use sources::{DEFAULT_FOLDER, ENV_PREFIX, Source, SourceFile, read};
 pub use suggest::nearest;
 pub use system::System;
@@ -73,6 +74,8 @@ pub struct Overrides {
     pub demo: Option<DemoBase>,
     /// Whether the database knows of any real channel: then `auto:*` never resolves to simulated ones.
     pub real_channel_ever_existed: bool,
+    /// A definition of that group instead of the one in the files.
+    pub group: Option<(String, SourceFile)>,
 }
 
 decode::section! {
@@ -136,6 +139,9 @@ pub fn load_files(
     let mut tree = sources::merge_files(files, env, &mut problems);
     sources::apply_environment(&mut tree, env, &mut problems);
     apply_overrides(&mut tree, overrides);
+    if let Some((name, definition)) = &overrides.group {
+        sources::define_group(&mut tree, name, definition, env, &mut problems);
+    }
     let mut faults = Faults::from(problems);
     let (mut system, objects) = decode_tree(&tree, &mut faults);
     default_database(&mut system, overrides);

@@ -166,6 +166,44 @@ pub(super) fn set(tree: &mut Node, keys: &[String], source: &str, value: Value) 
     }
 }
 
+/// Puts a definition of a group in the place of the one in the tree.
+pub(super) fn define_group(
+    tree: &mut Node,
+    name: &str,
+    definition: &SourceFile,
+    env: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+) {
+    match yaml::parse(&definition.name, &definition.text) {
+        Ok(mut parsed) => {
+            let path = Path::root("model_groups").key(name);
+            interpolate(&mut parsed, env, &path, problems);
+            set(tree, &["model_groups".to_owned()], &definition.name, groups_with(tree, name, parsed));
+        }
+        Err(problem) => problems.push(problem),
+    }
+}
+
+/// The groups of the tree, that one replaced.
+fn groups_with(tree: &Node, name: &str, definition: Node) -> Value {
+    let groups = tree.get("model_groups").map(|groups| groups.value.clone());
+    let mut entries = match groups {
+        Some(Value::Map(entries)) => entries,
+        _ => Vec::new(),
+    };
+    entries.retain(|(key, _)| key.name != name);
+    entries.push((Key { name: name.to_owned(), pos: definition.pos.clone() }, definition));
+    Value::Map(entries)
+}
+
+/// Whether a text is a whole configuration rather than the definition of a group: a map with a top-level key of one.
+pub(crate) fn is_configuration(file: &SourceFile) -> bool {
+    let parsed = yaml::parse(&file.name, &file.text);
+    let Ok(Value::Map(entries)) = parsed.map(|node| node.value) else { return false };
+    let known = |name: &str| super::SYSTEM_KEYS.contains(&name) || super::OBJECT_KEYS.contains(&name);
+    entries.iter().any(|(key, _)| known(&key.name))
+}
+
 /// The environment over the files: `DATABASE_URL`, `REDIS_URL`, then `SMART_AI_ROUTER__…`.
 pub(super) fn apply_environment(tree: &mut Node, env: &BTreeMap<String, String>, problems: &mut Vec<Problem>) {
     for (name, key) in [("DATABASE_URL", "database"), ("REDIS_URL", "redis")] {

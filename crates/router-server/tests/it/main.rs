@@ -8,6 +8,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests start the router as a process and many clients as tasks")]
 
 mod accounts;
+mod backtest;
 mod budget;
 mod bytes;
 mod client_leaves;

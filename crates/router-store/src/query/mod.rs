@@ -9,6 +9,7 @@ pub(crate) mod pinned;
 mod provider_keys;
 mod provision;
 pub(crate) mod request_columns;
+mod request_log;
 mod requests;
 mod stats;
 

@@ -34,6 +34,7 @@ conformance!(
     client_keys_from_files_follow_their_value,
     a_failed_provisioning_changes_nothing,
     pages_show_every_request_once,
+    a_period_of_the_log_is_read_in_the_order_of_time,
     a_request_is_seen_by_its_key_only,
     attempts_are_counted_by_group_channel_and_model,
     what_providers_keep_is_known_again_by_its_owner,
@@ -458,6 +459,37 @@ async fn pages_show_every_request_once(test: &TestStore) {
             .kind(),
         StoreErrorKind::Invalid
     );
+}
+
+async fn a_period_of_the_log_is_read_in_the_order_of_time(test: &TestStore) {
+    let mut records: Vec<_> = (0..57).map(record).collect();
+    // Many of one time, which a page may end in the middle of.
+    records.iter_mut().for_each(|record| record.created_at = NOW + (record.created_at - NOW) / 7_000);
+    test.fill(&records).await;
+    records.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    let wanted: Vec<_> = records.iter().filter(|r| (NOW + 1..NOW + 7).contains(&r.created_at)).collect();
+    assert_eq!(test.store.request_count(NOW + 1, NOW + 7).await.unwrap(), i64::try_from(wanted.len()).unwrap());
+    for limit in [1, 5, 200] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = test.store.request_log(NOW + 1, NOW + 7, after.as_deref(), limit).await.unwrap();
+            found.extend(page.rows);
+            after = page.next_cursor;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(
+            found.iter().map(|row| &row.id).collect::<Vec<_>>(),
+            wanted.iter().map(|row| &row.id).collect::<Vec<_>>()
+        );
+        assert!(
+            found
+                .iter()
+                .zip(&wanted)
+                .all(|(row, wanted)| row.decision == wanted.decision && row.attempts == wanted.attempts)
+        );
+    }
 }
 
 async fn a_request_is_seen_by_its_key_only(test: &TestStore) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use router_testkit::http1::Link;
 use tempfile::TempDir;
 
-use super::process::{Ended, Process};
+use super::process::{Ended, Process, run_to_end};
 use super::{ADMIN, Call, Reply, Row, Setup, eventually};
 
 /// A router in a process of its own, with a folder of its own.
@@ -73,6 +73,16 @@ impl TestRouter {
     pub(crate) async fn restart_ended(&mut self) {
         self.process = launch(&self.setup, self.folder.path());
         self.address = self.listening().await;
+    }
+
+    /// Runs a command of the binary in the same folder, with the same environment.
+    pub(crate) async fn command(&self, args: &[&str]) -> Ended {
+        run_to_end(args, &self.setup.env, self.folder.path()).await
+    }
+
+    /// Puts a file into its folder.
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).expect("the file is written");
     }
 
     /// `kill -9`; gives what it had said.

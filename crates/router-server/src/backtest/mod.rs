@@ -1,0 +1,150 @@
+//! A backtest of a configuration: the log out of the database into the core's backtest, page by page.
+
+mod entry;
+mod table;
+
+use std::sync::Arc;
+
+use router_core::backtest::{Backtest, Observations, Policy, Report, Scope};
+use router_core::budget::{Ledger, Period, Window};
+use router_core::catalog::Snapshot;
+use router_core::catalog::spec::ClientKeySpec;
+use router_core::world::{Cells, World};
+use router_store::{Store, StoreError};
+
+use crate::config::{Loaded, nearest};
+use crate::wiring;
+pub use table::text;
+
+/// Rows of a page. Between pages the control plane does its other work.
+const PAGE: u32 = 200;
+/// So much of the log before the period warms averages and breakers up.
+const WARM_MS: u64 = 3_600_000;
+
+/// Why there is no result.
+#[derive(Debug, thiserror::Error)]
+pub enum NoResult {
+    /// The tested configuration has no such group.
+    #[error("the tested configuration has no group `{name}`{hint}")]
+    NoGroup {
+        /// As asked for.
+        name: String,
+        /// What is there instead.
+        hint: String,
+    },
+    /// Nothing to decide anew.
+    #[error("the log holds no requests{group} in this period")]
+    Empty {
+        /// ` for GROUP`, if one was named.
+        group: String,
+    },
+    /// The period ends before it begins.
+    #[error("the period ends before it begins")]
+    Backwards,
+    /// The tested configuration cannot be used.
+    #[error("{0}")]
+    Configuration(String),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How far it is: rows read of rows to be read, both passes together.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Read.
+    pub read: u64,
+    /// To be read.
+    pub of: u64,
+}
+
+/// Tests a configuration on a period of the log. `keys` are the client keys of the database, for their permissions and limits.
+///
+/// # Errors
+/// [`NoResult`]
+pub async fn run(
+    store: &Store,
+    tested: &Loaded,
+    keys: Vec<ClientKeySpec>,
+    scope: Scope,
+    told: &mut impl FnMut(Progress),
+) -> Result<Report, NoResult> {
+    if scope.from_ms >= scope.to_ms {
+        return Err(NoResult::Backwards);
+    }
+    let policy = policy(tested, keys)?;
+    if let Some(name) = scope.group.as_deref().filter(|name| policy.core.group_by_name(name).is_none()) {
+        return Err(no_group(&policy.core, name));
+    }
+    // From the beginning of the day, since limits and budgets of the day count from there.
+    let day = Window::at(Period::Day, policy.core.zone(), scope.from_ms);
+    let begin = signed(day.start_ms.min(scope.from_ms.saturating_sub(WARM_MS)));
+    let end = signed(scope.to_ms);
+    let rows = u64::try_from(store.request_count(begin, end).await?).unwrap_or(0);
+    let mut progress = Progress { read: 0, of: rows.saturating_mul(2) };
+
+    let mut observations = Observations::default();
+    let mut found = false;
+    let mut after = None;
+    loop {
+        let page = store.request_log(begin, end, after.as_deref(), PAGE).await?;
+        progress.read += page.rows.len() as u64;
+        for entry in page.rows.iter().map(entry::of) {
+            found |= scope.holds(&entry);
+            observations.add(&entry);
+        }
+        told(progress);
+        after = page.next_cursor;
+        tokio::task::yield_now().await;
+        if after.is_none() {
+            break;
+        }
+    }
+    if !found {
+        let group = scope.group.map(|name| format!(" for {name}")).unwrap_or_default();
+        return Err(NoResult::Empty { group });
+    }
+    let mut backtest = Backtest::new(policy, &observations, scope);
+    loop {
+        let page = store.request_log(begin, end, after.as_deref(), PAGE).await?;
+        progress.read += page.rows.len() as u64;
+        page.rows.iter().for_each(|row| backtest.add(entry::of(row)));
+        told(progress);
+        after = page.next_cursor;
+        tokio::task::yield_now().await;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(backtest.finish())
+}
+
+/// The configuration as a virtual router takes it.
+fn policy(tested: &Loaded, keys: Vec<ClientKeySpec>) -> Result<Policy, NoResult> {
+    let mut spec = tested.catalog_spec(0, Vec::new());
+    spec.keys = keys;
+    let core = Snapshot::build(spec).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        NoResult::Configuration(lines.join("\n"))
+    })?;
+    let wiring = wiring::channels(tested).map_err(NoResult::Configuration)?;
+    let ledger = Ledger::new(core.zone().clone());
+    let manners = |channel: &router_core::catalog::Channel| {
+        wiring.get(&channel.name).map(|wired| wired.preset.manners()).unwrap_or_default()
+    };
+    let world = World::build(&core, wiring::rules(&tested.system), manners, &Cells::default(), &ledger);
+    Ok(Policy { core: Arc::new(core), world, ledger, retries: wiring::retries(&tested.system) })
+}
+
+fn no_group(core: &Snapshot, name: &str) -> NoResult {
+    let groups = core.groups().iter().map(|group| &*group.name);
+    let hint = match nearest(name, groups.clone()) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None => format!("; it has: {}", groups.take(20).collect::<Vec<_>>().join(", ")),
+    };
+    NoResult::NoGroup { name: name.to_owned(), hint }
+}
+
+fn signed(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,120 @@
+//! Backtests of a log that the router itself has made: over the admin API, and on the command line.
+
+use router_testkit::{Script, SimProvider};
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, Call, MODEL, TestRouter};
+
+const GROUP: &str = "mix";
+const REQUESTS: usize = 400;
+
+impl TestRouter {
+    fn backtest(&self, asked: &Value) -> Call {
+        self.call("POST", "/admin/v1/routing/backtest").bearer(ADMIN).json(asked)
+    }
+}
+
+/// Three channels at 1, 2 and 4 USD; the dearest fails now and then. The middle one has a quota.
+async fn with_log() -> (TestRouter, [SimProvider; 3]) {
+    let (cheap, middle) = (SimProvider::start().await, SimProvider::start().await);
+    let mut dear = SimProvider::start().await.on_any(Script::ok());
+    for place in 1..40 {
+        dear = dear.then(if place % 13 == 0 { Script::status(500) } else { Script::ok() });
+    }
+    let dear = dear.cycle();
+    let model = |input: f64, speed: f64| {
+        json!([{"name": MODEL, "context_length": 100_000, "price": {"input": input, "output": input * 2.0},
+                "scores": {"speed": speed, "quality": speed}}])
+    };
+    let policy = json!({"strategy": "load_balance", "select": {"models": ["sim-*"]}});
+    let setup = TestRouter::setup()
+        .channel("cheap", &cheap)
+        .models(model(1.0, 0.3))
+        .channel("middle", &middle)
+        .models(model(2.0, 0.6))
+        .and(json!({"limits": {"requests_per_day": 150}}))
+        .channel("dear", &dear)
+        .models(model(4.0, 0.9));
+    let router = setup.group(GROUP, policy).start().await;
+    let one = async |number: usize| {
+        let words = "word ".repeat(1 + number % 50);
+        let body = json!({"messages": [{"role": "user", "content": words}]});
+        let call = router.chat().model(GROUP).with(body).stream_if(number % 3 == 0);
+        assert_eq!(call.send().await.status(), 200);
+    };
+    // One after the other: of requests that come in the same millisecond the log does not say which came first.
+    for number in 0..REQUESTS {
+        one(number).await;
+    }
+    router.rows(REQUESTS).await;
+    (router, [cheap, middle, dear])
+}
+
+#[tokio::test]
+async fn the_log_of_the_router_is_decided_the_same_again_and_cheaper_by_another_policy() {
+    let (router, _providers) = with_log().await;
+    let same = router.backtest(&json!({"from": "2020-01-01", "group": GROUP})).send().await;
+    assert_eq!(same.status(), 200, "{}", same.text());
+    let same = same.json();
+    assert_eq!((&same["requests"], &same["skipped"]), (&json!(REQUESTS), &json!(0)), "{same:#}");
+    let alike = same["same_choice"].as_f64().expect("a number");
+    assert!(alike >= REQUESTS as f64 * 0.999, "{same:#}");
+    assert_eq!(same["cost_usd"]["actual"], same["cost_usd"]["predicted"], "{same:#}");
+
+    let cheaper = json!({"from": "2020-01-01", "group": GROUP,
+        "policy": {"strategy": "cost_optimized", "select": {"models": ["sim-*"]}}});
+    let cheaper = router.backtest(&cheaper).send().await;
+    assert_eq!(cheaper.status(), 200, "{}", cheaper.text());
+    let cheaper = cheaper.json();
+    let cost = |side: &str| cheaper["cost_usd"][side].as_f64().expect("a number");
+    assert!(cost("predicted") < cost("actual") * 0.95, "{cheaper:#}");
+    assert!(cost("low") <= cost("predicted") && cost("predicted") <= cost("high"), "{cheaper:#}");
+    assert!(cheaper["notes"][0].as_str().is_some_and(|note| note.contains("not in the log")), "{cheaper:#}");
+
+    router.put("cheaper.yaml", "strategy: cost_optimized\nselect: { models: [\"sim-*\"] }\n");
+    let args = ["backtest", "--config", "config", "--data-dir", "data", "--from", "2020-01-01", "--group", GROUP];
+    let told = router.command(&[&args[..], &["--policy", "cheaper.yaml"]].concat()).await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    println!("{}", told.stdout);
+    for words in ["400 requests decided anew", "95 % INTERVAL", "cheap", "how sure:", "OBSERVED"] {
+        assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
+    }
+    let json = router.command(&[&args[..], &["--json"]].concat()).await;
+    let json: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(json["same_choice"], same["same_choice"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_tested_is_told() {
+    let provider = SimProvider::start().await;
+    let router = TestRouter::setup().channel("only", &provider).start().await;
+    for (asked, status, told) in [
+        (
+            json!({"from": "2020-01-01", "group": "auto:ordered"}),
+            404,
+            "the log holds no requests for auto:ordered in this period",
+        ),
+        (json!({"from": "2020-01-01", "group": "nobody"}), 400, "no group `nobody`"),
+        (json!({"from": "2020-01-02", "to": "2020-01-01"}), 400, "ends before it begins"),
+        (json!({"group": "auto:ordered"}), 400, "a moment has to be named"),
+        (json!({"from": "soon"}), 400, "a moment such as"),
+        (json!({"from": "2020-01-01", "policies": 1}), 400, "allowed: from, to, group, policy"),
+        (json!({"from": "2020-01-01", "policy": {"strategy": "priority"}}), 400, "needs the name of the group"),
+        (json!({"from": "2020-01-01", "group": "auto:ordered", "policy": "strategy: luck\n"}), 400, "policy:1:11"),
+        (json!({"from": "2020-01-01", "group": "auto:ordered", "policy": "chanels: []\n"}), 400, "policy:1:1"),
+    ] {
+        let reply = router.backtest(&asked).send().await;
+        assert_eq!(reply.status(), status, "{asked}: {}", reply.text());
+        assert!(reply.text().contains(told), "{asked}: {}", reply.text());
+    }
+    router.put("broken.yaml", "strategy: priority\nlayers: 3\n");
+    let args =
+        ["backtest", "--config", "config", "--data-dir", "data", "--from", "2020-01-01", "--policy", "broken.yaml"];
+    let broken = router.command(&[&args[..], &["--group", "auto:ordered"]].concat()).await;
+    assert_eq!(broken.code, Some(2), "{broken:?}");
+    assert!(broken.stderr.contains("broken.yaml:2:1"), "{broken:?}");
+    let unnamed = router.command(&args).await;
+    assert!(unnamed.code == Some(2) && unnamed.stderr.contains("name the group with --group"), "{unnamed:?}");
+    let empty = router.command(&args[..args.len() - 2]).await;
+    assert!(empty.code == Some(1) && empty.stderr.contains("the log holds no requests in this period"), "{empty:?}");
+}
