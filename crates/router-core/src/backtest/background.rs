@@ -5,7 +5,6 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use super::{Entry, Tried, TriedEnd};
-use crate::budget::Ledger;
 use crate::catalog::{KeyIx, ModelIx, Snapshot};
 use crate::fault::Fault;
 use crate::rehearsal::{Provider, Stage, VirtualRouter, Watch};
@@ -17,7 +16,6 @@ use crate::world::{Ended, Holding, Target};
 #[derive(Debug)]
 pub(super) struct Background {
     core: Arc<Snapshot>,
-    ledger: Ledger,
     /// By channel and the model's name at the provider.
     models: HashMap<(Arc<str>, Arc<str>), ModelIx>,
     /// Time of the end, and number.
@@ -27,13 +25,13 @@ pub(super) struct Background {
 }
 
 impl Background {
-    pub(super) fn new(core: &Arc<Snapshot>, ledger: Ledger) -> Self {
+    pub(super) fn new(core: &Arc<Snapshot>) -> Self {
         let models = (0u32..).zip(core.models()).filter_map(|(place, model)| {
             let channel = core.channel(model.channel)?;
             Some(((Arc::clone(&channel.name), Arc::clone(&model.upstream_name)), ModelIx(place)))
         });
         let models = models.collect();
-        Self { core: Arc::clone(core), ledger, models, ends: BinaryHeap::new(), running: HashMap::new(), number: 0 }
+        Self { core: Arc::clone(core), models, ends: BinaryHeap::new(), running: HashMap::new(), number: 0 }
     }
 
     /// A request that happens as it happened. Attempts at what the tested catalogue does not have are left out.
@@ -45,7 +43,7 @@ impl Background {
             let Some(model) = self.models.get(&name) else { continue };
             let target = Target { model: *model, group, key: 0 };
             let began_ms = entry.at_ms.saturating_add(tried.after_ms);
-            let _ = self.ledger.post(&stage.world.scopes(&self.core, key, &target), tried.cost, began_ms);
+            stage.world.spend(&self.core, key, &target, tried.cost, began_ms);
             // What a limit of the tested policy would have refused takes nothing from it.
             if let Ok(holding) = stage.world.take(&self.core, &ask, &target, began_ms) {
                 self.number += 1;

@@ -21,7 +21,7 @@ use crate::usage::Usage;
 
 pub use observed::Observations;
 pub use report::{ChannelReport, Estimate, HourReport, Report, Side, Sources};
-pub use run::{Backtest, Policy, Scope};
+pub use run::{Backtest, Scope};
 
 /// A request as the log holds it.
 #[derive(Clone, Debug)]

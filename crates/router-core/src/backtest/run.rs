@@ -7,15 +7,13 @@ use super::background::Background;
 use super::observed::Source;
 use super::report::{Predicted, Tallies};
 use super::{Entry, Observations, Report, TriedEnd};
-use crate::admission::AdmissionConfig;
-use crate::budget::Ledger;
 use crate::catalog::{KeyIx, ModelIx, Snapshot};
 use crate::fault::{Fault, FaultKind};
 use crate::ids::mix;
 use crate::rehearsal::{Call, Ending, Note, Provider, Reply, Request, Stage, VirtualRouter, Watch};
-use crate::request::{RetryBudgetConfig, Status};
+use crate::request::Status;
 use crate::usage::Usage;
-use crate::world::{Pinned, World};
+use crate::world::Pinned;
 
 /// Which requests are decided anew. All others of the log happen as they happened: they use limits and teach, no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,19 +34,6 @@ impl Scope {
         let of_group = |group: &Arc<str>| entry.group.as_ref() == Some(group) || asked == Some(&**group);
         (self.from_ms..self.to_ms).contains(&entry.at_ms) && self.group.as_ref().is_none_or(of_group)
     }
-}
-
-/// What is tested.
-#[derive(Debug)]
-pub struct Policy {
-    /// The catalogue.
-    pub core: Arc<Snapshot>,
-    /// Its live side, which has seen nothing.
-    pub world: World,
-    /// The budgets of that world.
-    pub ledger: Ledger,
-    /// `failover.retry_budget`
-    pub retries: RetryBudgetConfig,
 }
 
 /// A backtest on its way.
@@ -92,12 +77,10 @@ impl<'m> Shared<'m> {
 }
 
 impl<'m> Backtest<'m> {
-    /// A backtest of that policy, with channels that answer as was observed.
+    /// A backtest of that configuration, with channels that answer as was observed. The stage has seen nothing yet.
     #[must_use]
-    pub fn new(policy: Policy, observations: &'m Observations, scope: Scope) -> Self {
-        let Policy { core, world, ledger, retries } = policy;
-        let open = AdmissionConfig { max_in_flight: usize::MAX, queue: 0 };
-        let stage = Stage { core: Arc::clone(&core), world, retries, admission: open, patience_ms: 0 };
+    pub fn new(stage: Stage, observations: &'m Observations, scope: Scope) -> Self {
+        let core = Arc::clone(&stage.core);
         let running = HashMap::new();
         let log = Log { core: Arc::clone(&core), observations, running, tallies: Tallies::default() };
         let log = Shared(Arc::new(Mutex::new(log)));
@@ -105,7 +88,7 @@ impl<'m> Backtest<'m> {
             scope,
             router: VirtualRouter::new(stage, log.clone(), log.clone()),
             log,
-            background: Background::new(&core, ledger),
+            background: Background::new(&core),
             keys: (0u32..).zip(core.keys()).map(|(place, key)| (Arc::clone(&key.id), KeyIx(place))).collect(),
             core,
             number: 0,

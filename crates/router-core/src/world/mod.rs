@@ -273,6 +273,11 @@ impl World {
         scopes
     }
 
+    /// Books what an attempt has cost that nothing was reserved for: one that the log tells of.
+    pub fn spend(&self, core: &Snapshot, key: Option<KeyIx>, target: &Target, cost: Nano, now_ms: u64) {
+        let _ = self.ledger.post(&self.scopes(core, key, target), cost, now_ms);
+    }
+
     /// Whether a budget that is used up keeps only this target away: another channel or key has one of its own.
     #[must_use]
     pub fn may_go_elsewhere(core: &Snapshot, exceeded: &Exceeded, target: &Target, all: &[Target]) -> bool {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use router_core::admission::AdmissionConfig;
 use router_core::ask::Ask;
-use router_core::backtest::{Backtest, Entry, Observations, Policy, Report, Scope, Tried, TriedEnd};
+use router_core::backtest::{Backtest, Entry, Observations, Report, Scope, Tried, TriedEnd};
 use router_core::budget::Ledger;
 use router_core::catalog::Snapshot;
 use router_core::catalog::spec::{ChannelLimits, GroupSpec};
@@ -152,13 +152,16 @@ fn weighted(speed: f64, cost: f64) -> GroupSpec {
     policy
 }
 
-/// Requests over some hours, two in three seconds.
-fn run(core: &Arc<Snapshot>, requests: u64, salt: u64) -> Vec<Entry> {
+fn stage(core: &Arc<Snapshot>) -> Stage {
     let ledger = Ledger::new(core.zone().clone());
     let world = World::build(core, Rules::default(), |_| Manners::default(), &Cells::default(), &ledger);
     let admission = AdmissionConfig { max_in_flight: 1_000, queue: 0 };
-    let stage =
-        Stage { core: Arc::clone(core), world, retries: RetryBudgetConfig::default(), admission, patience_ms: 0 };
+    Stage { core: Arc::clone(core), world, retries: RetryBudgetConfig::default(), admission, patience_ms: 0 }
+}
+
+/// Requests over some hours, two in three seconds.
+fn run(core: &Arc<Snapshot>, requests: u64, salt: u64) -> Vec<Entry> {
+    let stage = stage(core);
     let (decided, entries, ask) = Default::default();
     let log = Log { core: Arc::clone(core), decided, entries, ask };
     let mut router = VirtualRouter::new(stage, Nature(salt), log.clone());
@@ -193,10 +196,7 @@ fn backtest(core: &Arc<Snapshot>, log: &[Entry], from_ms: u64, group: Option<&st
     let mut observations = Observations::default();
     log.iter().for_each(|entry| observations.add(entry));
     let scope = Scope { from_ms, to_ms: u64::MAX, group: group.map(Arc::from) };
-    let ledger = Ledger::new(core.zone().clone());
-    let world = World::build(core, Rules::default(), |_| Manners::default(), &Cells::default(), &ledger);
-    let policy = Policy { core: Arc::clone(core), world, ledger, retries: RetryBudgetConfig::default() };
-    let mut backtest = Backtest::new(policy, &observations, scope);
+    let mut backtest = Backtest::new(stage(core), &observations, scope);
     log.iter().for_each(|entry| backtest.add(entry.clone()));
     backtest.finish()
 }

@@ -3,17 +3,14 @@
 mod entry;
 mod table;
 
-use std::sync::Arc;
-
-use router_core::backtest::{Backtest, Observations, Policy, Report, Scope};
-use router_core::budget::{Ledger, Period, Window};
+use router_core::backtest::{Backtest, Observations, Report, Scope};
+use router_core::budget::{Period, Window};
 use router_core::catalog::Snapshot;
 use router_core::catalog::spec::ClientKeySpec;
-use router_core::world::{Cells, World};
 use router_store::{Store, StoreError};
 
 use crate::config::{Loaded, nearest};
-use crate::wiring;
+use crate::stage::stage;
 pub use table::text;
 
 /// Rows of a page. Between pages the control plane does its other work.
@@ -72,12 +69,14 @@ pub async fn run(
     if scope.from_ms >= scope.to_ms {
         return Err(NoResult::Backwards);
     }
-    let policy = policy(tested, keys)?;
-    if let Some(name) = scope.group.as_deref().filter(|name| policy.core.group_by_name(name).is_none()) {
-        return Err(no_group(&policy.core, name));
+    let mut spec = tested.catalog_spec(0, Vec::new());
+    spec.keys = keys;
+    let stage = stage(tested, spec).map_err(NoResult::Configuration)?;
+    if let Some(name) = scope.group.as_deref().filter(|name| stage.core.group_by_name(name).is_none()) {
+        return Err(no_group(&stage.core, name));
     }
     // From the beginning of the day, since limits and budgets of the day count from there.
-    let day = Window::at(Period::Day, policy.core.zone(), scope.from_ms);
+    let day = Window::at(Period::Day, stage.core.zone(), scope.from_ms);
     let begin = signed(day.start_ms.min(scope.from_ms.saturating_sub(WARM_MS)));
     let end = signed(scope.to_ms);
     let rows = u64::try_from(store.request_count(begin, end).await?).unwrap_or(0);
@@ -104,7 +103,7 @@ pub async fn run(
         let group = scope.group.map(|name| format!(" for {name}")).unwrap_or_default();
         return Err(NoResult::Empty { group });
     }
-    let mut backtest = Backtest::new(policy, &observations, scope);
+    let mut backtest = Backtest::new(stage, &observations, scope);
     loop {
         let page = store.request_log(begin, end, after.as_deref(), PAGE).await?;
         progress.read += page.rows.len() as u64;
@@ -117,23 +116,6 @@ pub async fn run(
         }
     }
     Ok(backtest.finish())
-}
-
-/// The configuration as a virtual router takes it.
-fn policy(tested: &Loaded, keys: Vec<ClientKeySpec>) -> Result<Policy, NoResult> {
-    let mut spec = tested.catalog_spec(0, Vec::new());
-    spec.keys = keys;
-    let core = Snapshot::build(spec).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        NoResult::Configuration(lines.join("\n"))
-    })?;
-    let wiring = wiring::channels(tested).map_err(NoResult::Configuration)?;
-    let ledger = Ledger::new(core.zone().clone());
-    let manners = |channel: &router_core::catalog::Channel| {
-        wiring.get(&channel.name).map(|wired| wired.preset.manners()).unwrap_or_default()
-    };
-    let world = World::build(&core, wiring::rules(&tested.system), manners, &Cells::default(), &ledger);
-    Ok(Policy { core: Arc::new(core), world, ledger, retries: wiring::retries(&tested.system) })
 }
 
 fn no_group(core: &Snapshot, name: &str) -> NoResult {

@@ -39,7 +39,7 @@ async fn with_log() -> (TestRouter, [SimProvider; 3]) {
     let one = async |number: usize| {
         let words = "word ".repeat(1 + number % 50);
         let body = json!({"messages": [{"role": "user", "content": words}]});
-        let call = router.chat().model(GROUP).with(body).stream_if(number % 3 == 0);
+        let call = router.chat().model(GROUP).with(body).stream_if(number.is_multiple_of(3));
         assert_eq!(call.send().await.status(), 200);
     };
     // One after the other: of requests that come in the same millisecond the log does not say which came first.
