@@ -49,6 +49,10 @@ endurance: ## fifty times kill -9, a thousand clients, a full disk, memory: agai
 	env $(PROVIDER_ENV) ENDURANCE_ROUNDS=50 ENDURANCE_ROUTER="$(abspath $(TARGET))/release/smart-ai-router" \
 		cargo test --locked --package router-server --test endurance -- --nocapture
 
+.PHONY: soak
+soak: ## 50,000 simulated worlds with random faults, the oracles over all of them: make soak SEEDS=1000
+	ROUTER_SEEDS=$(or $(SEEDS),50000) cargo test --locked --package router-core --test it every_seed_keeps_the_rules
+
 .PHONY: fuzz
 fuzz: ## look for inputs that break a parser or translator, 600 s for each of the five targets: make fuzz SECONDS=60
 	scripts/fuzz.sh $(or $(SECONDS),600)

@@ -31,7 +31,8 @@ pub struct RetryBudget(Mutex<Bucket>);
 struct Bucket {
     config: RetryBudgetConfig,
     saved: u64,
-    filled_ms: u64,
+    /// When time filled it last; nothing before the first retry is asked for, so that no time before the start counts.
+    filled_ms: Option<u64>,
 }
 
 impl RetryBudget {
@@ -39,7 +40,7 @@ impl RetryBudget {
     #[must_use]
     pub fn new(config: RetryBudgetConfig) -> Self {
         let saved = u64::from(config.floor_per_second) * RETRY;
-        Self(Mutex::new(Bucket { config, saved, filled_ms: 0 }))
+        Self(Mutex::new(Bucket { config, saved, filled_ms: None }))
     }
 
     /// Takes over changed bounds; what is saved stays, within them.
@@ -60,8 +61,8 @@ impl RetryBudget {
     #[must_use]
     pub fn take(&self, now_ms: u64) -> bool {
         let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = now_ms.saturating_sub(bucket.filled_ms);
-        bucket.filled_ms = bucket.filled_ms.max(now_ms);
+        let passed = bucket.filled_ms.map_or(0, |filled| now_ms.saturating_sub(filled));
+        bucket.filled_ms = bucket.filled_ms.max(Some(now_ms));
         // one retry a second is one thousandth a millisecond
         let more = passed.saturating_mul(u64::from(bucket.config.floor_per_second));
         bucket.add(more);

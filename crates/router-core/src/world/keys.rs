@@ -49,7 +49,7 @@ impl World {
     }
 
     /// The order in which a channel's keys are tried: those that are not set aside, drawn by weight; first the one that holds
-    /// the session's cache. Empty means the first.
+    /// the session's cache. The same for all models of a channel. Empty means the first.
     #[must_use]
     pub fn key_order(&self, core: &Snapshot, model: ModelIx, draw: &Draw) -> Vec<u16> {
         let Some(channel) = self.channel_of(core, model) else { return Vec::new() };
@@ -73,7 +73,7 @@ impl World {
         drawn.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.2.cmp(&b.2)));
         let mut keys: Vec<u16> = drawn.into_iter().map(|(_, _, place)| place).collect();
         if let Some(session) = draw.session {
-            session.held_key_first(model, &mut keys);
+            session.held_key_first(core, model, &mut keys);
         }
         keys
     }

@@ -27,9 +27,11 @@ pub fn recall(sessions: &Sessions, core: &Snapshot, key: Option<KeyIx>, ask: &mu
 }
 
 impl Session {
-    /// Puts the provider key that holds the session's cache first, if it is among those that may be tried.
-    pub fn held_key_first(&self, model: ModelIx, keys: &mut [u16]) {
-        let Some((_, held)) = self.held.filter(|(at, _)| *at == model) else { return };
+    /// Puts the provider key that holds the session's cache first, if it is among those that may be tried. For every model of
+    /// its channel alike: a request knows keys by their place in this order.
+    pub fn held_key_first(&self, core: &Snapshot, model: ModelIx, keys: &mut [u16]) {
+        let channel = |model: ModelIx| core.model(model).map(|model| model.channel);
+        let Some((_, held)) = self.held.filter(|(at, _)| channel(*at) == channel(model)) else { return };
         if let Some(place) = keys.iter().position(|key| *key == held) {
             keys.get_mut(..=place).unwrap_or_default().rotate_right(1);
         }

@@ -13,4 +13,5 @@ mod rehearsal;
 mod request;
 mod request_properties;
 mod routing;
+mod seeds;
 mod settle;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use router_core::admission::AdmissionConfig;
 use router_core::budget::Ledger;
-use router_core::catalog::spec::CatalogSpec;
+use router_core::catalog::spec::{CatalogSpec, ProviderKeySpec};
 use router_core::fault::{Fault, FaultKind};
 use router_core::health::BreakerState;
 use router_core::ids::mix;
@@ -249,4 +249,37 @@ fn equal_seeds_have_equal_histories() {
     };
     assert_eq!(history(7), history(7));
     assert_ne!(history(7), history(8));
+}
+
+#[test]
+fn a_key_that_failed_is_not_used_again_for_another_model_of_its_channel() {
+    let key = |name: &str| ProviderKeySpec { id: format!("only/{name}").into(), weight: 1.0, daily_budget: None };
+    let mut spec = two_channels();
+    spec.channels = vec![channel("only", vec![model("cheap", 100), model("dear", 200)])];
+    spec.channels[0].keys = vec![key("a"), key("b"), key("c")];
+    let rules = Rules { max_attempts: 5, ..Rules::default() };
+    for seed in 0..100 {
+        let ledger = ledger();
+        let mut used: Vec<usize> = Vec::new();
+        // The first request leaves its prompt with a key. Of the second that key fails, then the model.
+        let provider = By(|call: &Call<'_>| {
+            if call.number == 1 {
+                used.push(call.target.key);
+            }
+            match (call.number, call.attempt) {
+                (1, 1) => Reply::fault(5, Fault::new(FaultKind::KeyInvalid, "")),
+                (1, 2) => Reply::fault(5, Fault::new(FaultKind::Temporary, "")),
+                _ => Reply::whole(5, 9, Usage { input: 3_000, cached_input: 2_048, output: 9, ..Usage::default() }),
+            }
+        });
+        let mut router = VirtualRouter::new(stage(spec.clone(), rules, &ledger), provider, Lines::default());
+        router.run((0..2).map(|number| {
+            let mut request = request(number * 1_000, number);
+            (request.ask.session, request.ask.input_tokens) = (Some(1), 3_000);
+            Request { seed: mix(seed * 2 + number), ..request }
+        }));
+        drop(router);
+        assert_eq!(used.len(), 3, "seed {seed}: {used:?}");
+        assert!(!used[1..].contains(&used[0]), "seed {seed}: the failed key comes again: {used:?}");
+    }
 }

@@ -1,0 +1,295 @@
+//! What must hold whatever happens, judged from what is told alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use router_core::budget::{Ledger, ScopeKind};
+use router_core::catalog::{ChannelIx, KeyIx, ModelIx, Snapshot};
+use router_core::fault::{Blame, Cell, RULES};
+use router_core::health::BreakerState;
+use router_core::money::Nano;
+use router_core::rehearsal::{Change, Finished, Note, Stage, Watch};
+use router_core::request::{RetryBudgetConfig, Status};
+use router_core::world::{Rules, Target};
+
+use super::world::Caps;
+
+/// Which of the things to be watched happened at all.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    retries: u64,
+    probes: u64,
+    keys_refused: u64,
+    queued: u64,
+    turned_away: u64,
+    over_budget: u64,
+    unsent: u64,
+    left: u64,
+    cut: u64,
+    closed: u64,
+}
+
+impl Seen {
+    pub(super) fn add(&mut self, mut other: Self) {
+        for (to, from) in self.all_mut().into_iter().zip(other.all_mut()) {
+            *to += *from;
+        }
+    }
+
+    fn all_mut(&mut self) -> [&mut u64; 10] {
+        let Self { retries, probes, keys_refused, queued, turned_away, over_budget, unsent, left, cut, closed } = self;
+        [retries, probes, keys_refused, queued, turned_away, over_budget, unsent, left, cut, closed]
+    }
+
+    pub(super) fn all(mut self) -> bool {
+        self.all_mut().into_iter().all(|count| *count > 0)
+    }
+}
+
+/// A request that has come and not ended.
+#[derive(Default)]
+struct Life {
+    key: Option<KeyIx>,
+    decided: bool,
+    out: Option<Target>,
+    attempts: u32,
+    streams: bool,
+    refused: BTreeSet<(ChannelIx, usize)>,
+    targets: BTreeSet<(ModelIx, usize)>,
+}
+
+pub(super) struct Oracles {
+    core: Arc<Snapshot>,
+    rules: Rules,
+    retry_budget: RetryBudgetConfig,
+    most_running: usize,
+    lives: BTreeMap<u64, Life>,
+    ended: BTreeSet<u64>,
+    /// Probes out since the breaker opened last: whose, by breaker.
+    probes: BTreeMap<(bool, u32), BTreeSet<(u64, u32)>>,
+    opened: BTreeSet<(bool, u32)>,
+    /// When each channel was sent to.
+    sent: BTreeMap<ChannelIx, Vec<u64>>,
+    cost: Nano,
+    first_ms: Option<u64>,
+    decided: u64,
+    retries: u64,
+    broken: Vec<String>,
+    pub(super) seen: Seen,
+}
+
+impl Oracles {
+    pub(super) fn new(stage: &Stage, retry_budget: RetryBudgetConfig) -> Self {
+        Self {
+            core: Arc::clone(&stage.core),
+            rules: stage.world.rules,
+            retry_budget,
+            most_running: stage.admission.max_in_flight,
+            lives: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            probes: BTreeMap::new(),
+            opened: BTreeSet::new(),
+            sent: BTreeMap::new(),
+            cost: Nano::ZERO,
+            first_ms: None,
+            decided: 0,
+            retries: 0,
+            broken: Vec::new(),
+            seen: Seen::default(),
+        }
+    }
+
+    fn holds(&mut self, what: bool, else_say: impl FnOnce() -> String) {
+        if !what {
+            self.broken.push(else_say());
+        }
+    }
+
+    fn channel(&self, target: &Target) -> ChannelIx {
+        self.core.model(target.model).expect("a target is in the catalogue").channel
+    }
+
+    /// The breaker of the channel (`true`) or of the channel model.
+    fn breaker(&self, target: &Target, cell: Cell) -> (bool, u32) {
+        match cell {
+            Cell::Channel => (true, self.channel(target).0),
+            _ => (false, target.model.0),
+        }
+    }
+
+    fn tried(&mut self, now_ms: u64, number: u64, attempt: u32) {
+        let most = self.rules.max_attempts;
+        let Some(life) = self.lives.get_mut(&number) else {
+            return self.broken.push(format!("#{number} is tried and does not live"));
+        };
+        life.attempts += 1;
+        let (made, streams, out) = (life.attempts, life.streams, life.out.is_some());
+        self.holds(made == attempt && made <= most, || {
+            format!("#{number}: attempt {attempt} is number {made} of {most}")
+        });
+        self.holds(!streams, || format!("#{number}: another attempt after content"));
+        self.holds(!out, || format!("#{number}: two attempts at a time"));
+        if attempt > 1 {
+            self.retries += 1;
+            let seconds = (now_ms - self.first_ms.unwrap_or(now_ms)) as f64 / 1_000.0;
+            let floor = f64::from(self.retry_budget.floor_per_second);
+            let most = floor * (1.0 + seconds) + f64::from(self.retry_budget.per_mille) * self.decided as f64 / 1_000.0;
+            let made = self.retries;
+            self.holds(made as f64 <= most + 1e-6, || format!("{made} retries, the budget is {most}"));
+        }
+    }
+
+    fn sent(&mut self, now_ms: u64, number: u64, attempt: u32, target: &Target, probes: [bool; 2]) {
+        self.tried(now_ms, number, attempt);
+        let channel = self.channel(target);
+        if let Some(life) = self.lives.get_mut(&number) {
+            let fresh = life.targets.insert((target.model, target.key));
+            let refused = life.refused.contains(&(channel, target.key));
+            life.out = Some(target.clone());
+            self.holds(fresh, || format!("#{number}: {target:?} is tried twice"));
+            self.holds(!refused, || format!("#{number}: the key of {target:?} has failed before"));
+        }
+        self.sent.entry(channel).or_default().push(now_ms);
+        self.limits(now_ms, channel);
+        for (probe, cell) in probes.into_iter().zip([Cell::ChannelModel, Cell::Channel]) {
+            if !probe {
+                continue;
+            }
+            self.seen.probes += 1;
+            let breaker = self.breaker(target, cell);
+            let out = self.probes.entry(breaker).or_default();
+            out.insert((number, attempt));
+            let (out, most) = (out.len(), self.rules.breaker.half_open_probes as usize);
+            self.holds(out <= most, || format!("{out} probes of {breaker:?}, allowed are {most}"));
+            let opened = self.opened.contains(&breaker);
+            self.holds(opened, || format!("a probe of {breaker:?}, which had not opened"));
+        }
+    }
+
+    fn limits(&mut self, now_ms: u64, channel: ChannelIx) {
+        let limits = self.core.channel(channel).expect("it is in the catalogue").limits;
+        let running = self.lives.values().filter_map(|life| life.out.as_ref());
+        let running = running.filter(|target| self.channel(target) == channel).count() as u64;
+        let sent = self.sent.get(&channel).map_or(&[][..], Vec::as_slice);
+        let minute = sent.iter().filter(|at| **at + 60_000 > now_ms).count() as u64;
+        let day = sent.len() as u64;
+        for (what, was, limit) in [
+            ("at a time", running, limits.max_in_flight),
+            ("in a minute", minute, limits.requests_per_minute),
+            ("in a day", day, limits.requests_per_day),
+        ] {
+            self.holds(limit.is_none_or(|limit| was <= limit), || format!("{was} {what} at {channel:?}: {limit:?}"));
+        }
+    }
+
+    fn ended(&mut self, number: u64, attempt: u32, target: &Target, outcome: &str) {
+        for out in self.probes.values_mut() {
+            out.remove(&(number, attempt));
+        }
+        let channel = self.channel(target);
+        let at_fault = RULES.iter().any(|rule| rule.class == outcome && rule.blame == Blame::Key);
+        let Some(life) = self.lives.get_mut(&number) else { return };
+        let was_out = life.out.take().as_ref() == Some(target);
+        if at_fault {
+            life.refused.insert((channel, target.key));
+            self.seen.keys_refused += 1;
+        }
+        self.holds(was_out, || format!("#{number}: {target:?} ended and was not out"));
+    }
+
+    fn finished(&mut self, number: u64, finished: &Finished<'_>) {
+        let once = self.ended.insert(number);
+        let life = self.lives.remove(&number);
+        self.holds(once && life.is_some(), || format!("#{number} ended twice"));
+        self.holds(life.is_none_or(|life| life.out.is_none()), || format!("#{number} ended while an attempt is out"));
+        self.cost += finished.settlement.cost;
+        let parts: Nano = finished.settlement.attempt_costs.iter().copied().sum();
+        self.holds(parts == finished.settlement.cost, || format!("#{number}: its attempts cost {parts}"));
+        let fails = !matches!(finished.status, Status::Completed | Status::ClientClosed);
+        self.holds(finished.error.is_some() == fails, || format!("#{number}: failed and nothing is told"));
+        let code = finished.error.map_or("", |code| code.name());
+        self.seen.turned_away += u64::from(code == "overloaded");
+        self.seen.over_budget += u64::from(code == "budget_exceeded");
+        self.seen.left += u64::from(finished.status == Status::ClientClosed);
+    }
+
+    fn running(&mut self, number: u64) {
+        let running = self.lives.values().filter(|life| life.decided).count();
+        let most = self.most_running;
+        self.holds(running <= most, || format!("{running} requests run, allowed are {most}"));
+        let key = self.lives.get(&number).and_then(|life| life.key);
+        let of_key = self.lives.values().filter(|life| life.decided && life.key == key).count() as u64;
+        let limit = key.and_then(|key| self.core.key(key)?.limits.max_in_flight);
+        self.holds(limit.is_none_or(|limit| of_key <= limit), || format!("{of_key} of {key:?} run: {limit:?}"));
+    }
+
+    /// What broke a rule, after the end.
+    pub(super) fn verdict(mut self, ledger: &Ledger, caps: &Caps) -> Vec<String> {
+        for line in ledger.balances() {
+            let cap = caps.iter().find(|(id, _)| **id == *line.id).map(|(_, cap)| *cap);
+            self.holds(line.reserved == Nano::ZERO, || format!("{} is still reserved: {line:?}", line.reserved));
+            self.holds(cap.is_some_and(|cap| line.spent <= cap), || format!("more than {cap:?}: {line:?}"));
+        }
+        let spent: Nano =
+            ledger.balances().iter().filter(|line| line.kind == ScopeKind::Router).map(|line| line.spent).sum();
+        let cost = self.cost;
+        self.holds(spent == cost, || format!("the ledger says {spent}, the requests cost {cost}"));
+        let orphans = ledger.take_orphans().1;
+        self.holds(orphans == 0, || format!("{orphans} reservations were forgotten"));
+        self.broken
+    }
+}
+
+impl Watch for Oracles {
+    fn note(&mut self, now_ms: u64, number: u64, note: Note<'_>) {
+        self.first_ms.get_or_insert(now_ms);
+        match note {
+            Note::Arrived(request) => {
+                self.lives.insert(number, Life { key: request.key, ..Life::default() });
+            }
+            Note::Queued => self.seen.queued += 1,
+            Note::Decided(decision) => {
+                self.decided += u64::from(decision.none().is_none());
+                if let Some(life) = self.lives.get_mut(&number) {
+                    life.decided = true;
+                }
+                self.running(number);
+            }
+            Note::Sent { attempt, target, probes } => {
+                self.seen.retries += u64::from(attempt > 1);
+                self.sent(now_ms, number, attempt, target, probes);
+            }
+            Note::Unsent { attempt, .. } => {
+                self.seen.unsent += 1;
+                self.tried(now_ms, number, attempt);
+            }
+            Note::FirstByte { .. } => {
+                if let Some(life) = self.lives.get_mut(&number) {
+                    life.streams = true;
+                }
+            }
+            Note::Ended { attempt, target, outcome, .. } => {
+                self.seen.cut += u64::from(outcome == "cut");
+                self.ended(number, attempt, target, outcome);
+            }
+            Note::Changed { target, cell, change: Change::Breaker(state) } => {
+                let breaker = self.breaker(target, cell);
+                match state {
+                    // A new recovery has probes of its own.
+                    BreakerState::Open => {
+                        self.opened.insert(breaker);
+                        self.probes.remove(&breaker);
+                    }
+                    BreakerState::Closed => {
+                        self.seen.closed += 1;
+                        self.opened.remove(&breaker);
+                        self.probes.remove(&breaker);
+                    }
+                    BreakerState::HalfOpen => {}
+                }
+            }
+            Note::Changed { .. } => {}
+            Note::Finished(finished) => self.finished(number, &finished),
+        }
+    }
+}
