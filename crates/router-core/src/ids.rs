@@ -47,13 +47,13 @@ impl RequestId {
 impl std::fmt::Display for RequestId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let value = u128::from_be_bytes(self.0);
-        f.write_str(REQUEST_ID_PREFIX)?;
-        for place in (0..LENGTH).rev() {
+        // In one piece: a text that is made of it has its size at once.
+        let mut text = *b"req_00000000000000000000000000";
+        for (place, letter) in text.iter_mut().rev().take(LENGTH).enumerate() {
             let digit = (value >> (5 * place)) & 31;
-            let letter = ALPHABET.get(digit as usize).copied().unwrap_or(b'0');
-            std::fmt::Write::write_char(f, char::from(letter))?;
+            *letter = ALPHABET.get(digit as usize).copied().unwrap_or(b'0');
         }
-        Ok(())
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

@@ -11,6 +11,7 @@ pub mod gate;
 pub mod http;
 pub mod kept;
 pub mod live;
+pub mod local;
 pub mod provision;
 pub mod relay;
 pub mod reload;

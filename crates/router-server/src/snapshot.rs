@@ -16,8 +16,9 @@ use router_wire::adapters::{self, Adapter, Call, UpstreamPreset};
 
 use crate::config::prices::Conversion;
 use crate::live::{LiveTable, ModelMetrics};
-use crate::telemetry::metrics::{Metrics, Name};
+use crate::telemetry::metrics::{ByEndpoint, Metrics, Name};
 use crate::upstream::{Origin, UpstreamHeaders};
+use prometheus_client::metrics::counter::Counter;
 
 /// What the server knows of a channel beyond the catalogue.
 #[derive(Clone, Debug)]
@@ -141,6 +142,8 @@ impl ModelSide {
 pub struct GroupSide {
     /// For headers and metrics.
     pub name: Label,
+    /// Counts its completed requests.
+    pub completed: ByEndpoint<Counter>,
 }
 
 /// One client key.
@@ -167,8 +170,8 @@ pub struct ServerSnapshot {
     pub settings: Settings,
     /// Origins that channels name.
     pub origins: HashSet<Origin>,
-    /// The metric label of requests that went to no group.
-    pub no_group: Name,
+    /// Counts the completed requests that went to no group.
+    pub ungrouped: ByEndpoint<Counter>,
     channels: Vec<ChannelSide>,
     models: Vec<ModelSide>,
     groups: Vec<GroupSide>,
@@ -221,7 +224,10 @@ impl ServerSnapshot {
         }
         let models = core.models().iter();
         let models = models.map(|model| model_side(&core, model, channels.get(model.channel.slot()), around)).collect();
-        let groups = core.groups().iter().map(|group| GroupSide { name: Label::new(&group.name) });
+        let groups = core
+            .groups()
+            .iter()
+            .map(|group| GroupSide { name: Label::new(&group.name), completed: ByEndpoint::default() });
         let groups = groups.collect();
         let keys = core.keys().iter().map(|key| ClientKeySide {
             ip_allow: key.ip_allow.iter().filter_map(|text| parse_network(text)).collect(),
@@ -236,7 +242,7 @@ impl ServerSnapshot {
             world,
             settings,
             origins,
-            no_group: Name("".into()),
+            ungrouped: ByEndpoint::default(),
             channels,
             models,
             groups,

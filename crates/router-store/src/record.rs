@@ -4,6 +4,8 @@
 //! Units: every `*_nano` field is integer nano-USD, every `*_at` / `*_ms` wall time is unix milliseconds, durations are
 //! milliseconds unless the name says `_us`. Texts are already redacted and cut by whoever fills them.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// The spool leaves out what has its default: shorter records, and reading puts it back.
@@ -155,10 +157,10 @@ pub struct LedgerEntry {
 /// It carries enough to write an `interrupted` row if the process dies before the settlement.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Reservation {
+pub struct Reservation<'a> {
     /// Our request id; one terminal row exists per id.
     #[serde(skip_serializing_if = "is_default")]
-    pub request_id: String,
+    pub request_id: Cow<'a, str>,
     /// When the request came in, unix milliseconds.
     #[serde(skip_serializing_if = "is_default")]
     pub at_ms: i64,
@@ -170,28 +172,28 @@ pub struct Reservation {
     pub scopes: Vec<BudgetScope>,
     /// The id that the client sent, if it differs.
     #[serde(skip_serializing_if = "is_default")]
-    pub client_request_id: Option<String>,
+    pub client_request_id: Option<Cow<'a, str>>,
     /// Id of the client key.
     #[serde(skip_serializing_if = "is_default")]
-    pub key_id: String,
+    pub key_id: Cow<'a, str>,
     /// Name of the client key at that time.
     #[serde(skip_serializing_if = "is_default")]
-    pub key_name: String,
+    pub key_name: Cow<'a, str>,
     /// The matched route, for example `/v1/chat/completions`.
     #[serde(skip_serializing_if = "is_default")]
-    pub endpoint: String,
+    pub endpoint: Cow<'a, str>,
     /// The client's dialect.
     #[serde(skip_serializing_if = "is_default")]
-    pub dialect: String,
+    pub dialect: Cow<'a, str>,
     /// The model name that the client asked for.
     #[serde(skip_serializing_if = "is_default")]
-    pub model: String,
+    pub model: Cow<'a, str>,
     /// The model group, if one was asked for.
     #[serde(skip_serializing_if = "is_default")]
-    pub group: Option<String>,
+    pub group: Option<Cow<'a, str>>,
     /// The first channel in the plan.
     #[serde(skip_serializing_if = "is_default")]
-    pub channel: Option<String>,
+    pub channel: Option<Cow<'a, str>>,
     /// Whether the client asked for a stream.
     #[serde(skip_serializing_if = "is_default")]
     pub stream: bool,
@@ -200,7 +202,7 @@ pub struct Reservation {
     pub config_version: i64,
 }
 
-impl Reservation {
+impl Reservation<'_> {
     /// The terminal row of a request whose process died: booked in full at the reserved amount.
     #[must_use]
     pub fn interrupted(self) -> RequestRecord {
@@ -215,15 +217,15 @@ impl Reservation {
             })
             .collect();
         RequestRecord {
-            id: self.request_id,
-            client_request_id: self.client_request_id,
-            key_id: self.key_id,
-            key_name: self.key_name,
-            endpoint: self.endpoint,
-            dialect: self.dialect,
-            model: self.model,
-            group: self.group,
-            channel: self.channel,
+            id: self.request_id.into_owned(),
+            client_request_id: self.client_request_id.map(Cow::into_owned),
+            key_id: self.key_id.into_owned(),
+            key_name: self.key_name.into_owned(),
+            endpoint: self.endpoint.into_owned().into(),
+            dialect: self.dialect.into_owned().into(),
+            model: self.model.into_owned(),
+            group: self.group.map(Cow::into_owned),
+            channel: self.channel.map(Cow::into_owned),
             status: RequestStatus::Interrupted,
             error_code: Some("interrupted".into()),
             error_class: Some("interrupted".into()),
@@ -257,10 +259,10 @@ pub struct RequestRecord {
     pub key_name: String,
     /// The matched route, for example `/v1/chat/completions`.
     #[serde(skip_serializing_if = "is_default")]
-    pub endpoint: String,
+    pub endpoint: Cow<'static, str>,
     /// The client's dialect, for example `openai_chat`.
     #[serde(skip_serializing_if = "is_default")]
-    pub dialect: String,
+    pub dialect: Cow<'static, str>,
     /// The model name that the client asked for.
     #[serde(skip_serializing_if = "is_default")]
     pub model: String,
@@ -278,16 +280,16 @@ pub struct RequestRecord {
     pub upstream_model: Option<String>,
     /// The strategy that ordered the candidates.
     #[serde(skip_serializing_if = "is_default")]
-    pub strategy: Option<String>,
+    pub strategy: Option<Cow<'static, str>>,
     /// How it ended.
     #[serde(skip_serializing_if = "is_default")]
     pub status: RequestStatus,
     /// The code of the contract's error table.
     #[serde(skip_serializing_if = "is_default")]
-    pub error_code: Option<String>,
+    pub error_code: Option<Cow<'static, str>>,
     /// The fault class of the core's table.
     #[serde(skip_serializing_if = "is_default")]
-    pub error_class: Option<String>,
+    pub error_class: Option<Cow<'static, str>>,
     /// Whether the client asked for a stream.
     #[serde(skip_serializing_if = "is_default")]
     pub stream: bool,
@@ -406,7 +408,7 @@ pub struct AttemptRecord {
     pub ended_at: i64,
     /// `completed`, `client_closed`, `shutdown`, or the fault class of the core's table.
     #[serde(skip_serializing_if = "is_default")]
-    pub outcome: String,
+    pub outcome: Cow<'static, str>,
     /// HTTP status of the provider, when one came.
     #[serde(skip_serializing_if = "is_default")]
     pub status: Option<i64>,

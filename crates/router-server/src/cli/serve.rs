@@ -23,6 +23,7 @@ use crate::config::{DemoBase, Source, System};
 use crate::http::conn::ConnTimers;
 use crate::http::listener::{self, EdgeLimits};
 use crate::http::service::Service;
+use crate::local::{Current, Local};
 use crate::relay::Worker;
 use crate::reload::Reloader;
 use crate::startup::{self, Origins, Prepared};
@@ -223,8 +224,16 @@ fn start_workers(
         std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
             let upstream = Upstream::new(tls, policy, connect);
             let (connections, relays) = (TaskTracker::new(), TaskTracker::new());
-            let lane = Arc::new(router_store::Lane::new(Arc::clone(&app.spool)));
-            let service = Service::new(Worker { app, upstream, lane, tasks: relays.clone() }, admin, control);
+            let worker = Worker {
+                lane: Arc::new(router_store::Lane::new(Arc::clone(&app.spool))),
+                current: Arc::new(Current::new(&app.snapshot)),
+                // Of its own: whoever waits for the end is listed under a lock.
+                abort: app.status.abort.child_token(),
+                app: Local::new(app),
+                upstream,
+                tasks: relays.clone(),
+            };
+            let service = Service::new(worker, admin, control);
             runtime.block_on(async {
                 listener::serve_sockets(sockets, service, open, limits, stop, connections.clone()).await;
                 // A request may outlive its connection: its books are written by its own task.

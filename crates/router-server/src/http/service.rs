@@ -53,7 +53,7 @@ impl Service {
         let refuse = |error: ApiError| error.in_dialect(dialect, Some(ids.shown()));
         let mut response = match find(&method, path, query) {
             Route::Call(Call { dialect, route }) => {
-                return relay::call(&self.worker, peer, dialect, route, request).await;
+                return relay::call(&self.worker, peer, dialect, route, request, &ids).await;
             }
             Route::Stored(call) => self.stored(peer, request.into_parts().0, &call).await.unwrap_or_else(refuse),
             Route::Admin => return self.admin(peer, request).await,

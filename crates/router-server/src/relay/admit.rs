@@ -30,6 +30,7 @@ use crate::http::GROUP_PREFIX;
 use crate::http::auth::{Presented, presented, query_key};
 use crate::http::error::{ApiError, invalid_api_key, missing_api_key, shown};
 use crate::http::intake::{self, BodyError, BodyLimits, BodyPermit};
+use crate::local::Local;
 use crate::snapshot::ServerSnapshot;
 use crate::telemetry::metrics::ReasonLabel;
 use crate::upstream::Upload;
@@ -70,7 +71,7 @@ impl Identity {
 /// A request that may run: everything that its task needs.
 pub(super) struct Job {
     pub(super) worker: Worker,
-    pub(super) snapshot: Arc<ServerSnapshot>,
+    pub(super) snapshot: Local<ServerSnapshot>,
     pub(super) now: Now,
     pub(super) endpoint: Endpoint,
     pub(super) dialect: &'static Dialect,
@@ -112,7 +113,7 @@ pub(super) struct Holds {
 /// The refusal that the client gets. Refusals of an authenticated, readable request have a row.
 pub(super) async fn admit(
     worker: &Worker,
-    snapshot: &Arc<ServerSnapshot>,
+    snapshot: &Local<ServerSnapshot>,
     arrival: Arrival<'_>,
     body: Incoming,
 ) -> Result<Box<Job>, ApiError> {
@@ -146,9 +147,9 @@ pub(super) async fn admit(
     }
     let controls = controls::read(&mut intake, &arrival.parts.headers, &bytes, snapshot.world.rules.total_ms)?;
     let mut book = Book::open(Opening {
-        app: Arc::clone(app),
+        app: app.clone(),
         lane: Arc::clone(&worker.lane),
-        snapshot: Arc::clone(snapshot),
+        snapshot: snapshot.clone(),
         now: arrival.now,
         id: arrival.ids.ours,
         client_request_id: arrival.ids.clients.clone(),
@@ -174,7 +175,7 @@ pub(super) async fn admit(
     book.decided(&decision, &intake.ask);
     Ok(Box::new(Job {
         worker: worker.clone(),
-        snapshot: Arc::clone(snapshot),
+        snapshot: snapshot.clone(),
         now: arrival.now,
         endpoint,
         dialect,
@@ -293,7 +294,7 @@ pub(super) fn request_error(error: RequestError) -> ApiError {
 
 fn user_agent(parts: &Parts) -> Option<String> {
     let text = parts.headers.get(USER_AGENT)?.to_str().ok()?;
-    Some(text.chars().take(200).collect())
+    Some(text.get(..text.floor_char_boundary(200)).unwrap_or_default().to_owned())
 }
 
 /// What a permitted request holds, and where it goes.

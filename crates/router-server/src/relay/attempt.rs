@@ -1,7 +1,6 @@
 //! One attempt: reserve, send, read the head, hand the body to whoever reads it, and tell health what happened.
 
 use std::pin::pin;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
@@ -26,7 +25,7 @@ pub(super) const MAX_ERROR_BODY: usize = 64 * 1024;
 impl Run {
     /// Makes an attempt and gives the event that it ended with.
     pub(super) async fn attempt(&mut self, candidate: usize, key: Option<u16>) -> Step {
-        let snapshot = Arc::clone(&self.job.snapshot);
+        let snapshot = self.job.snapshot.clone();
         let Some((target, channel)) = self.target(&snapshot, candidate, key) else {
             return Step::Event(Event::Failed(Fault::new(FaultKind::Internal, "no such candidate"), None));
         };

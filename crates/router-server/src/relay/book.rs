@@ -1,11 +1,13 @@
 //! The books of one request: what it holds of budgets, and the one terminal row. Whatever happens to the request's
 //! task, dropping the book writes the row.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use router_core::ask::{Ask, Endpoint};
 use router_core::budget::{Exceeded, LedgerDelta, ScopeBudget};
-use router_core::catalog::{KeyIx, ModelIx};
+use router_core::catalog::{GroupIx, KeyIx, ModelIx};
 use router_core::fault::ErrorCode;
 use router_core::ids::RequestId;
 use router_core::money::Nano;
@@ -24,14 +26,15 @@ use router_wire::message::Unsupported;
 use crate::app::App;
 use crate::clock::Now;
 use crate::http::error::ApiError;
+use crate::local::Local;
 use crate::snapshot::ServerSnapshot;
-use crate::telemetry::metrics::{EndpointLabel, Name, RequestLabels};
+use crate::telemetry::metrics::{Name, RequestLabels};
 
 /// What is known when a request has been read.
 pub(super) struct Opening {
-    pub(super) app: Arc<App>,
+    pub(super) app: Local<App>,
     pub(super) lane: Arc<Lane>,
-    pub(super) snapshot: Arc<ServerSnapshot>,
+    pub(super) snapshot: Local<ServerSnapshot>,
     pub(super) now: Now,
     pub(super) id: RequestId,
     pub(super) client_request_id: Option<String>,
@@ -67,6 +70,8 @@ pub(super) struct Book {
     record: RequestRecord,
     /// What the attempts hold.
     account: Account,
+    /// Whom the request went to.
+    group: Option<GroupIx>,
     /// The last record, to wait for the disk where that is asked for.
     written: Option<Ticket>,
     open: bool,
@@ -81,10 +86,10 @@ impl Book {
             client_request_id: opening.client_request_id.clone(),
             key_id: key.map_or_else(String::new, |key| key.id.to_string()),
             key_name: key.map_or_else(String::new, |key| key.name.to_string()),
-            endpoint: opening.endpoint.as_str().to_owned(),
-            dialect: opening.dialect.to_owned(),
+            endpoint: opening.endpoint.as_str().into(),
+            dialect: opening.dialect.into(),
             // A client's text: bounded, since it is kept.
-            model: opening.model.chars().take(200).collect(),
+            model: opening.model.get(..opening.model.floor_char_boundary(200)).unwrap_or_default().to_owned(),
             stream: opening.stream,
             config_version: signed(opening.snapshot.version),
             created_at: signed(opening.now.unix_ms),
@@ -92,7 +97,7 @@ impl Book {
             user_agent: opening.user_agent.clone(),
             ..RequestRecord::default()
         };
-        Self { opening, record, account: Account::default(), written: None, open: true }
+        Self { opening, record, group: None, account: Account::default(), written: None, open: true }
     }
 
     /// Notes how the candidates were chosen.
@@ -101,7 +106,8 @@ impl Book {
         decision.compact_json(&self.opening.snapshot.core, ask, &mut text);
         self.record.decision = Some(text);
         if let Some(tier) = decision.tiers.first() {
-            self.record.strategy = Some(tier.strategy.name.to_owned());
+            self.record.strategy = Some(tier.strategy.name.into());
+            self.group = tier.group;
             let group = tier.group.and_then(|group| self.opening.snapshot.core.group(group));
             self.record.group = group.map(|group| group.name.to_string());
         }
@@ -203,9 +209,10 @@ impl Book {
         let snapshot = &self.opening.snapshot;
         let settlement = self.account.settlement(&snapshot.world, &snapshot.core, closing.attempts);
         self.record.ledger = self.settle_budgets(&settlement.attempt_costs);
-        self.fill(closing, &settlement);
+        let ended = Instant::now();
+        self.fill(closing, &settlement, ended);
         self.open = false;
-        self.count(closing, &settlement);
+        self.count(closing, &settlement, ended);
         if self.has_row() {
             let written = self.opening.lane.settle(std::mem::take(&mut self.record)).await;
             self.note(written);
@@ -214,7 +221,7 @@ impl Book {
     }
 
     /// What is held now, by all attempts that may still cost something.
-    fn reservation_record(&self) -> router_store::Reservation {
+    fn reservation_record(&self) -> router_store::Reservation<'_> {
         let record = &self.record;
         let last = self
             .account
@@ -228,18 +235,18 @@ impl Book {
             }
         }
         router_store::Reservation {
-            request_id: record.id.clone(),
+            request_id: (&record.id).into(),
             at_ms: record.created_at,
             amount_nano: self.account.reserved().0,
             scopes: self.named(&scopes),
-            client_request_id: record.client_request_id.clone(),
-            key_id: record.key_id.clone(),
-            key_name: record.key_name.clone(),
-            endpoint: record.endpoint.clone(),
-            dialect: record.dialect.clone(),
-            model: record.model.clone(),
-            group: record.group.clone(),
-            channel: last.map(|(_, channel)| channel.name.to_string()),
+            client_request_id: record.client_request_id.as_deref().map(Into::into),
+            key_id: (&record.key_id).into(),
+            key_name: (&record.key_name).into(),
+            endpoint: (&*record.endpoint).into(),
+            dialect: (&*record.dialect).into(),
+            model: (&record.model).into(),
+            group: record.group.as_deref().map(Into::into),
+            channel: last.map(|(_, channel)| (&*channel.name).into()),
             stream: record.stream,
             config_version: record.config_version,
         }
@@ -276,17 +283,17 @@ impl Book {
         entries
     }
 
-    fn fill(&mut self, closing: &Closing<'_>, settlement: &Settlement) {
+    fn fill(&mut self, closing: &Closing<'_>, settlement: &Settlement, ended: Instant) {
         let now = self.opening.now;
-        let ended = std::time::Instant::now();
         let latency_ms = now.ms_until(ended);
         let attempts = closing.attempts.iter().enumerate();
         let attempts: Vec<_> = attempts.map(|(place, attempt)| self.attempt_row(place, attempt, settlement)).collect();
         let reserved = self.account.reserved().0;
         let record = &mut self.record;
         record.status = status_of(closing.status);
-        record.error_code = closing.error.map(|(code, _)| code.name().to_owned());
-        record.error_class = closing.error.map(|(_, class)| class.to_owned()).filter(|class| !class.is_empty());
+        record.error_code = closing.error.map(|(code, _)| code.name().into());
+        record.error_class =
+            closing.error.map(|(_, class)| class.into()).filter(|class: &Cow<'_, str>| !class.is_empty());
         record.tokens = counts(&settlement.answer.usage);
         record.tokens_source = match settlement.answer.source {
             router_core::usage::UsageSource::Reported => TokensSource::Reported,
@@ -346,7 +353,7 @@ impl Book {
             started_at: at(attempt.started_ms),
             first_byte_at: attempt.first_byte_ms.map(at),
             ended_at: at(attempt.ended_ms.unwrap_or(attempt.started_ms)),
-            outcome: attempt.outcome.as_str().to_owned(),
+            outcome: attempt.outcome.as_str().into(),
             status,
             upstream_request_id: None,
             tokens: attempt.metered.map(|metered| counts(&metered.usage)).unwrap_or_default(),
@@ -373,15 +380,25 @@ impl Book {
         }
     }
 
-    fn count(&self, closing: &Closing<'_>, settlement: &Settlement) {
+    fn count(&self, closing: &Closing<'_>, settlement: &Settlement, ended: Instant) {
         let metrics = &self.opening.app.metrics;
-        let endpoint = self.opening.endpoint.as_str();
-        let group =
-            self.record.group.as_deref().map_or_else(|| self.opening.snapshot.no_group.clone(), |g| Name(g.into()));
-        let labels = RequestLabels { endpoint, group, status: closing.status.as_str() };
-        metrics.requests.get_or_create_owned(&labels).inc();
-        let seconds = self.opening.now.instant.elapsed().as_secs_f64();
-        metrics.request_duration.get_or_create_owned(&EndpointLabel { endpoint }).observe(seconds);
+        let snapshot = &self.opening.snapshot;
+        let endpoint = self.opening.endpoint;
+        let group = self.group.and_then(|group| snapshot.group(group));
+        let find = || {
+            let group = group.map_or_else(|| Name("".into()), |group| group.name.name.clone());
+            let labels = RequestLabels { endpoint: endpoint.as_str(), group, status: closing.status.as_str() };
+            metrics.requests.get_or_create_owned(&labels)
+        };
+        if closing.status == Status::Completed {
+            let completed = group.map_or(&snapshot.ungrouped, |group| &group.completed);
+            completed.with(endpoint, find, |counter| {
+                counter.inc();
+            });
+        } else {
+            find().inc();
+        }
+        metrics.took(endpoint, ended.saturating_duration_since(self.opening.now.instant).as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "a metric")]
         metrics.overhead.observe(self.record.overhead_us as f64 / 1e6);
         for (place, cost) in settlement.attempt_costs.iter().enumerate() {
@@ -411,11 +428,11 @@ impl Drop for Book {
         let held: Vec<Nano> = self.account.attempts().iter().map(|held| held.amount).collect();
         self.record.ledger = self.settle_budgets(&held);
         self.record.status = RequestStatus::Error;
-        self.record.error_code = Some(ErrorCode::InternalError.name().to_owned());
-        self.record.error_class = Some("internal".to_owned());
+        self.record.error_code = Some(ErrorCode::InternalError.name().into());
+        self.record.error_class = Some("internal".into());
         self.record.cost_nano = self.account.reserved().0;
         self.record.reserved_nano = self.account.reserved().0;
-        self.record.latency_ms = signed(self.opening.now.ms_until(std::time::Instant::now()));
+        self.record.latency_ms = signed(self.opening.now.ms_until(Instant::now()));
         if self.has_row() {
             let written = self.opening.app.spool.settle(&self.record);
             self.note(written);

@@ -30,12 +30,14 @@ use router_core::fault::ErrorCode;
 use router_store::Lane;
 use router_wire::dialects::{Dialect, Route};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::clock::Now;
 use crate::http::body::Body;
 use crate::http::error::ApiError;
+use crate::local::{Current, Local};
 use crate::upstream::Upstream;
 
 pub(crate) use admit::authenticate;
@@ -46,28 +48,32 @@ pub use stored::{Stored, stored};
 #[derive(Clone, Debug)]
 pub struct Worker {
     /// Shared by all workers.
-    pub app: Arc<App>,
+    pub app: Local<App>,
+    /// The present snapshot.
+    pub current: Arc<Current>,
     /// The worker's own connections.
     pub upstream: Upstream,
     /// The worker's own way into the spool.
     pub lane: Arc<Lane>,
     /// The worker's own tasks.
     pub tasks: TaskTracker,
+    /// The grace of running requests is over.
+    pub abort: CancellationToken,
 }
 
 /// Answers a call to a model.
-pub async fn call(
+pub(crate) async fn call(
     worker: &Worker,
     peer: SocketAddr,
     dialect: &'static Dialect,
     route: Route,
     request: Request<Incoming>,
+    ids: &Ids,
 ) -> Response<Body> {
     let now = Now::read();
-    let snapshot = worker.app.snapshot.load_full();
+    let snapshot = worker.current.get(&worker.app.snapshot);
     let (parts, body) = request.into_parts();
-    let ids = headers::Ids::new(&parts.headers);
-    let arrival = admit::Arrival { peer, dialect, route: &route, now, parts: &parts, ids: &ids };
+    let arrival = admit::Arrival { peer, dialect, route: &route, now, parts: &parts, ids };
     let admitted = admit::admit(worker, &snapshot, arrival, body);
     let mut response = match admitted.await {
         Err(mut refused) => {

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -150,7 +149,7 @@ impl Run {
         let mut targets = Vec::with_capacity(ranked.len());
         let mut keys = Vec::with_capacity(ranked.len());
         let mut unfit = None;
-        let snapshot = Arc::clone(&job.snapshot);
+        let snapshot = job.snapshot.clone();
         let mut fits = Fits::default();
         let draw = Draw { seed: job.seed, now_ms: job.now.unix_ms, pinned: job.pinned, session: job.session };
         for candidate in &ranked {
@@ -196,8 +195,8 @@ impl Run {
     /// Waits for a step of the upstream, or for whatever ends the wait before it.
     pub(super) async fn until<T>(&mut self, mut step: Pin<&mut impl Future<Output = T>>) -> Result<T, Interrupt> {
         let began = Instant::now();
-        let app = Arc::clone(&self.job.worker.app);
-        let mut shutdown = pin!(app.status.abort.cancelled());
+        let abort = self.job.worker.abort.clone();
+        let mut shutdown = pin!(abort.cancelled());
         let out = loop {
             let alarm = tokio::time::sleep_until(self.alarm_at());
             tokio::select! {
@@ -257,7 +256,7 @@ impl Run {
     }
 
     /// Writes the routing headers of the running attempt.
-    pub(super) fn stamp_way(&self, response: &mut Response<Body>, settlement: Option<&Settlement>) {
+    pub(super) fn stamp_way(&mut self, response: &mut Response<Body>, settlement: Option<&Settlement>) {
         let Some(model) = self.current_model() else { return };
         let snapshot = &self.job.snapshot;
         let Some(channel) = snapshot.core.model(model).and_then(|m| snapshot.channel(m.channel)) else { return };
@@ -272,7 +271,7 @@ impl Run {
             cost: settlement.map(|settlement| settlement.cost),
         };
         // Ours are written after the provider's, so that none of them can be taken for one of ours.
-        response.headers_mut().extend(self.returned.clone());
+        response.headers_mut().extend(std::mem::take(&mut self.returned));
         way.stamp(response.headers_mut());
         stamp_dropped(response.headers_mut(), &self.dropped);
     }
@@ -450,7 +449,7 @@ impl Run {
         let sent = tokio::select! {
             sent = sender.send(bytes) => sent.map_err(|_| Interrupt::Gone),
             () = tokio::time::sleep_until(total.into()) => Err(Interrupt::Deadline),
-            () = self.job.worker.app.status.abort.cancelled() => Err(Interrupt::Shutdown),
+            () = self.job.worker.abort.cancelled() => Err(Interrupt::Shutdown),
         };
         if self.waiting_since.is_none() {
             self.upstream_us += u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);

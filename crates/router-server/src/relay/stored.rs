@@ -197,7 +197,7 @@ async fn ask(
 /// Hands the provider's bytes on as they come, until either side leaves.
 fn relayed(worker: &Worker, mut body: UpstreamBody) -> Body {
     let (sender, receiver) = mpsc::channel(BUFFERED_FRAMES);
-    let abort = worker.app.status.abort.clone();
+    let abort = worker.abort.clone();
     worker.tasks.spawn(async move {
         let pass = async {
             while let Some(Ok(frame)) = body.frame().await {

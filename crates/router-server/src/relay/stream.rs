@@ -2,7 +2,6 @@
 //! so that another candidate may still answer.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -45,8 +44,8 @@ impl Run {
         let (head, mut body) = response.into_parts();
         self.content_type = head.headers.get(CONTENT_TYPE).cloned();
         // Made once for the stream: to watch anew for each of its events would cost more than to relay it.
-        let app = Arc::clone(&self.job.worker.app);
-        let mut shutdown = pin!(app.status.abort.cancelled());
+        let abort = self.job.worker.abort.clone();
+        let mut shutdown = pin!(abort.cancelled());
         let mut alarm = pin!(tokio::time::sleep_until(self.alarm_at()));
         let mut out: Vec<Bytes> = Vec::with_capacity(4);
         let end = loop {

@@ -2,8 +2,8 @@
 //! only, never a client's text. Hot paths keep their handles (see `live`) and look nothing up.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use router_core::ask::Endpoint;
 
 /// A shared name as a label value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +57,25 @@ labels! {
     EndpointLabel { endpoint: &'static str }
 }
 
+/// A metric for each endpoint, looked up in its family when it is first needed.
+#[derive(Debug)]
+pub struct ByEndpoint<T>([OnceLock<T>; Endpoint::ALL.len()]);
+
+impl<T> ByEndpoint<T> {
+    /// Uses the metric of that endpoint.
+    pub fn with(&self, endpoint: Endpoint, find: impl FnOnce() -> T, used: impl FnOnce(&T)) {
+        if let Some(cell) = self.0.get(endpoint as usize) {
+            used(cell.get_or_init(find));
+        }
+    }
+}
+
+impl<T> Default for ByEndpoint<T> {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| OnceLock::new()))
+    }
+}
+
 /// A gauge of a ratio or of seconds.
 pub type FloatGauge = Gauge<f64, AtomicU64>;
 /// A counter of money.
@@ -70,7 +90,8 @@ pub struct Metrics {
     /// Requests that ended.
     pub requests: Family<RequestLabels, Counter>,
     /// From head to end.
-    pub request_duration: HistogramFamily<EndpointLabel>,
+    request_duration: HistogramFamily<EndpointLabel>,
+    durations: ByEndpoint<Histogram>,
     /// Time spent in the router itself.
     pub overhead: Histogram,
     /// Attempts that ended.
@@ -130,6 +151,7 @@ impl Metrics {
             registry: Registry::default(),
             requests: Family::default(),
             request_duration: Family::new_with_constructor(duration_buckets),
+            durations: ByEndpoint::default(),
             overhead: overhead_buckets(),
             attempts: Family::default(),
             ttft: Family::new_with_constructor(duration_buckets),
@@ -173,6 +195,12 @@ impl Metrics {
         to.register("config_reloads", "Configuration reloads", self.reloads.clone());
         to.register("panics", "Panics caught", self.panics.clone());
         to.register("job_runs", "Runs of background jobs", self.job_runs.clone());
+    }
+
+    /// Counts how long a request took, seconds.
+    pub fn took(&self, endpoint: Endpoint, seconds: f64) {
+        let find = || self.request_duration.get_or_create_owned(&EndpointLabel { endpoint: endpoint.as_str() });
+        self.durations.with(endpoint, find, |histogram| histogram.observe(seconds));
     }
 
     /// The text of a scrape.

@@ -51,6 +51,32 @@ pub(super) enum SendError {
 /// Scheme and authority: connections to one place serve each other's requests.
 type Place = (Scheme, Authority);
 
+/// The connections to one place.
+#[derive(Debug)]
+struct Slot {
+    place: Place,
+    /// The place as a `host` header.
+    host: HeaderValue,
+    idle: Mutex<Vec<Idle>>,
+}
+
+impl Slot {
+    fn new(place: Place) -> Result<Self, SendError> {
+        let (scheme, authority) = &place;
+        let default_port = if *scheme == Scheme::HTTPS { 443 } else { 80 };
+        let host = match authority.port_u16() {
+            Some(port) if port != default_port => HeaderValue::from_str(named(authority)),
+            _ => HeaderValue::from_str(authority.host()),
+        };
+        let host = host.map_err(|error| SendError::Connect(error.into()))?;
+        Ok(Self { place, host, idle: Mutex::default() })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[derive(Debug)]
 struct Idle {
     connection: SendRequest<Outgoing>,
@@ -62,7 +88,7 @@ pub(super) struct Pool {
     connector: HttpsConnector<GuardedConnector>,
     /// For DNS, TCP and TLS together.
     patience: Duration,
-    idle: Mutex<HashMap<Place, Vec<Idle>>>,
+    slots: Mutex<HashMap<Place, Arc<Slot>>>,
     /// Whether somebody looks after idle connections.
     tended: AtomicBool,
     tasks: TaskTracker,
@@ -70,7 +96,7 @@ pub(super) struct Pool {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("idle", &self.idle).finish_non_exhaustive()
+        f.debug_struct("Pool").field("slots", &self.slots).finish_non_exhaustive()
     }
 }
 
@@ -79,7 +105,7 @@ impl Pool {
         Arc::new(Self {
             connector,
             patience,
-            idle: Mutex::default(),
+            slots: Mutex::default(),
             tended: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         })
@@ -91,25 +117,25 @@ impl Pool {
         self: &Arc<Self>,
         mut request: Request<Outgoing>,
     ) -> Result<Response<UpstreamBody>, SendError> {
-        let place = to_origin_form(&mut request)?;
-        while let Some(mut connection) = self.take(&place).await {
+        let slot = self.slot(&mut request)?;
+        while let Some(mut connection) = Self::take(&slot).await {
             match connection.try_send_request(request).await {
-                Ok(response) => return Ok(self.answer(response, connection, place)),
+                Ok(response) => return Ok(self.answer(response, connection, slot)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
                     None => return Err(SendError::Exchange(error.into_error())),
                 },
             }
         }
-        let mut connection = self.connect(&place).await?;
+        let mut connection = self.connect(&slot.place).await?;
         let response = connection.send_request(request).await.map_err(SendError::Exchange)?;
-        Ok(self.answer(response, connection, place))
+        Ok(self.answer(response, connection, slot))
     }
 
     /// The idle connection that was used last, if one of them still stands.
-    async fn take(&self, place: &Place) -> Option<SendRequest<Outgoing>> {
+    async fn take(slot: &Slot) -> Option<SendRequest<Outgoing>> {
         loop {
-            let mut connection = self.lock().get_mut(place)?.pop()?.connection;
+            let mut connection = slot.idle().pop()?.connection;
             if matches!(connection.ready().now_or_never(), Some(Ok(()))) {
                 return Some(connection);
             }
@@ -142,20 +168,19 @@ impl Pool {
         self: &Arc<Self>,
         response: Response<Incoming>,
         connection: SendRequest<Outgoing>,
-        place: Place,
+        slot: Arc<Slot>,
     ) -> Response<UpstreamBody> {
         response.map(|body| {
-            let back = Some((Arc::clone(self), place, connection));
+            let back = Some((Arc::clone(self), slot, connection));
             UpstreamBody { body, back }
         })
     }
 
-    fn put(self: &Arc<Self>, place: Place, connection: SendRequest<Outgoing>) {
+    fn put(self: &Arc<Self>, slot: &Slot, connection: SendRequest<Outgoing>) {
         {
-            let mut idle = self.lock();
-            let here = idle.entry(place).or_default();
-            if here.len() < MAX_IDLE {
-                here.push(Idle { connection, looks: 0 });
+            let mut idle = slot.idle();
+            if idle.len() < MAX_IDLE {
+                idle.push(Idle { connection, looks: 0 });
             }
         }
         if !self.tended.swap(true, Ordering::Relaxed) {
@@ -165,19 +190,43 @@ impl Pool {
 
     /// Closes what has idled for too long. Says whether any connection is left.
     fn look(&self) -> bool {
-        let mut idle = self.lock();
-        idle.retain(|_, here| {
-            here.retain_mut(|idle| {
+        let mut slots = self.slots();
+        slots.retain(|_, slot| {
+            let mut idle = slot.idle();
+            idle.retain_mut(|idle| {
                 idle.looks += 1;
                 idle.looks < IDLE_LOOKS && !idle.connection.is_closed()
             });
-            !here.is_empty()
+            // A request that runs brings its connection back here.
+            !idle.is_empty() || Arc::strong_count(slot) > 1
         });
-        !idle.is_empty()
+        !slots.is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Vec<Idle>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The slot that an absolute URI names; leaves the request as a server gets to see it: the path alone, and the
+    /// authority as `host`.
+    fn slot(&self, request: &mut Request<Outgoing>) -> Result<Arc<Slot>, SendError> {
+        let parts = std::mem::take(request.uri_mut()).into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+            return Err(SendError::Connect(Box::new(ConnectError::Url)));
+        };
+        *request.uri_mut() = parts.path_and_query.map_or_else(Uri::default, Uri::from);
+        let place = (scheme, authority);
+        let mut slots = self.slots();
+        let slot = match slots.get(&place) {
+            Some(slot) => Arc::clone(slot),
+            None => {
+                let slot = Arc::new(Slot::new(place.clone())?);
+                slots.insert(place, Arc::clone(&slot));
+                slot
+            }
+        };
+        request.headers_mut().insert(HOST, slot.host.clone());
+        Ok(slot)
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<Place, Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -193,23 +242,6 @@ async fn tend(pool: std::sync::Weak<Pool>) {
     }
 }
 
-/// What a server gets to see: the path alone, and the authority as `host`.
-fn to_origin_form(request: &mut Request<Outgoing>) -> Result<Place, SendError> {
-    let parts = std::mem::take(request.uri_mut()).into_parts();
-    let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
-        return Err(SendError::Connect(Box::new(ConnectError::Url)));
-    };
-    let default_port = if scheme == Scheme::HTTPS { 443 } else { 80 };
-    let host = match authority.port_u16() {
-        Some(port) if port != default_port => HeaderValue::from_str(named(&authority)),
-        _ => HeaderValue::from_str(authority.host()),
-    };
-    let host = host.map_err(|error| SendError::Connect(error.into()))?;
-    request.headers_mut().insert(HOST, host);
-    *request.uri_mut() = parts.path_and_query.map_or_else(Uri::default, Uri::from);
-    Ok((scheme, authority))
-}
-
 /// Host and port without any user information in front of them.
 fn named(authority: &Authority) -> &str {
     authority.as_str().rsplit('@').next().unwrap_or_default()
@@ -219,13 +251,13 @@ fn named(authority: &Authority) -> &str {
 #[derive(Debug)]
 pub struct UpstreamBody {
     body: Incoming,
-    back: Option<(Arc<Pool>, Place, SendRequest<Outgoing>)>,
+    back: Option<(Arc<Pool>, Arc<Slot>, SendRequest<Outgoing>)>,
 }
 
 impl UpstreamBody {
     fn give_back(&mut self) {
-        if let Some((pool, place, connection)) = self.back.take() {
-            pool.put(place, connection);
+        if let Some((pool, slot, connection)) = self.back.take() {
+            pool.put(&slot, connection);
         }
     }
 }

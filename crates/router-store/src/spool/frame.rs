@@ -20,7 +20,7 @@ const MAX_PAYLOAD: usize = 64 << 20;
 #[derive(Debug, Clone, PartialEq)]
 pub enum SpoolRecord {
     /// Before the first upstream byte.
-    Reserved(Box<Reservation>),
+    Reserved(Box<Reservation<'static>>),
     /// The terminal row, before the answer ends.
     Settled(Box<RequestRecord>),
     /// The reservation was given back before anything was sent; there is no row.
@@ -74,7 +74,7 @@ pub(super) trait Payload: Serialize {
     }
 }
 
-impl Payload for Reservation {}
+impl Payload for Reservation<'_> {}
 impl Payload for Void<'_> {}
 impl Payload for RequestRecord {
     fn tail(&self) -> &str {
@@ -158,7 +158,7 @@ impl Record for Passing {
         }
         Some(match frame.record()? {
             SpoolRecord::Reserved(reservation) => {
-                Self::Reserved { request_id: reservation.request_id, at_ms: reservation.at_ms }
+                Self::Reserved { request_id: reservation.request_id.into_owned(), at_ms: reservation.at_ms }
             }
             SpoolRecord::Settled(record) => Self::Settled(record),
             SpoolRecord::Voided { request_id } => Self::Voided { request_id },

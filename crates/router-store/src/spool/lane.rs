@@ -57,9 +57,9 @@ impl Lane {
     ///
     /// # Errors
     /// As [`Spool::reserve`].
-    pub async fn reserve(&self, reservation: Reservation) -> StoreResult<Ticket> {
+    pub async fn reserve(&self, reservation: Reservation<'_>) -> StoreResult<Ticket> {
         self.append(Kind::Reserved, reservation, |reservation| Passing::Reserved {
-            request_id: reservation.request_id,
+            request_id: reservation.request_id.into_owned(),
             at_ms: reservation.at_ms,
         })
         .await

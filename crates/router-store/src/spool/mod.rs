@@ -170,7 +170,7 @@ impl Spool {
     ///
     /// # Errors
     /// `SpoolFull` or `SpoolFailed`: answer 503 `accounting_unavailable`; nothing was kept.
-    pub fn reserve(&self, reservation: &Reservation) -> StoreResult<Ticket> {
+    pub fn reserve(&self, reservation: &Reservation<'_>) -> StoreResult<Ticket> {
         self.appender.append(Kind::Reserved, reservation)
     }
 

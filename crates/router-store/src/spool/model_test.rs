@@ -130,7 +130,7 @@ impl<'a> World<'a> {
                 let id = self.id(*n);
                 if !self.has(&id, What::Reserved) {
                     let reservation = Reservation {
-                        request_id: id.clone(),
+                        request_id: id.clone().into(),
                         amount_nano: 2_000 + i64::from(*n),
                         ..Reservation::default()
                     };
@@ -292,7 +292,11 @@ fn a_full_disk_refuses_new_work_settles_what_runs_and_recovers() {
     let mut running = Vec::new();
     let refused = loop {
         let id = format!("r{}", running.len());
-        match spool.reserve(&Reservation { request_id: id.clone(), model: "m".repeat(200), ..Reservation::default() }) {
+        match spool.reserve(&Reservation {
+            request_id: id.clone().into(),
+            model: "m".repeat(200).into(),
+            ..Reservation::default()
+        }) {
             Ok(_) => running.push(id),
             Err(error) => break error,
         }

@@ -171,7 +171,7 @@ impl SpoolReader {
     /// The record at the present place, if it is in memory.
     fn remembered(&mut self) -> Option<(Passing, u64)> {
         if self.recent.is_empty() {
-            self.recent = self.spool.appender.recent.take();
+            self.spool.appender.recent.take_into(&mut self.recent);
         }
         while self.recent.front()?.start < self.at {
             self.recent.pop_front();

@@ -35,9 +35,9 @@ impl Recent {
         }
     }
 
-    /// All that is kept.
-    pub(super) fn take(&self) -> VecDeque<Placed> {
-        std::mem::take(&mut self.lock())
+    /// Takes all that is kept into an empty queue, whose room the next records get.
+    pub(super) fn take_into(&self, empty: &mut VecDeque<Placed>) {
+        std::mem::swap(&mut *self.lock(), empty);
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Placed>> {
@@ -94,7 +94,7 @@ mod tests {
             let mut reader = SpoolReader::new(Arc::clone(&spool), None).unwrap();
             let mut rows = Vec::new();
             for id in 0..600 {
-                let reservation = Reservation { request_id: row(id).id, at_ms: 5, ..Reservation::default() };
+                let reservation = Reservation { request_id: row(id).id.into(), at_ms: 5, ..Reservation::default() };
                 match id % 5 {
                     0 => spool.reserve(&reservation).map(drop).unwrap(),
                     _ => lane.reserve(reservation).await.map(drop).unwrap(),

@@ -24,7 +24,7 @@ pub(super) struct Remains {
     /// Tails cut off.
     pub(super) torn: u64,
     /// Reservations without settlement, oldest first: their process died.
-    pub(super) open: Vec<Reservation>,
+    pub(super) open: Vec<Reservation<'static>>,
 }
 
 /// Reads and repairs every segment.
@@ -66,7 +66,7 @@ pub(super) fn recover(folder: &Path, medium: &Medium) -> StoreResult<Remains> {
 fn follow(open: &mut BTreeMap<String, Reservation>, record: SpoolRecord) {
     match record {
         SpoolRecord::Reserved(reservation) => {
-            open.insert(reservation.request_id.clone(), *reservation);
+            open.insert(reservation.request_id.to_string(), *reservation);
         }
         SpoolRecord::Settled(record) => {
             open.remove(&record.id);

@@ -168,7 +168,7 @@ async fn an_absent_database_holds_up_nobody_and_catches_up() {
         let records: Vec<_> = (0..100).map(record).collect();
         let calls = test.store.calls();
         for record in &records {
-            spool.reserve(&Reservation { request_id: record.id.clone(), ..Reservation::default() }).unwrap();
+            spool.reserve(&Reservation { request_id: (&record.id).into(), ..Reservation::default() }).unwrap();
             spool.settle(record).unwrap();
         }
         assert_eq!(handle.flush(Duration::from_millis(120)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
@@ -212,11 +212,11 @@ async fn a_dead_process_is_booked_as_interrupted_exactly_once() {
                 period: entry.period.clone(),
             });
             Reservation {
-                request_id: record.id,
+                request_id: record.id.into(),
                 at_ms: record.created_at,
                 amount_nano: 77,
                 scopes: scopes.collect(),
-                key_id: record.key_id,
+                key_id: record.key_id.into(),
                 model: "gpt-4o".into(),
                 ..Reservation::default()
             }
