@@ -12,6 +12,7 @@ use crate::snapshot::ServerSnapshot;
 
 /// A value that all threads share; clones are counted apart from those of other threads' [`Local`]s.
 #[derive(Debug)]
+#[expect(clippy::redundant_allocation, reason = "the outer count is the worker's own, the inner one everybody's")]
 pub struct Local<T>(Arc<Arc<T>>);
 
 impl<T> Local<T> {

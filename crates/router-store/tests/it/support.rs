@@ -60,7 +60,7 @@ pub(crate) fn record(n: i64) -> RequestRecord {
         period: period.into(),
         amount_nano: cost,
     };
-    let attempt = |no: i64, outcome: &str| AttemptRecord {
+    let attempt = |no: i64, outcome: &'static str| AttemptRecord {
         n: no,
         channel: format!("channel-{}", (n + no) % 3),
         upstream_model: "gpt-4o-2024-08-06".into(),
