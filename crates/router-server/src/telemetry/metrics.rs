@@ -90,7 +90,8 @@ pub struct Metrics {
     /// Requests that ended.
     pub requests: Family<RequestLabels, Counter>,
     /// From head to end.
-    request_duration: HistogramFamily<EndpointLabel>,
+    pub request_duration: HistogramFamily<EndpointLabel>,
+    /// Its members, for calls to models: see [`Metrics::took`].
     durations: ByEndpoint<Histogram>,
     /// Time spent in the router itself.
     pub overhead: Histogram,
