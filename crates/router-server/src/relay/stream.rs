@@ -90,6 +90,11 @@ impl Run {
             if let Some(end) = end {
                 break end;
             }
+            // Once bytes have come, silence may be shorter than the time that the first of them had.
+            let due = self.alarm_at();
+            if due < alarm.deadline() {
+                alarm.as_mut().reset(due);
+            }
         };
         self.judge_stream(channel, head.status.as_u16(), &head.headers, end, passage).await
     }
