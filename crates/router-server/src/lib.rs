@@ -12,6 +12,7 @@ pub mod http;
 pub mod kept;
 pub mod live;
 pub mod local;
+pub mod plan;
 pub mod provision;
 pub mod relay;
 pub mod reload;

@@ -15,6 +15,7 @@ mod keys;
 mod model_groups;
 pub mod openapi;
 mod page;
+mod plan;
 mod problem;
 mod providers;
 pub mod question;
@@ -102,6 +103,7 @@ const RESOURCES: &[&[Route]] = &[
     backtest::ROUTES,
     whatif::ROUTES,
     config::ROUTES,
+    plan::ROUTES,
     docs::ROUTES,
 ];
 

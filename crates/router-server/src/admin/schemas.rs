@@ -25,6 +25,8 @@ pub(super) fn all() -> Value {
         "Explanation": explanation(),
         "BacktestQuestion": super::backtest::question_schema(),
         "Backtest": super::backtest::answer_schema(),
+        "PlanQuestion": super::plan::question_schema(),
+        "Plan": super::plan::answer_schema(),
         "WhatIf": what_if(),
         "WhatIfAnswer": what_if_answer(),
         "ChatRequest": open(&[("model", text()), ("messages", json!({ "type": "array", "items": { "type": "object" } })), ("stream", flag()), ("max_completion_tokens", int())], &["model", "messages"]),

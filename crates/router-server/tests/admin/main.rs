@@ -8,5 +8,6 @@ mod commands;
 mod control;
 mod document;
 mod keys;
+mod plan;
 mod requests;
 mod world;
