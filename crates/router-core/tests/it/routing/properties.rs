@@ -3,9 +3,11 @@
 use proptest::prelude::*;
 use router_core::ask::Ask;
 use router_core::catalog::Capability::{Chat, Streaming, Vision};
-use router_core::catalog::spec::{CatalogSpec, ChannelSpec};
+use router_core::catalog::spec::{CatalogSpec, ChannelSpec, PricePolicySpec};
 use router_core::catalog::{KeyIx, Snapshot};
-use router_core::routing::{FACTORS, Moment, SELECTORS, STRATEGIES, Verdict, resolve};
+use router_core::pricing::Rate;
+use router_core::routing::{FACTORS, Moment, PRICE_RULES, SELECTORS, STRATEGIES, Verdict, resolve};
+use router_core::wish::{MaxPrice, ProviderWish, Sort};
 
 use super::{NOW, World, ask, build, caps, catalogue, channel, group, layer, model, run};
 
@@ -68,6 +70,41 @@ fn an_ask() -> impl Strategy<Value = Ask> {
             ..ask("g")
         },
     )
+}
+
+fn a_wish() -> impl Strategy<Value = ProviderWish> {
+    let names = || proptest::collection::vec((0..14u32).prop_map(|n| format!("C{n}")), 0..4);
+    let price = proptest::option::of((0i64..500).prop_map(|cents| Rate(cents * 10_000_000)));
+    let sorts = prop_oneof![Just(None), (0..Sort::ALL.len()).prop_map(|n| Some(Sort::ALL[n].1))];
+    (names(), names(), names(), sorts, price, any::<bool>()).prop_map(
+        |(order, only, ignore, sort, prompt, allow_fallbacks)| {
+            let max_price = MaxPrice { prompt, ..MaxPrice::default() };
+            ProviderWish { order, only, ignore, sort, max_price, allow_fallbacks, require_parameters: false }
+        },
+    )
+}
+
+fn policies() -> impl Strategy<Value = Vec<PricePolicySpec>> {
+    let kinds = (0..PRICE_RULES.len(), 0.0..20.0f64, 0..14u32, any::<bool>(), 0.0..1.0f64);
+    let is = |kind: usize, names: &[&str]| names.contains(&PRICE_RULES[kind].name);
+    let one = kinds.prop_map(move |(kind, multiplier, channel, all, above)| PricePolicySpec {
+        kind: PRICE_RULES[kind].name.to_owned(),
+        name: "p".into(),
+        multiplier,
+        enabled: true,
+        providers: Vec::new(),
+        channels: if all { Vec::new() } else { vec![format!("c{channel}")] },
+        models: Vec::new(),
+        regions: if is(kind, &["regional"]) { vec!["*".into()] } else { Vec::new() },
+        timezone: "UTC".into(),
+        hours: is(kind, &["time"]).then_some((0, 720)),
+        weekdays: 0,
+        above: is(kind, &["quota", "demand", "quality"]).then_some(above),
+        below: None,
+        from_ms: is(kind, &["events"]).then_some(0),
+        until_ms: None,
+    });
+    proptest::collection::vec(one, 0..5)
 }
 
 /// Figures for the channels in turn: of all kinds, sound or not.
@@ -134,6 +171,45 @@ proptest! {
         let mut compact = String::new();
         decision.compact_json(&snapshot, &ask, &mut compact);
         prop_assert!(serde_json::from_str::<serde_json::Value>(&compact).is_ok(), "{}", compact);
+    }
+
+    /// Whatever a request wishes and whatever policies say: nobody unwanted is tried, those that are named go first in their order,
+    /// wishes only take candidates away, the multiplier stays within its limits, and the real price is nobody's affair but the
+    /// catalogue's.
+    #[test]
+    fn wishes_and_policies_keep_to_their_bounds(
+        channels in channels(), figures in figures(), wish in a_wish(), policies in policies(), seed: u64,
+    ) {
+        let plain = build(catalogue(channels.clone(), vec![group("g", "cost_optimized")]));
+        let mut spec = catalogue(channels, vec![group("g", "cost_optimized")]);
+        (spec.pricing.policies, spec.pricing.min, spec.pricing.max) = (policies, 0.5, 3.0);
+        let snapshot = build(spec);
+        let world = world(&snapshot, &figures);
+        let at = Moment { now_ms: NOW, seed, sequence: 0 };
+        let wished = Ask { provider: Some(Box::new(wish.clone())), ..ask("g") };
+        let (decision, free) = (run(&snapshot, &world, &wished, at), run(&snapshot, &world, &ask("g"), at));
+        prop_assert_eq!(decision.order().collect::<Vec<_>>(), run(&snapshot, &world, &wished, at).order().collect::<Vec<_>>());
+
+        let channel = |ix| snapshot.model_and_channel(ix).expect("one of the catalogue").1;
+        let places: Vec<usize> = decision.order().map(|ix| wish.place(channel(ix))).collect();
+        prop_assert!(decision.last_resort || wish.order.is_empty() || places.is_sorted(), "{:?}", places);
+        for ix in decision.order() {
+            prop_assert!(!wish.unwanted(channel(ix)));
+            prop_assert!(snapshot.price(ix).is_none_or(|price| wish.max_price.allows(price)));
+            prop_assert!(decision.last_resort || free.order().any(|other| other == ix), "a wish lets nobody in");
+        }
+        prop_assert!(!wish.first_only() || decision.last_resort || decision.eligible() <= 1);
+
+        let unpriced = run(&plain, &world, &ask("g"), at);
+        for (place, candidate) in free.candidates.iter().enumerate() {
+            let (costs, real) = (free.costs(place), unpriced.costs(place).real_usd);
+            prop_assert!(costs.real_usd == real || (costs.real_usd.is_nan() && real.is_nan()), "the books know no policy");
+            if costs.real_usd.is_finite() && candidate.verdict.reason().is_none() {
+                let priced = costs.effective_usd - costs.shadow_usd;
+                let (low, high) = (real * 0.5 * (1.0 - 1e-9), real * 3.0 * (1.0 + 1e-9));
+                prop_assert!((low..=high).contains(&priced), "{:?} of {}", costs, real);
+            }
+        }
     }
 
     /// More weight on a layer never moves its best candidate away from the top.
