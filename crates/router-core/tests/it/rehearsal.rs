@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use router_core::admission::AdmissionConfig;
 use router_core::budget::Ledger;
+use router_core::catalog::Snapshot;
 use router_core::catalog::spec::{CatalogSpec, ProviderKeySpec};
 use router_core::fault::{Fault, FaultKind};
 use router_core::health::BreakerState;
@@ -17,7 +18,7 @@ use router_core::world::{Cells, Manners, Rules, World};
 use crate::routing::{NOW, ask, build, catalogue, channel, group, key, model};
 
 /// A provider as a function.
-struct By<F>(F);
+pub(crate) struct By<F>(pub(crate) F);
 
 impl<F: FnMut(&Call<'_>) -> Reply> Provider for By<F> {
     fn call(&mut self, call: &Call<'_>) -> Reply {
@@ -61,7 +62,11 @@ fn two_channels() -> CatalogSpec {
 }
 
 fn stage(spec: CatalogSpec, rules: Rules, ledger: &Ledger) -> Stage {
-    let core = Arc::new(build(spec));
+    stage_of(build(spec), rules, ledger)
+}
+
+pub(crate) fn stage_of(core: Snapshot, rules: Rules, ledger: &Ledger) -> Stage {
+    let core = Arc::new(core);
     let world = World::build(&core, rules, |_| Manners::default(), &Cells::default(), ledger);
     Stage {
         world,
@@ -72,7 +77,7 @@ fn stage(spec: CatalogSpec, rules: Rules, ledger: &Ledger) -> Stage {
     }
 }
 
-fn ledger() -> Ledger {
+pub(crate) fn ledger() -> Ledger {
     Ledger::new(router_core::budget::Zone::named("UTC").expect("a zone"))
 }
 

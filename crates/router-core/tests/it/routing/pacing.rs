@@ -1,12 +1,17 @@
 //! Pacing of a quota over a simulated day, against taking it greedily and against knowing the day beforehand.
 
+use router_core::ask::Ask;
 use router_core::catalog::Snapshot;
 use router_core::catalog::spec::CatalogSpec;
-use router_core::health::Mean;
 use router_core::ids::mix;
-use router_core::routing::{Moment, decide, resolve};
+use router_core::rehearsal::{Call, Note, Reply, Request, VirtualRouter, Watch};
+use router_core::request::Status;
+use router_core::routing::USUAL_OUTPUT_TOKENS;
+use router_core::usage::Usage;
+use router_core::world::Rules;
 
-use super::{World, ask, build, catalogue, channel, group, model, name};
+use super::{ask, build, catalogue, channel, group, model};
+use crate::rehearsal::{By, ledger, stage_of};
 
 const DAY_MS: u64 = 86_400_000;
 /// Midnight UTC of a day.
@@ -52,29 +57,41 @@ fn a_day(seed: u64, requests: usize) -> Vec<(u64, u64)> {
     day
 }
 
-/// Runs the day through the engine. Gives its real cost in USD and how much of the quota was used.
-fn run_day(day: &[(u64, u64)], pacing: bool) -> (f64, usize) {
-    let snapshot = world(pacing);
-    let target = resolve(&snapshot, None, "g").expect("the group");
-    let (saving, mut used, mut usd) = (Mean::default(), 0, 0.0);
-    for (sequence, (now_ms, tokens)) in (0u64..).zip(day) {
-        let mut live = World::default();
-        live.set(&snapshot, "free", |_, channel| {
-            (channel.requests_today, channel.saving_usd) = (used as u64, saving.get());
-        });
-        let mut ask = ask("g");
-        ask.input_tokens = *tokens;
-        let decision =
-            decide(&snapshot, &target, &ask, &live, Moment { now_ms: *now_ms, seed: mix(sequence), sequence });
-        decision.savings.iter().for_each(|one| saving.record(one.usd));
-        let chosen = decision.chosen().expect("somebody");
-        if name(&snapshot, chosen.model) == "free" {
-            used += 1;
+/// Counts what went to the free channel, and what all of it cost.
+#[derive(Default)]
+struct Bill {
+    usd: f64,
+    used: usize,
+}
+
+impl Watch for Bill {
+    fn note(&mut self, _: u64, _: u64, note: Note<'_>) {
+        match note {
+            // The free channel's only model is the first of the catalogue.
+            Note::Sent { target, .. } => self.used += usize::from(target.model.0 == 0),
+            Note::Finished(finished) => {
+                assert_eq!(finished.status, Status::Completed, "everybody is served");
+                self.usd += finished.settlement.cost.as_usd_f64();
+            }
+            _ => {}
         }
-        let place = decision.places().next().expect("somebody");
-        usd += decision.costs(place).real_usd;
     }
-    (usd, used)
+}
+
+/// Runs the day through the virtual router: the quota is the limiter's, what it saves is learned as in production. Gives the
+/// day's cost in USD and how much of the quota was used.
+fn run_day(day: &[(u64, u64)], pacing: bool) -> (f64, usize) {
+    let stage = stage_of(world(pacing), Rules::default(), &ledger());
+    let provider = By(|call: &Call<'_>| {
+        let usage = Usage { input: call.request.ask.input_tokens, output: USUAL_OUTPUT_TOKENS, ..Usage::default() };
+        Reply::whole(300, 4_000, usage)
+    });
+    let mut router = VirtualRouter::new(stage, provider, Bill::default());
+    router.run((0u64..).zip(day).map(|(number, (at_ms, tokens))| {
+        let ask = Ask { input_tokens: *tokens, input_tokens_bound: *tokens, ..ask("g") };
+        Request { at_ms: *at_ms, ask, seed: mix(number), ..Request::default() }
+    }));
+    (router.watch.usd, router.watch.used)
 }
 
 #[test]
@@ -84,7 +101,7 @@ fn a_paced_quota_is_kept_for_when_it_is_needed() {
         let (greedy, all) = run_day(&day, false);
         let (paced, used) = run_day(&day, true);
         // knowing the day beforehand: the quota for the requests that are dearest elsewhere
-        let mut costs: Vec<f64> = day.iter().map(|(_, tokens)| (*tokens as f64 + 400.0) * 3e-6).collect();
+        let mut costs: Vec<f64> = day.iter().map(|(_, tokens)| (*tokens + USUAL_OUTPUT_TOKENS) as f64 * 3e-6).collect();
         costs.sort_by(f64::total_cmp);
         let optimum: f64 = costs.iter().take(costs.len() - QUOTA).sum();
         let told = format!("greedy {greedy:.2}, paced {paced:.2} ({used} used), optimum {optimum:.2}");
