@@ -36,7 +36,7 @@ pub struct Report {
     pub actual: Side,
     /// As it would have been.
     pub predicted: Side,
-    /// USD in all, with the interval that holds the truth in 95 of 100 cases.
+    /// USD in all, with the 95 % interval of what chance and few observations leave open.
     pub cost_usd: Estimate,
     /// Milliseconds of a request, mean.
     pub took_ms: Estimate,
@@ -76,9 +76,9 @@ pub struct Estimate {
     pub actual: f64,
     /// As it would have been.
     pub predicted: f64,
-    /// Not below, in 95 of 100 cases.
+    /// Not below, as far as chance and few observations go.
     pub low: f64,
-    /// Not above, in 95 of 100 cases.
+    /// Not above, as far as chance and few observations go.
     pub high: f64,
 }
 
@@ -221,6 +221,9 @@ pub(super) struct Tallies {
     drawn: BTreeMap<(ModelIx, u64), Drawn>,
     sources: Sources,
     unknown_price: u64,
+    /// Of the first and the last request.
+    since_ms: u64,
+    until_ms: u64,
 }
 
 impl Tallies {
@@ -228,6 +231,10 @@ impl Tallies {
         let none: Arc<str> = Arc::from("");
         let Predicted { finished, sources, same_choice } = *predicted;
         let settlement = finished.settlement;
+        if self.predicted.requests == 0 {
+            self.since_ms = entry.at_ms;
+        }
+        (self.since_ms, self.until_ms) = (self.since_ms.min(entry.at_ms), self.until_ms.max(entry.at_ms));
         self.same_choice += u64::from(same_choice);
         self.unknown_price += u64::from(settlement.unpriced);
         let first = finished.attempts.last().and_then(|attempt| attempt.first_byte_ms);
@@ -264,8 +271,14 @@ impl Tallies {
         }
     }
 
-    pub(super) fn report(self, snapshot: &Snapshot, observed: &Observations, scope: &Scope) -> Report {
-        let spread = self.spread(snapshot, observed);
+    pub(super) fn report(
+        self,
+        snapshot: &Snapshot,
+        observed: &Observations,
+        scope: &Scope,
+        cooldown_ms: u64,
+    ) -> Report {
+        let spread = self.spread(snapshot, observed, cooldown_ms);
         let mut channels: Vec<ChannelReport> = self
             .channels
             .iter()
@@ -320,7 +333,7 @@ impl Tallies {
     /// Deviations of the sums. What a cell's few observations leave open is the same for every draw from it, so it is added up
     /// before it is squared; the draws themselves differ from each other.
     #[expect(clippy::cast_precision_loss, reason = "an estimate of an error")]
-    fn spread(&self, snapshot: &Snapshot, observed: &Observations) -> Spread {
+    fn spread(&self, snapshot: &Snapshot, observed: &Observations, cooldown_ms: u64) -> Spread {
         let mut pooled: BTreeMap<(ModelIx, Option<u64>), Drawn> = BTreeMap::new();
         for ((ix, hour), drawn) in &self.drawn {
             let enough =
@@ -333,6 +346,7 @@ impl Tallies {
         let (mut cost, mut took, mut failed) = (0.0, 0.0, 0.0);
         let usual = self.predicted.took.mean().unwrap_or(0.0);
         let all = (self.predicted.requests as f64).max(1.0);
+        let moved = 1.0 + all * cooldown_ms as f64 / (self.until_ms.saturating_sub(self.since_ms) as f64).max(1.0);
         for ((ix, hour), drawn) in &pooled {
             let cell = cell_of(snapshot, observed, *ix, *hour);
             let (k, n) = (drawn.attempts as f64, cell.map_or(0.0, |cell| cell.observations() as f64));
@@ -343,9 +357,9 @@ impl Tallies {
             cost += (drawn.cost_usd * relative.unwrap_or(UNSEEN_COST)).powi(2);
             let rate = (drawn.failed as f64 + 1.0) / (k + 2.0);
             let variance = rate * (1.0 - rate);
-            // A failure sends the request to another, at another price.
-            let elsewhere = (self.predicted.cost.as_usd_f64() / all - drawn.cost_usd / k.max(1.0)).abs();
-            cost += (k * elsewhere).powi(2) * variance / (n + 2.0);
+            // A failure sends the request to another, at another price, and all that come until the cooldown is over.
+            let elsewhere = moved * (self.predicted.cost.as_usd_f64() / all - drawn.cost_usd / k.max(1.0)).abs();
+            cost += elsewhere.powi(2) * variance * (k * k / (n + 2.0) + k);
             failed += k * k * variance / (n + 2.0) + k * variance;
             let times = cell.and_then(|cell| cell.took.variance());
             let variance = times.unwrap_or(usual * usual);
@@ -372,6 +386,10 @@ impl Tallies {
                 );
             }
             notes.push(note);
+            notes.push(
+                "the intervals hold what chance and few observations leave open; a policy that learns from its own traffic may settle elsewhere, and another model may answer at another length"
+                    .to_owned(),
+            );
         }
         let mut unseen: Vec<String> = Vec::new();
         for (ix, _) in self.drawn.keys() {

@@ -134,8 +134,9 @@ impl<'m> Backtest<'m> {
     pub fn finish(mut self) -> Report {
         self.background.until(u64::MAX, &mut self.router);
         self.router.until(u64::MAX);
+        let cooldown_ms = self.router.stage().world.rules.cooldown.temporary_ms;
         let mut log = self.log.lock();
-        std::mem::take(&mut log.tallies).report(&self.core, log.observations, &self.scope)
+        std::mem::take(&mut log.tallies).report(&self.core, log.observations, &self.scope, cooldown_ms)
     }
 }
 

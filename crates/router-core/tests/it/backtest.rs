@@ -233,6 +233,7 @@ fn another_policy_costs_what_it_really_costs() {
     // Everybody is used, so everybody is known; the dice are others when the policies are really run.
     let before = world(group("g", "load_balance"), 9_000);
     let log = run(&before, 20_000, 1);
+    let mut held = 0;
     for (name, policy) in [
         ("cheaper", weighted(0.2, 0.9)),
         ("quicker", weighted(0.9, 0.1)),
@@ -252,12 +253,14 @@ fn another_policy_costs_what_it_really_costs() {
         );
         assert!(off.abs() < 0.02, "{name}: {off}");
         assert!((report.cost_usd.predicted / cost(&log) - 1.0).abs() > 0.05, "{name} should differ from what was");
+        held += u32::from((report.cost_usd.low..=report.cost_usd.high).contains(&cost(&really)));
         let count = of_group(&really).count() as f64;
         let took = of_group(&really).map(|entry| entry.took_ms as f64).sum::<f64>() / count;
         assert!((report.took_ms.predicted / took - 1.0).abs() < 0.05, "{name}: {:?}, really {took}", report.took_ms);
         let failed = of_group(&really).filter(|entry| entry.status == Status::Error).count() as f64;
         assert!((report.failed.predicted - failed).abs() < 20.0, "{name}: {:?}, really {failed}", report.failed);
     }
+    assert!(held >= 3, "the intervals held what came in {held} of 4 cases");
 }
 
 #[test]

@@ -143,7 +143,7 @@ pub(super) fn answer_schema() -> Value {
     });
     let estimate = json!({
         "type": "object",
-        "description": "`low` to `high` holds the truth in 95 of 100 cases.",
+        "description": "`low` to `high`: what chance and few observations leave open, at 95 %.",
         "properties": { "actual": number(), "predicted": number(), "low": number(), "high": number() },
     });
     let channel = json!({
