@@ -8,6 +8,7 @@ mod answer;
 mod attempt;
 mod book;
 mod controls;
+mod count;
 mod estimate;
 mod explained;
 mod fit;
@@ -82,7 +83,7 @@ pub(crate) async fn call(
             headers::stamp_rates(response.headers_mut(), &rates.unwrap_or_default());
             response
         }
-        Ok(job) if job.endpoint == Endpoint::Estimate => estimate::page(job),
+        Ok(job) if job.endpoint == Endpoint::Estimate => estimate::page(job).await,
         Ok(job) => {
             let (head, answer) = oneshot::channel();
             // Boxed: a request's future is large, and is moved several times on its way into the task.

@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::admit::Job;
 use super::book::Closing;
+use super::count::Counts;
 use super::explained;
 use super::fit::Fits;
 use super::headers::{Way, overhead_us, stamp_attempts, stamp_dropped, stamp_rates};
@@ -371,9 +372,10 @@ impl Run {
         self.job.endpoint == Endpoint::CountTokens && status != 400
     }
 
-    /// Answers a count of tokens by our estimate, in the client's shape.
+    /// Answers a count of tokens by the best candidate's tokenizer if it is public, else by our estimate, in the client's shape.
     async fn count_tokens(&mut self) {
-        let tokens = self.job.intake.ask.input_tokens;
+        let best = self.job.decision.ranked().next().map(|candidate| candidate.model);
+        let tokens = Counts::new(&self.job).of(best).await.unwrap_or(self.job.intake.ask.input_tokens);
         let body = Bytes::from(self.job.dialect.count_tokens.map(|body| body(tokens)).unwrap_or_default());
         self.bytes_out = body.len();
         self.close(&Terminal { status: Status::Completed, error: None }).await;

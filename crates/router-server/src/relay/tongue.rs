@@ -106,7 +106,7 @@ impl Job {
     }
 
     /// The client's dialect, as presets of providers name it: what is no conversation is part of OpenAI's.
-    fn own(&self) -> &'static str {
+    pub(super) fn own(&self) -> &'static str {
         if self.dialect.name == "openai" { "openai_chat" } else { self.dialect.name }
     }
 

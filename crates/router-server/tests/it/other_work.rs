@@ -97,5 +97,40 @@ async fn an_estimate_names_the_cost_of_each_candidate_and_calls_nobody() {
     let (expected, most) = (usd(&answer["expected_cost_usd"]), usd(&answer["upper_bound_cost_usd"]));
     assert!(expected > 0.0 && expected <= most, "{answer}");
     assert_eq!(candidates[0]["output_tokens_bound"], 100);
+    assert_eq!(candidates[0]["input_tokens"], answer["input_tokens"], "{answer}");
     assert!(provider.requests().is_empty(), "an estimate calls nobody");
+}
+
+#[cfg(feature = "tokens")]
+#[tokio::test]
+async fn counts_come_from_the_models_tokenizer_where_it_is_public_and_the_text_is_not_too_long() {
+    let provider = SimProvider::start().await;
+    let model = |name: &str| json!({"name": name, "price": {"input": 1.0, "output": 2.0}, "context_length": 1_000_000});
+    let setup = TestRouter::setup().channel("only", &provider).models(json!([model(MODEL), model("gpt-4o-mini")]));
+    let router = setup.start().await;
+    let long = "a".repeat(260 * 1024);
+    let spaces = " ".repeat(250 * 1024);
+    // "tiktoken is great!" has 6 tokens by o200k_base; 3 around a message and 3 before the answer. From characters: a quarter of
+    // each, 4 around a message and 3 before the answer.
+    for (name, text, by, range) in [
+        ("gpt-4o-mini", "tiktoken is great!", "tokenizer", 12..=12),
+        (MODEL, "tiktoken is great!", "characters", 12..=12),
+        ("gpt-4o-mini", "antidisestablishmentarianism", "tokenizer", 12..=12),
+        (MODEL, "antidisestablishmentarianism", "characters", 14..=14),
+        ("gpt-4o-mini", &long, "characters", 66_567..=66_567),
+        ("gpt-4o-mini", &spaces, "tokenizer", 7..=20_000),
+    ] {
+        let case = format!("{name}, {} bytes", text.len());
+        let body = json!({"model": name, "max_tokens": 9, "messages": [{"role": "user", "content": text}]});
+        let reply = router.call("POST", "/v1/estimate").bearer(KEY).json(&body).send().await;
+        let estimate = reply.json();
+        assert_eq!(estimate["candidates"][0]["input_tokens_by"], by, "{case}: {estimate}");
+        let reply = router.call("POST", "/v1/messages/count_tokens").bearer(KEY).json(&body).send().await;
+        let counted = &reply.json()["input_tokens"];
+        assert_eq!(*counted, estimate["input_tokens"], "{case}: both ways of asking agree");
+        assert!(counted.as_u64().is_some_and(|count| range.contains(&count)), "{case}: {counted}");
+        let bound = estimate["input_tokens_bound"].as_u64();
+        assert!(bound >= counted.as_u64(), "{case}: {estimate}");
+    }
+    assert!(provider.requests().is_empty(), "nobody is asked");
 }

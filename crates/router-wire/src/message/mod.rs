@@ -14,6 +14,7 @@ mod request;
 mod signature;
 mod tool;
 mod vectors;
+mod words;
 
 pub use answer::{Answer, Stop};
 pub use event::{Collector, Event};
@@ -24,3 +25,4 @@ pub use request::{Effort, Encoded, Format, ReasoningWish, Request, Role, Samplin
 pub use signature::{Signature, SignatureFormat};
 pub use tool::{Namespaced, Tool, ToolCall, ToolChoice, ToolResult};
 pub use vectors::{EmbedForm, EmbedRequest, Vector, Vectors};
+pub use words::Words;
