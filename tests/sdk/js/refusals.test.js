@@ -76,6 +76,7 @@ const CASES = [
   ["an unknown path", [404], ["not_found"], { edit: elsewhere }],
   ["a body that is too large", [413], ["request_too_large"], { edit: withBody(" ".repeat(1024 * 1024 + 1)) }],
   ["a form", [415], ["unsupported_media_type"], { edit: withBody("a=b", { "content-type": "application/x-www-form-urlencoded" }) }],
+  ["headers that are too large", [431], ["headers_too_large"], { edit: withHeaders({ "x-note": "x".repeat(17_000) }) }],
   ["the key's own limit", [429], ["rate_limit_exceeded"], { again: true, key: "SDK_KEY_LIMITED" }],
   ["every candidate at its limit", [429], ["rate_limit_exceeded"], { again: true, model: "sim-status-429" }],
   ["an empty answer", [502, 503], ["upstream_bad_response", "no_channel_available"], { again: true, model: "sim-empty" }],

@@ -115,6 +115,7 @@ CASES = [
     Case("an unknown path", (404,), "not_found", edit=elsewhere),
     Case("a body that is too large", (413,), "request_too_large", edit=with_body(b" " * (1024 * 1024 + 1))),
     Case("a form", (415,), "unsupported_media_type", edit=FORM),
+    Case("headers that are too large", (431,), "headers_too_large", edit=with_headers(x_note="x" * 17_000)),
     Case("the key's own limit", (429,), "rate_limit_exceeded", again=True, key="SDK_KEY_LIMITED"),
     Case("every candidate at its limit", (429,), "rate_limit_exceeded", again=True, model="sim-status-429"),
     Case("an empty answer", (502, 503), "upstream_bad_response no_channel_available", again=True, model="sim-empty"),
@@ -128,11 +129,11 @@ CASES = [
 OPENAI = {"budget_exceeded": {"insufficient_quota"}, "content_policy": {"content_policy_violation"}, "invalid_value": {"invalid_value", "invalid_type"}}
 ANTHROPIC = {
     400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error",
-    413: "request_too_large", 415: "invalid_request_error", 429: "rate_limit_error", 502: "api_error", 503: "overloaded_error", 504: "timeout_error",
+    413: "request_too_large", 415: "invalid_request_error", 431: "invalid_request_error", 429: "rate_limit_error", 502: "api_error", 503: "overloaded_error", 504: "timeout_error",
 }
 GEMINI = {
     400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 402: "RESOURCE_EXHAUSTED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 413: "INVALID_ARGUMENT",
-    415: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
+    415: "INVALID_ARGUMENT", 431: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
 }
 
 

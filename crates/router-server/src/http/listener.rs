@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use router_core::fault::ErrorCode;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,10 +22,30 @@ use tokio_util::task::TaskTracker;
 
 use super::body::Body;
 use super::conn::{Activity, ClientIo, ConnTimers, RequestGuard, watchdog};
+use super::error::ApiError;
 
-/// Largest head that is read: 16 KiB and 100 fields.
+/// Largest head that is taken.
 const MAX_HEAD: usize = 16 * 1024;
+/// Most header fields that are taken.
 const MAX_FIELDS: usize = 100;
+/// Twice as much is read, so that a head that is too large gets an error that says so. What is larger still gets the bare
+/// status of the HTTP library.
+const READ: usize = 2;
+
+/// Whether a head is larger than what is taken.
+pub(super) fn is_too_large(head: &Request<Incoming>) -> bool {
+    let fields = head.headers();
+    // As they were sent: a colon, a space and the end of the line belong to each.
+    let bytes: usize = fields.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let target = head.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    fields.len() > MAX_FIELDS || bytes + target > MAX_HEAD
+}
+
+/// The error of such a head.
+pub(super) fn too_large() -> ApiError {
+    let message = format!("The headers are larger than {MAX_HEAD} bytes, or more than {MAX_FIELDS}. Send less.");
+    ApiError::new(ErrorCode::HeadersTooLarge, message)
+}
 
 /// What a worker calls for each request.
 pub trait Handler: Clone + Send + Sync + 'static {
@@ -153,7 +174,7 @@ async fn serve_connection<H: Handler>(
         })
     };
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).max_buf_size(MAX_HEAD.max(8192)).max_headers(MAX_FIELDS);
+    builder.http1().timer(TokioTimer::new()).max_buf_size(READ * MAX_HEAD).max_headers(READ * MAX_FIELDS);
     builder.http1().header_read_timeout(None).keep_alive(true);
     builder
         .http2()

@@ -15,7 +15,7 @@ use tower::ServiceExt;
 
 use super::body::{Body, json};
 use super::error::{ApiError, doubled_base, not_found, shown};
-use super::listener::Handler;
+use super::listener::{Handler, is_too_large, too_large};
 use super::route::{Call, Route, find};
 use super::{health, models};
 use crate::clock::Now;
@@ -52,6 +52,7 @@ impl Service {
         let dialect = dialects::dialect("anthropic").filter(|_| versioned).unwrap_or_else(|| dialects::of_errors(path));
         let refuse = |error: ApiError| error.in_dialect(dialect, Some(ids.shown()));
         let mut response = match find(&method, path, query) {
+            _ if is_too_large(&request) => refuse(too_large()),
             Route::Call(Call { dialect, route }) => {
                 return relay::call(&self.worker, peer, dialect, route, request, &ids).await;
             }

@@ -55,6 +55,8 @@ async fn each_refusal_has_its_code_and_costs_no_call() {
         ("no type", chat().without("content-type"), 415, "unsupported_media_type"),
         ("packed", chat().header("content-encoding", "gzip"), 415, "unsupported_media_type"),
         ("too large", chat().with(json!({"user": "x".repeat(70_000)})), 413, "request_too_large"),
+        ("a long header", chat().header("x-note", &"x".repeat(17_000)), 431, "headers_too_large"),
+        ("many headers", (0..101).fold(chat(), |call, n| call.header(&format!("x-{n}"), "")), 431, "headers_too_large"),
         ("too long", chat().with(json!({"model": "sim-short", "messages": long})), 400, "context_length_exceeded"),
         ("another method", router.call("GET", "/v1/chat/completions").bearer(KEY), 405, "method_not_allowed"),
         ("another method", router.call("DELETE", "/v1/models").bearer(KEY), 405, "method_not_allowed"),
