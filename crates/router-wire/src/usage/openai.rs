@@ -41,7 +41,8 @@ impl<'a> Plain<'a> {
                 place.map(|(place, number)| *place = (path, number)).is_some()
             };
             let read = match value.first() {
-                Some(b'{') => members(value, |inner, value| keep([key, inner], value)),
+                // Nothing else holds counts; a count that is an object is not sane.
+                Some(b'{') => key.ends_with(b"_details") && members(value, |inner, value| keep([key, inner], value)),
                 _ => keep([b"", key], value),
             };
             // Of money, of what comes twice and of what is empty, the tree knows the meaning.
