@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::requests::parse_cursor;
+use super::requests::{cursor_of, push_period};
 use crate::db::{Row, Sql, Store};
 use crate::error::StoreResult;
 use crate::record::{AttemptRecord, RequestStatus};
@@ -60,19 +60,9 @@ impl Store {
         loop {
             let mut sql = Sql::new(
                 "SELECT id, created_at, status, model_group, channel, attempt_details FROM request_logs \
-                 WHERE NOT (attempts = 1 AND status = 'completed') AND created_at >= ",
+                 WHERE NOT (attempts = 1 AND status = 'completed')",
             );
-            sql.push_bind(from_ms);
-            sql.push(" AND created_at < ");
-            sql.push_bind(until_ms);
-            if let Some(cursor) = &after {
-                let (created_at, id) = parse_cursor(cursor)?;
-                sql.push(" AND (created_at, id) > (");
-                sql.push_bind(created_at);
-                sql.push(", ");
-                sql.push_bind(id);
-                sql.push(")");
-            }
+            push_period(&mut sql, from_ms, until_ms, after.as_deref())?;
             sql.push(" ORDER BY created_at, id LIMIT ");
             sql.push_bind(PAGE);
             let rows = self.rows(sql).await?;
@@ -80,7 +70,7 @@ impl Store {
                 count_row(row, unsent, counts)?;
             }
             let Some(last) = rows.last().filter(|_| rows.len() as i64 == PAGE) else { return Ok(()) };
-            after = Some(format!("{}.{}", last.int("created_at")?, last.text("id")?));
+            after = Some(cursor_of(last.int("created_at")?, &last.text("id")?));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The request log of a period in the order of time, page by page: for whoever goes through all of it.
 
 use super::request_columns::{REQUEST_COLUMNS, request_from};
-use super::requests::{RequestPage, parse_cursor};
+use super::requests::{RequestPage, cursor_of, push_period};
 use crate::db::{Sql, Store};
 use crate::error::StoreResult;
 
@@ -18,27 +18,15 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> StoreResult<RequestPage> {
-        let mut sql = Sql::built(format!("SELECT {REQUEST_COLUMNS} FROM request_logs WHERE created_at >= "));
-        sql.push_bind(from_ms);
-        sql.push(" AND created_at < ");
-        sql.push_bind(until_ms);
-        if let Some(cursor) = after {
-            let (created_at, id) = parse_cursor(cursor)?;
-            sql.push(" AND created_at >= ");
-            sql.push_bind(created_at);
-            sql.push(" AND (created_at, id) > (");
-            sql.push_bind(created_at);
-            sql.push(", ");
-            sql.push_bind(id);
-            sql.push(")");
-        }
+        let mut sql = Sql::built(format!("SELECT {REQUEST_COLUMNS} FROM request_logs WHERE 1 = 1"));
+        push_period(&mut sql, from_ms, until_ms, after)?;
         sql.push(" ORDER BY created_at, id LIMIT ");
         sql.push_bind(i64::from(limit));
         let found = self.rows(sql).await?;
         let rows =
             found.iter().map(|row| request_from(row, row.opt_text("decision")?)).collect::<StoreResult<Vec<_>>>()?;
         let full = rows.len() as u64 >= u64::from(limit);
-        let next_cursor = rows.last().filter(|_| full).map(|row| format!("{}.{}", row.created_at, row.id));
+        let next_cursor = rows.last().filter(|_| full).map(|row| cursor_of(row.created_at, &row.id));
         Ok(RequestPage { rows, next_cursor })
     }
 

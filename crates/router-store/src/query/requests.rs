@@ -53,7 +53,7 @@ impl Store {
         let more = found.len() > limit as usize;
         let rows =
             found.iter().take(limit as usize).map(|row| request_from(row, None)).collect::<StoreResult<Vec<_>>>()?;
-        let next_cursor = rows.last().filter(|_| more).map(|row| format!("{}.{}", row.created_at, row.id));
+        let next_cursor = rows.last().filter(|_| more).map(|row| cursor_of(row.created_at, &row.id));
         Ok(RequestPage { rows, next_cursor })
     }
 
@@ -120,19 +120,43 @@ fn page_sql(filter: &RequestFilter) -> StoreResult<(Sql, u32)> {
         sql.push(")");
     }
     if let Some(cursor) = &filter.cursor {
-        let (created_at, id) = parse_cursor(cursor)?;
-        sql.push(" AND (created_at, id) < (");
-        sql.push_bind(created_at);
-        sql.push(", ");
-        sql.push_bind(id);
-        sql.push(")");
+        push_behind(&mut sql, "<", cursor)?;
     }
     sql.push(" ORDER BY created_at DESC, id DESC LIMIT ");
     sql.push_bind(i64::from(limit) + 1);
     Ok((sql, limit))
 }
 
-pub(super) fn parse_cursor(cursor: &str) -> StoreResult<(i64, &str)> {
+/// Where a page ended: the time and the id of its last row.
+pub(super) fn cursor_of(created_at: i64, id: &str) -> String {
+    format!("{created_at}.{id}")
+}
+
+/// Adds that rows lie behind a cursor: `<` where they are read downwards, `>` upwards.
+pub(super) fn push_behind(sql: &mut Sql, order: &str, cursor: &str) -> StoreResult<()> {
+    let (created_at, id) = parse_cursor(cursor)?;
+    sql.push(" AND (created_at, id) ");
+    sql.push(order);
+    sql.push(" (");
+    sql.push_bind(created_at);
+    sql.push(", ");
+    sql.push_bind(id);
+    sql.push(")");
+    Ok(())
+}
+
+/// Adds the rows of `from_ms..until_ms`, behind a cursor where there is one, upwards. They are looked for from the cursor on,
+/// so that no page reads those before it again.
+pub(super) fn push_period(sql: &mut Sql, from_ms: i64, until_ms: i64, after: Option<&str>) -> StoreResult<()> {
+    let from_ms = after.map(parse_cursor).transpose()?.map_or(from_ms, |(at, _)| at.max(from_ms));
+    sql.push(" AND created_at >= ");
+    sql.push_bind(from_ms);
+    sql.push(" AND created_at < ");
+    sql.push_bind(until_ms);
+    after.map_or(Ok(()), |cursor| push_behind(sql, ">", cursor))
+}
+
+fn parse_cursor(cursor: &str) -> StoreResult<(i64, &str)> {
     cursor
         .split_once('.')
         .and_then(|(created_at, id)| Some((created_at.parse().ok()?, id)))
