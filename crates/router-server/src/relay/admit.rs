@@ -18,7 +18,7 @@ use router_wire::dialects::{Dialect, Intake, RequestError, Route, openai_work};
 use router_wire::message as neutral;
 
 use super::Worker;
-use super::book::{Book, Opening};
+use super::book::{Book, Opening, beginning};
 use super::controls::{self, Controls};
 use super::fit::Written;
 use super::form::{self, Form};
@@ -294,7 +294,7 @@ pub(super) fn request_error(error: RequestError) -> ApiError {
 
 fn user_agent(parts: &Parts) -> Option<String> {
     let text = parts.headers.get(USER_AGENT)?.to_str().ok()?;
-    Some(text.get(..text.floor_char_boundary(200)).unwrap_or_default().to_owned())
+    Some(beginning(text, 200).to_owned())
 }
 
 /// What a permitted request holds, and where it goes.

@@ -89,7 +89,7 @@ impl Book {
             endpoint: opening.endpoint.as_str().into(),
             dialect: opening.dialect.into(),
             // A client's text: bounded, since it is kept.
-            model: opening.model.get(..opening.model.floor_char_boundary(200)).unwrap_or_default().to_owned(),
+            model: beginning(&opening.model, 200).to_owned(),
             stream: opening.stream,
             config_version: signed(opening.snapshot.version),
             created_at: signed(opening.now.unix_ms),
@@ -164,13 +164,13 @@ impl Book {
     pub(super) fn passed_over(&mut self, model: ModelIx, why: &Unsupported) {
         let named = self.opening.snapshot.core.model_and_channel(model);
         let channel = named.map_or("", |(_, channel)| &channel.name);
-        let param: String = why.param.chars().take(100).collect();
+        let param = beginning(&why.param, 100);
         self.record.flags.push(format!("passed_over:{channel}:{param}"));
     }
 
     /// Notes the parameters that the provider did not get.
     pub(super) fn dropped(&mut self, dropped: &[String]) {
-        let short = |param: &String| format!("dropped:{}", param.chars().take(100).collect::<String>());
+        let short = |param: &String| format!("dropped:{}", beginning(param, 100));
         self.record.flags.extend(dropped.iter().take(32).map(short));
     }
 
@@ -453,6 +453,12 @@ fn named_postings(app: &App, delta: &LedgerDelta) -> Vec<LedgerEntry> {
     delta.postings.iter().filter_map(entry).collect()
 }
 
+/// The first characters of a client's text, `most` of them.
+pub(super) fn beginning(text: &str, most: usize) -> &str {
+    let behind = text.char_indices().nth(most);
+    behind.and_then(|(at, _)| text.get(..at)).unwrap_or(text)
+}
+
 fn same_place(a: &LedgerEntry, b: &LedgerEntry) -> bool {
     a.scope_kind == b.scope_kind && a.scope_id == b.scope_id && a.period == b.period
 }
@@ -486,4 +492,17 @@ fn counts(usage: &Usage) -> TokenCounts {
 
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beginning;
+
+    #[test]
+    fn a_text_is_cut_by_characters() {
+        for (text, most, kept) in [("", 3, ""), ("abc", 3, "abc"), ("abcd", 3, "abc"), ("äöü€", 3, "äöü"), ("ä", 0, "")]
+        {
+            assert_eq!(beginning(text, most), kept, "{text}");
+        }
+    }
 }
