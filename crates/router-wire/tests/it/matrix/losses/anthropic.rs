@@ -3,8 +3,9 @@
 use router_wire::message::{Content, Effort, Format, Part, Request, SignatureFormat, ToolChoice};
 
 use super::common::{
-    custom_is_function, each_part, later_system_is_user, nameless, nameless_schema, no_detail, only_allowed,
-    only_reasoning_of, refusal_is_text, some_schema,
+    CUSTOM_TOOLS, IMAGE_DETAIL, LOGIT_BIAS, LOGPROBS, METADATA, PENALTIES, PROMPT_CACHE_KEY, RESULT_NAMES,
+    TOOLS_WITHOUT_SCHEMA, VERBOSITY, later_system_is_user, nameless_schema, only_allowed, only_reasoning_of,
+    refusal_is_text,
 };
 use super::{Loss, Refusal, Table};
 
@@ -25,18 +26,8 @@ pub(super) const TABLE: Table = Table {
             named: None,
             change: |request| only_reasoning_of(request, Some(&SignatureFormat::Anthropic)),
         },
-        Loss {
-            thing: "Names of tools in results",
-            happens: "found by the id of the call",
-            named: None,
-            change: |request| each_part(request, nameless),
-        },
-        Loss {
-            thing: "Detail of images",
-            happens: "left out",
-            named: None,
-            change: |request| each_part(request, no_detail),
-        },
+        RESULT_NAMES,
+        IMAGE_DETAIL,
         Loss {
             thing: "top_p beside a temperature",
             happens: "dropped",
@@ -47,25 +38,10 @@ pub(super) const TABLE: Table = Table {
                 }
             },
         },
-        Loss {
-            thing: "Penalties",
-            happens: "dropped",
-            named: Some("frequency_penalty"),
-            change: |request| (request.sampling.frequency_penalty, request.sampling.presence_penalty) = (None, None),
-        },
+        PENALTIES,
         Loss { thing: "Seed", happens: "dropped", named: Some("seed"), change: |request| request.sampling.seed = None },
-        Loss {
-            thing: "Logit bias",
-            happens: "dropped",
-            named: Some("logit_bias"),
-            change: |request| request.sampling.logit_bias = None,
-        },
-        Loss {
-            thing: "Log probabilities",
-            happens: "dropped",
-            named: Some("logprobs"),
-            change: |request| (request.sampling.logprobs, request.sampling.top_logprobs) = (None, None),
-        },
+        LOGIT_BIAS,
+        LOGPROBS,
         Loss {
             thing: "No limit on output tokens",
             happens: "the model's own limit",
@@ -78,18 +54,8 @@ pub(super) const TABLE: Table = Table {
             named: None,
             change: only_allowed,
         },
-        Loss {
-            thing: "Custom tools",
-            happens: "a function with one argument `input`; a grammar is refused",
-            named: None,
-            change: custom_is_function,
-        },
-        Loss {
-            thing: "Tools without a schema",
-            happens: "a schema without properties",
-            named: None,
-            change: some_schema,
-        },
+        CUSTOM_TOOLS,
+        TOOLS_WITHOUT_SCHEMA,
         Loss {
             thing: "One call at a time",
             happens: "said on the choice, which becomes `auto`",
@@ -145,24 +111,9 @@ pub(super) const TABLE: Table = Table {
             named: Some("service_tier"),
             change: |request| request.service_tier = None,
         },
-        Loss {
-            thing: "Prompt cache key",
-            happens: "left out; requests with the same one go to the same channel all the same",
-            named: None,
-            change: |request| request.prompt_cache_key = None,
-        },
-        Loss {
-            thing: "Metadata",
-            happens: "dropped",
-            named: Some("metadata"),
-            change: |request| request.metadata = None,
-        },
-        Loss {
-            thing: "Verbosity",
-            happens: "dropped",
-            named: Some("verbosity"),
-            change: |request| request.verbosity = None,
-        },
+        PROMPT_CACHE_KEY,
+        METADATA,
+        VERBOSITY,
     ],
     refused: &[
         Refusal { thing: "Images stored at another provider", request: "image-stored", param: "messages" },

@@ -1,9 +1,11 @@
-//! Changes that several dialects make.
+//! Changes that several dialects make, and the losses that several tables list.
 
 use router_wire::message::{
     Content, Format, Media, MediaSource, Part, Request, Role, SignatureFormat, ToolChoice, Turn,
 };
 use serde_json::{Value, json};
+
+use super::Loss;
 
 /// Changes every piece of the conversation.
 pub(super) fn each_part(request: &mut Request, change: fn(&mut Content)) {
@@ -172,3 +174,84 @@ pub(super) fn images_behind(request: &mut Request) {
         turn.parts.splice(results..results, behind);
     }
 }
+
+// Losses that several dialects share.
+
+pub(super) const RESULT_NAMES: Loss<Request> = Loss {
+    thing: "Names of tools in results",
+    happens: "found by the id of the call",
+    named: None,
+    change: |request| each_part(request, nameless),
+};
+
+pub(super) const IMAGE_DETAIL: Loss<Request> = Loss {
+    thing: "Detail of images",
+    happens: "left out",
+    named: None,
+    change: |request| each_part(request, no_detail),
+};
+
+pub(super) const PENALTIES: Loss<Request> = Loss {
+    thing: "Penalties",
+    happens: "dropped",
+    named: Some("frequency_penalty"),
+    change: |request| (request.sampling.frequency_penalty, request.sampling.presence_penalty) = (None, None),
+};
+
+pub(super) const LOGIT_BIAS: Loss<Request> = Loss {
+    thing: "Logit bias",
+    happens: "dropped",
+    named: Some("logit_bias"),
+    change: |request| request.sampling.logit_bias = None,
+};
+
+pub(super) const LOGPROBS: Loss<Request> = Loss {
+    thing: "Log probabilities",
+    happens: "dropped",
+    named: Some("logprobs"),
+    change: |request| (request.sampling.logprobs, request.sampling.top_logprobs) = (None, None),
+};
+
+pub(super) const CUSTOM_TOOLS: Loss<Request> = Loss {
+    thing: "Custom tools",
+    happens: "a function with one argument `input`; a grammar is refused",
+    named: None,
+    change: custom_is_function,
+};
+
+pub(super) const TOOLS_WITHOUT_SCHEMA: Loss<Request> =
+    Loss { thing: "Tools without a schema", happens: "a schema without properties", named: None, change: some_schema };
+
+pub(super) const PROMPT_CACHE_KEY: Loss<Request> = Loss {
+    thing: "Prompt cache key",
+    happens: "left out; requests with the same one go to the same channel all the same",
+    named: None,
+    change: |request| request.prompt_cache_key = None,
+};
+
+pub(super) const METADATA: Loss<Request> =
+    Loss { thing: "Metadata", happens: "dropped", named: Some("metadata"), change: |request| request.metadata = None };
+
+pub(super) const VERBOSITY: Loss<Request> = Loss {
+    thing: "Verbosity",
+    happens: "dropped",
+    named: Some("verbosity"),
+    change: |request| request.verbosity = None,
+};
+
+pub(super) const CACHE_MARKS: Loss<Request> =
+    Loss { thing: "Cache marks", happens: "left out", named: None, change: no_cache };
+
+pub(super) const FAILED_RESULTS: Loss<Request> = Loss {
+    thing: "Failed tool results",
+    happens: "the text begins with `Error: `",
+    named: None,
+    change: |request| each_part(request, failed_in_text),
+};
+
+pub(super) const TEXT_DOCUMENTS: Loss<Request> = Loss {
+    thing: "Plain text documents",
+    happens: "sent as text",
+    named: None,
+    change: |request| each_part(request, document_text),
+};

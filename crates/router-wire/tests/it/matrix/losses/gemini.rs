@@ -4,8 +4,8 @@ use base64::Engine;
 use router_wire::message::{Content, Effort, Format, Media, MediaSource, SignatureFormat, Stop};
 
 use super::common::{
-    custom_is_function, each_part, later_system_is_user, nameless_schema, no_cache, no_detail, one_allowed_is_named,
-    only_reasoning_of, refusal_is_text,
+    CACHE_MARKS, CUSTOM_TOOLS, IMAGE_DETAIL, LOGIT_BIAS, METADATA, PENALTIES, PROMPT_CACHE_KEY, VERBOSITY, each_part,
+    later_system_is_user, nameless_schema, one_allowed_is_named, only_reasoning_of, refusal_is_text,
 };
 use super::{Loss, Refusal, Table};
 
@@ -20,19 +20,14 @@ pub(super) const TABLE: Table = Table {
             named: None,
             change: later_system_is_user,
         },
-        Loss { thing: "Cache marks", happens: "left out", named: None, change: no_cache },
+        CACHE_MARKS,
         Loss {
             thing: "Reasoning of earlier turns",
             happens: "kept with Gemini's signature, else left out",
             named: None,
             change: |request| only_reasoning_of(request, Some(&SignatureFormat::Gemini)),
         },
-        Loss {
-            thing: "Detail of images",
-            happens: "left out",
-            named: None,
-            change: |request| each_part(request, no_detail),
-        },
+        IMAGE_DETAIL,
         Loss {
             thing: "Names of documents",
             happens: "left out",
@@ -45,18 +40,8 @@ pub(super) const TABLE: Table = Table {
             named: None,
             change: |request| each_part(request, text_as_bytes),
         },
-        Loss {
-            thing: "Penalties",
-            happens: "dropped",
-            named: Some("frequency_penalty"),
-            change: |request| (request.sampling.frequency_penalty, request.sampling.presence_penalty) = (None, None),
-        },
-        Loss {
-            thing: "Logit bias",
-            happens: "dropped",
-            named: Some("logit_bias"),
-            change: |request| request.sampling.logit_bias = None,
-        },
+        PENALTIES,
+        LOGIT_BIAS,
         Loss {
             thing: "Allowed tools",
             happens: "kept; one that must be called is a named one",
@@ -79,12 +64,7 @@ pub(super) const TABLE: Table = Table {
             named: None,
             change: |request| request.tools.iter_mut().for_each(|tool| tool.strict = None),
         },
-        Loss {
-            thing: "Custom tools",
-            happens: "a function with one argument `input`; a grammar is refused",
-            named: None,
-            change: custom_is_function,
-        },
+        CUSTOM_TOOLS,
         Loss {
             thing: "JSON schema without a name",
             happens: "without name, description and strictness",
@@ -133,24 +113,9 @@ pub(super) const TABLE: Table = Table {
             },
         },
         Loss { thing: "User", happens: "dropped", named: Some("user"), change: |request| request.user = None },
-        Loss {
-            thing: "Prompt cache key",
-            happens: "left out; requests with the same one go to the same channel all the same",
-            named: None,
-            change: |request| request.prompt_cache_key = None,
-        },
-        Loss {
-            thing: "Metadata",
-            happens: "dropped",
-            named: Some("metadata"),
-            change: |request| request.metadata = None,
-        },
-        Loss {
-            thing: "Verbosity",
-            happens: "dropped",
-            named: Some("verbosity"),
-            change: |request| request.verbosity = None,
-        },
+        PROMPT_CACHE_KEY,
+        METADATA,
+        VERBOSITY,
     ],
     refused: &[
         Refusal { thing: "Images by address", request: "image-url", param: "messages" },

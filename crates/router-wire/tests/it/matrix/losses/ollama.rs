@@ -3,8 +3,8 @@
 use router_wire::message::{Content, Effort, Format, Part, ReasoningWish, Request, Role, ToolChoice};
 
 use super::common::{
-    custom_is_function, document_text, each_part, failed_in_text, images_behind, join, nameless_schema, no_cache,
-    no_detail, some_schema,
+    CACHE_MARKS, CUSTOM_TOOLS, FAILED_RESULTS, IMAGE_DETAIL, LOGIT_BIAS, LOGPROBS, METADATA, PROMPT_CACHE_KEY,
+    TEXT_DOCUMENTS, TOOLS_WITHOUT_SCHEMA, VERBOSITY, images_behind, join, nameless_schema,
 };
 use super::{Loss, Refusal, Table};
 
@@ -19,55 +19,30 @@ pub(super) const TABLE: Table = Table {
             named: None,
             change: |request| join(&mut request.system),
         },
-        Loss { thing: "Cache marks", happens: "left out", named: None, change: no_cache },
+        CACHE_MARKS,
         Loss {
             thing: "Reasoning of earlier turns",
             happens: "sent as text, without its proof; left out where it is only a proof",
             named: None,
             change: unproven,
         },
-        Loss {
-            thing: "Failed tool results",
-            happens: "the text begins with `Error: `",
-            named: None,
-            change: |request| each_part(request, failed_in_text),
-        },
+        FAILED_RESULTS,
         Loss {
             thing: "Images in tool results",
             happens: "moved into the user message behind the result",
             named: None,
             change: images_behind,
         },
-        Loss {
-            thing: "Detail of images",
-            happens: "left out",
-            named: None,
-            change: |request| each_part(request, no_detail),
-        },
-        Loss {
-            thing: "Plain text documents",
-            happens: "sent as text",
-            named: None,
-            change: |request| each_part(request, document_text),
-        },
+        IMAGE_DETAIL,
+        TEXT_DOCUMENTS,
         Loss {
             thing: "Several texts of one message",
             happens: "joined by blank lines, images behind them",
             named: None,
             change: joined,
         },
-        Loss {
-            thing: "Logit bias",
-            happens: "dropped",
-            named: Some("logit_bias"),
-            change: |request| request.sampling.logit_bias = None,
-        },
-        Loss {
-            thing: "Log probabilities",
-            happens: "dropped",
-            named: Some("logprobs"),
-            change: |request| (request.sampling.logprobs, request.sampling.top_logprobs) = (None, None),
-        },
+        LOGIT_BIAS,
+        LOGPROBS,
         Loss {
             thing: "No tool to be called",
             happens: "the tools are left out of the list",
@@ -91,18 +66,8 @@ pub(super) const TABLE: Table = Table {
             named: Some("strict"),
             change: |request| request.tools.iter_mut().for_each(|tool| tool.strict = None),
         },
-        Loss {
-            thing: "Custom tools",
-            happens: "a function with one argument `input`; a grammar is refused",
-            named: None,
-            change: custom_is_function,
-        },
-        Loss {
-            thing: "Tools without a schema",
-            happens: "a schema without properties",
-            named: None,
-            change: some_schema,
-        },
+        CUSTOM_TOOLS,
+        TOOLS_WITHOUT_SCHEMA,
         Loss {
             thing: "JSON schema without a name",
             happens: "without name, description and strictness",
@@ -132,24 +97,9 @@ pub(super) const TABLE: Table = Table {
             named: Some("service_tier"),
             change: |request| request.service_tier = None,
         },
-        Loss {
-            thing: "Prompt cache key",
-            happens: "left out; requests with the same one go to the same channel all the same",
-            named: None,
-            change: |request| request.prompt_cache_key = None,
-        },
-        Loss {
-            thing: "Metadata",
-            happens: "dropped",
-            named: Some("metadata"),
-            change: |request| request.metadata = None,
-        },
-        Loss {
-            thing: "Verbosity",
-            happens: "dropped",
-            named: Some("verbosity"),
-            change: |request| request.verbosity = None,
-        },
+        PROMPT_CACHE_KEY,
+        METADATA,
+        VERBOSITY,
     ],
     refused: &[
         Refusal { thing: "A call that must be made", request: "tool-required", param: "tool_choice" },

@@ -3,8 +3,8 @@
 use router_wire::message::{Effort, ReasoningWish, Stop};
 
 use super::common::{
-    document_text, each_part, failed_in_text, images_behind, join, named_schema, nameless, no_cache, only_reasoning_of,
-    place_citations,
+    FAILED_RESULTS, LOGPROBS, METADATA, RESULT_NAMES, TEXT_DOCUMENTS, images_behind, join, named_schema, no_cache,
+    only_reasoning_of, place_citations,
 };
 use super::{Loss, Refusal, Table};
 
@@ -31,48 +31,23 @@ pub(super) const TABLE: Table = Table {
             named: None,
             change: |request| only_reasoning_of(request, None),
         },
-        Loss {
-            thing: "Failed tool results",
-            happens: "the text begins with `Error: `",
-            named: None,
-            change: |request| each_part(request, failed_in_text),
-        },
+        FAILED_RESULTS,
         Loss {
             thing: "Images in tool results",
             happens: "moved into the user message behind the result",
             named: None,
             change: images_behind,
         },
-        Loss {
-            thing: "Names of tools in results",
-            happens: "found by the id of the call",
-            named: None,
-            change: |request| each_part(request, nameless),
-        },
-        Loss {
-            thing: "Plain text documents",
-            happens: "sent as text",
-            named: None,
-            change: |request| each_part(request, document_text),
-        },
+        RESULT_NAMES,
+        TEXT_DOCUMENTS,
         Loss {
             thing: "top_k",
             happens: "dropped",
             named: Some("top_k"),
             change: |request| request.sampling.top_k = None,
         },
-        Loss {
-            thing: "Log probabilities",
-            happens: "dropped",
-            named: Some("logprobs"),
-            change: |request| (request.sampling.logprobs, request.sampling.top_logprobs) = (None, None),
-        },
-        Loss {
-            thing: "Metadata",
-            happens: "dropped",
-            named: Some("metadata"),
-            change: |request| request.metadata = None,
-        },
+        LOGPROBS,
+        METADATA,
         Loss {
             thing: "Reasoning budget in tokens",
             happens: "the effort that it means",

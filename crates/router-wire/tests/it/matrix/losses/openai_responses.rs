@@ -3,8 +3,8 @@
 use router_wire::message::{Answer, Content, Effort, Reasoning, SignatureFormat, Stop};
 
 use super::common::{
-    document_text, each_part, failed_in_text, named_schema, nameless, no_cache, only_reasoning_of, place_citations,
-    some_schema,
+    CACHE_MARKS, FAILED_RESULTS, LOGIT_BIAS, LOGPROBS, PENALTIES, RESULT_NAMES, TEXT_DOCUMENTS, TOOLS_WITHOUT_SCHEMA,
+    named_schema, only_reasoning_of, place_citations,
 };
 use super::{Loss, Refusal, Table};
 
@@ -13,62 +13,27 @@ pub(super) const TABLE: Table = Table {
     codec: "openai_responses",
     model: "gpt-5",
     requests: &[
-        Loss { thing: "Cache marks", happens: "left out", named: None, change: no_cache },
+        CACHE_MARKS,
         Loss {
             thing: "Reasoning of earlier turns",
             happens: "kept with OpenAI's encrypted content, else left out",
             named: None,
             change: |request| only_reasoning_of(request, Some(&SignatureFormat::OpenAi)),
         },
-        Loss {
-            thing: "Failed tool results",
-            happens: "the text begins with `Error: `",
-            named: None,
-            change: |request| each_part(request, failed_in_text),
-        },
-        Loss {
-            thing: "Names of tools in results",
-            happens: "found by the id of the call",
-            named: None,
-            change: |request| each_part(request, nameless),
-        },
-        Loss {
-            thing: "Plain text documents",
-            happens: "sent as text",
-            named: None,
-            change: |request| each_part(request, document_text),
-        },
+        FAILED_RESULTS,
+        RESULT_NAMES,
+        TEXT_DOCUMENTS,
         Loss {
             thing: "top_k",
             happens: "dropped",
             named: Some("top_k"),
             change: |request| request.sampling.top_k = None,
         },
-        Loss {
-            thing: "Penalties",
-            happens: "dropped",
-            named: Some("frequency_penalty"),
-            change: |request| (request.sampling.frequency_penalty, request.sampling.presence_penalty) = (None, None),
-        },
+        PENALTIES,
         Loss { thing: "Seed", happens: "dropped", named: Some("seed"), change: |request| request.sampling.seed = None },
-        Loss {
-            thing: "Logit bias",
-            happens: "dropped",
-            named: Some("logit_bias"),
-            change: |request| request.sampling.logit_bias = None,
-        },
-        Loss {
-            thing: "Log probabilities",
-            happens: "dropped",
-            named: Some("logprobs"),
-            change: |request| (request.sampling.logprobs, request.sampling.top_logprobs) = (None, None),
-        },
-        Loss {
-            thing: "Tools without a schema",
-            happens: "a schema without properties",
-            named: None,
-            change: some_schema,
-        },
+        LOGIT_BIAS,
+        LOGPROBS,
+        TOOLS_WITHOUT_SCHEMA,
         Loss {
             thing: "Tools that do not say whether they are strict",
             happens: "`strict: false`, because the dialect's own default is true",
