@@ -10,6 +10,7 @@ use router_core::ask::Endpoint;
 use router_core::budget::{Ledger, ScopeBudget, Zone};
 use router_core::catalog::spec::CatalogSpec;
 use router_core::catalog::{Channel, ChannelIx, GroupIx, KeyIx, ModelIx, Snapshot};
+use router_core::health::BreakerState;
 use router_core::world::{ChannelCell, Rules, World};
 use router_store::SecretString;
 use router_wire::adapters::{self, Adapter, Call, UpstreamPreset};
@@ -261,6 +262,13 @@ impl ServerSnapshot {
     #[must_use]
     pub fn channels(&self) -> &[ChannelSide] {
         &self.channels
+    }
+
+    /// The breaker of a channel as people see it.
+    #[must_use]
+    pub fn channel_breaker(&self, channel: &Channel, now_ms: u64) -> BreakerState {
+        let ix = self.core.channel_by_name(&channel.name);
+        ix.map_or(BreakerState::Closed, |ix| self.world.channel_breaker(&self.core, ix, now_ms))
     }
 
     /// The server's side of a channel model.

@@ -45,7 +45,7 @@ impl Background {
             let began_ms = entry.at_ms.saturating_add(tried.after_ms);
             stage.world.spend(&self.core, key, &target, tried.cost, began_ms);
             // What a limit of the tested policy would have refused takes nothing from it.
-            if let Ok(holding) = stage.world.take(&self.core, &ask, &target, began_ms) {
+            if let Ok(holding) = stage.world.take(&self.core, &ask, &target, false, began_ms) {
                 self.number += 1;
                 self.ends.push(Reverse((began_ms.saturating_add(tried.took_ms), self.number)));
                 self.running.insert(self.number, (holding, tried.clone(), entry.seed));

@@ -66,6 +66,8 @@ pub enum FaultKind {
     ForeignState,
     /// The model itself produced something unusable.
     ModelOutput,
+    /// Not sent: the circuit breaker lets nobody through, or no more probes.
+    BreakerOpen,
     /// Ours.
     Internal,
 }

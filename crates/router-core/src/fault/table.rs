@@ -158,6 +158,7 @@ pub const RULES: &[Rule] = &[
     rule(FaultKind::Unsupported,      "unsupported",        Blame::ChannelModel, Scope::None,         StayAway::No,          Elsewhere::Any,           false, false, ErrorCode::UnsupportedParameter),
     rule(FaultKind::ForeignState,     "foreign_state",      Blame::ChannelModel, Scope::None,         StayAway::No,          Elsewhere::Any,           true,  false, ErrorCode::InvalidValue),
     rule(FaultKind::ModelOutput,      "model_output",       Blame::ChannelModel, Scope::None,         StayAway::No,          Elsewhere::Any,           false, false, ErrorCode::UpstreamBadResponse),
+    rule(FaultKind::BreakerOpen,      "breaker_open",       Blame::Provider,     Scope::None,         StayAway::No,          Elsewhere::Any,           false, false, ErrorCode::NoChannelAvailable),
     rule(FaultKind::Internal,         "internal",           Blame::Router,       Scope::None,         StayAway::No,          Elsewhere::Nowhere,       false, false, ErrorCode::InternalError),
 ];
 

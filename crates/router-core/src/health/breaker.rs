@@ -2,7 +2,8 @@
 //!
 //! It trips on failures in a row, or on the error rate of a ring of ten buckets once enough requests are in it.
 //! After `open_for` (longer after each failed recovery) it lets exactly `half_open_probes` through; enough
-//! successes close it, one failure opens it again.
+//! successes close it, one failure opens it again. Whoever has nobody else to go to may probe about once a second
+//! before that time: the last channel of a group is probed, not abandoned, and comes back within seconds.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,7 +69,21 @@ impl BreakerState {
     }
 }
 
+impl BreakerState {
+    /// Of two the one that lets more through.
+    #[must_use]
+    pub const fn better(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Closed, _) | (_, Self::Closed) => Self::Closed,
+            (Self::HalfOpen, _) | (_, Self::HalfOpen) => Self::HalfOpen,
+            (Self::Open, Self::Open) => Self::Open,
+        }
+    }
+}
+
 const BUCKETS: u64 = 10;
+/// Between two early probes of an open breaker, give or take a tenth.
+const EARLY_MS: u64 = 1_000;
 
 /// The breaker of one thing. Share it as `Arc<Breaker>`.
 #[derive(Debug, Default)]
@@ -85,6 +100,8 @@ struct Inner {
     /// Failed recoveries since it was last closed.
     relapses: u32,
     ring: [Bucket; BUCKETS as usize],
+    /// Recoveries that were tried: tells probes of one from those of another.
+    rounds: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,12 +110,16 @@ enum Phase {
     Closed,
     Open {
         until_ms: u64,
+        /// When it may be probed by whoever has nobody else to go to.
+        early_ms: u64,
     },
     HalfOpen {
         out: u32,
         successes: u32,
-        /// Tells probes of this recovery from those of an earlier one.
+        /// The recovery that is tried.
         round: u64,
+        /// Until when it would have stayed open: a probe before that does not lengthen the time by failing.
+        until_ms: u64,
     },
 }
 
@@ -123,7 +144,17 @@ impl Breaker {
     /// Leave to send a request now, or `None` while open or while all probes are out.
     #[must_use]
     pub fn pass(self: &Arc<Self>, config: &BreakerConfig, now_ms: u64) -> Option<Pass> {
-        let probe = self.lock().admit(config, now_ms)?;
+        self.admit(config, now_ms, false)
+    }
+
+    /// As [`Self::pass`], for a request that has nobody else to go to: an open breaker gives it leave once in a while.
+    #[must_use]
+    pub fn pass_early(self: &Arc<Self>, config: &BreakerConfig, now_ms: u64) -> Option<Pass> {
+        self.admit(config, now_ms, true)
+    }
+
+    fn admit(self: &Arc<Self>, config: &BreakerConfig, now_ms: u64, early: bool) -> Option<Pass> {
+        let probe = self.lock().admit(config, now_ms, early)?;
         Some(Pass { breaker: Arc::clone(self), probe })
     }
 
@@ -135,7 +166,7 @@ impl Breaker {
         }
         match self.lock().phase {
             Phase::Closed => true,
-            Phase::Open { until_ms } => now_ms >= until_ms,
+            Phase::Open { until_ms, .. } => now_ms >= until_ms,
             Phase::HalfOpen { out, .. } => out < config.half_open_probes.max(1),
         }
     }
@@ -145,7 +176,7 @@ impl Breaker {
     pub fn state(&self, now_ms: u64) -> BreakerState {
         match self.lock().phase {
             Phase::Closed => BreakerState::Closed,
-            Phase::Open { until_ms } if now_ms < until_ms => BreakerState::Open,
+            Phase::Open { until_ms, .. } if now_ms < until_ms => BreakerState::Open,
             Phase::Open { .. } | Phase::HalfOpen { .. } => BreakerState::HalfOpen,
         }
     }
@@ -154,7 +185,17 @@ impl Breaker {
     #[must_use]
     pub fn open_until(&self, now_ms: u64) -> Option<u64> {
         match self.lock().phase {
-            Phase::Open { until_ms } if now_ms < until_ms => Some(until_ms),
+            Phase::Open { until_ms, .. } if now_ms < until_ms => Some(until_ms),
+            _ => None,
+        }
+    }
+
+    /// When it may be probed by whoever has nobody else to go to, if it is open now. No later than
+    /// [`Self::open_until`].
+    #[must_use]
+    pub fn early_from(&self, now_ms: u64) -> Option<u64> {
+        match self.lock().phase {
+            Phase::Open { until_ms, early_ms } if now_ms < until_ms => Some(early_ms.min(until_ms)),
             _ => None,
         }
     }
@@ -162,7 +203,7 @@ impl Breaker {
     /// Closes it and forgets everything (`channels/{id}/reset`).
     pub fn reset(&self) {
         let mut inner = self.lock();
-        *inner = Inner::default();
+        *inner = Inner { rounds: inner.rounds, ..Inner::default() };
         self.tripped.store(false, Ordering::Relaxed);
     }
 
@@ -202,13 +243,14 @@ impl Drop for Pass {
 impl Inner {
     /// `Some(None)`: an ordinary request; `Some(Some(round))`: a probe.
     #[expect(clippy::option_option, reason = "leave, and whether it is a probe, are two questions")]
-    fn admit(&mut self, config: &BreakerConfig, now_ms: u64) -> Option<Option<u64>> {
+    fn admit(&mut self, config: &BreakerConfig, now_ms: u64, early: bool) -> Option<Option<u64>> {
         match &mut self.phase {
             Phase::Closed => Some(None),
-            Phase::Open { until_ms } if now_ms < *until_ms => None,
-            Phase::Open { until_ms } => {
-                let round = *until_ms;
-                self.phase = Phase::HalfOpen { out: 1, successes: 0, round };
+            Phase::Open { until_ms, early_ms } if now_ms < *until_ms && !(early && now_ms >= *early_ms) => None,
+            Phase::Open { until_ms, .. } => {
+                self.rounds += 1;
+                let round = self.rounds;
+                self.phase = Phase::HalfOpen { out: 1, successes: 0, round, until_ms: *until_ms };
                 Some(Some(round))
             }
             Phase::HalfOpen { out, round, .. } if *out < config.half_open_probes.max(1) => {
@@ -268,11 +310,16 @@ impl Inner {
         now_ms: u64,
         seed: u64,
     ) -> Option<BreakerState> {
-        let Phase::HalfOpen { out, successes, round } = &mut self.phase else { return None };
+        let Phase::HalfOpen { out, successes, round, until_ms } = &mut self.phase else { return None };
         if *round != of {
             return None; // a probe of an earlier recovery, which has failed since
         }
         *out = out.saturating_sub(1);
+        if !success && now_ms < *until_ms {
+            let until_ms = *until_ms;
+            self.phase = Phase::Open { until_ms, early_ms: early(now_ms, seed) };
+            return Some(BreakerState::Open);
+        }
         if !success {
             self.relapses = self.relapses.saturating_add(1);
             return Some(self.open(config, now_ms, seed));
@@ -281,7 +328,7 @@ impl Inner {
         if *successes < config.success_threshold {
             return None;
         }
-        *self = Self::default();
+        *self = Self { rounds: self.rounds, ..Self::default() };
         Some(BreakerState::Closed)
     }
 
@@ -296,9 +343,13 @@ impl Inner {
     fn open(&mut self, config: &BreakerConfig, now_ms: u64, seed: u64) -> BreakerState {
         let longer = config.open_for_ms.saturating_mul(1 << self.relapses.min(32));
         let open_ms = jittered(longer.min(config.open_max_ms.max(config.open_for_ms)), seed).max(1);
-        self.phase = Phase::Open { until_ms: now_ms.saturating_add(open_ms) };
+        self.phase = Phase::Open { until_ms: now_ms.saturating_add(open_ms), early_ms: early(now_ms, seed) };
         self.in_a_row = 0;
         self.ring = <[Bucket; BUCKETS as usize]>::default();
         BreakerState::Open
     }
+}
+
+fn early(now_ms: u64, seed: u64) -> u64 {
+    now_ms.saturating_add(jittered(EARLY_MS, seed))
 }

@@ -69,6 +69,8 @@ struct Running {
     tried: Vec<Target>,
     account: Account,
     ticket: Option<Ticket>,
+    /// Nobody is left but whom only our guess keeps away.
+    last_resort: bool,
     attempt: Option<Attempt>,
 }
 
@@ -174,6 +176,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
             tried: Vec::new(),
             account: Account::default(),
             ticket: None,
+            last_resort: false,
             attempt: None,
         });
         match self.gate.enter(turn, || number) {
@@ -211,6 +214,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
             return self.finish(running, Status::Error, Some(none.kind.code()), true);
         }
         self.retries.request();
+        running.last_resort = decision.last_resort;
         let draw = Draw { seed: request.seed, now_ms, pinned: request.pinned, session: running.session };
         let mut candidates = Vec::with_capacity(decision.eligible().min(MOST_CANDIDATES));
         for candidate in decision.ranked().take(MOST_CANDIDATES) {
@@ -382,7 +386,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
             account.pass_over(target.clone());
             Unsent::Fault(fault)
         };
-        let holding = match stage.world.take(&stage.core, &request.ask, &target, now_ms) {
+        let holding = match stage.world.take(&stage.core, &request.ask, &target, running.last_resort, now_ms) {
             Ok(holding) => holding,
             Err(fault) => return Err(unsent(&mut self.watch, &mut running.account, fault)),
         };

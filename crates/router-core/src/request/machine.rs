@@ -298,5 +298,5 @@ impl RequestMachine {
 }
 
 fn plain(code: ErrorCode) -> FinalError {
-    FinalError { code, class: "", retry_after_ms: None, client_error: None }
+    FinalError { code, class: "", client_error: None }
 }

@@ -107,8 +107,6 @@ pub struct FinalError {
     pub code: ErrorCode,
     /// Class of the fault behind it, for the row (`error_class`); empty without one.
     pub class: &'static str,
-    /// Milliseconds after which another try makes sense, where a provider told.
-    pub retry_after_ms: Option<u64>,
     /// The provider's words, where the client's request was at fault.
     pub client_error: Option<Box<ClientError>>,
 }
@@ -120,7 +118,6 @@ impl FinalError {
         Self {
             code: rule.error,
             class: rule.class,
-            retry_after_ms: None,
             client_error: if may_see { fault.client_error.clone() } else { None },
         }
     }
@@ -134,12 +131,12 @@ impl FinalError {
 /// | one found the request wrong, or we failed | that one's: 400 or 500 |
 /// | all say that the request does not fit them (context, policy, feature, size) | the last one's 400 |
 /// | the rest after these, apart from refused keys and missing models: none | 503 `no_channel_available` |
-/// | … all rate limited | 429, the earliest time |
+/// | … all rate limited | 429 |
 /// | … all too late | 504 |
 /// | … otherwise | the last failure's 502 |
 #[must_use]
 pub fn final_error<'a>(faults: impl DoubleEndedIterator<Item = &'a Fault> + Clone) -> FinalError {
-    let none = FinalError { code: ErrorCode::NoChannelAvailable, class: "", retry_after_ms: None, client_error: None };
+    let none = FinalError { code: ErrorCode::NoChannelAvailable, class: "", client_error: None };
     let Some(last) = faults.clone().next_back() else { return none };
     if let Some(sure) = faults.clone().rfind(|f| matches!(f.kind, FaultKind::InvalidRequest | FaultKind::Internal)) {
         return FinalError::of(sure);
@@ -153,10 +150,10 @@ pub fn final_error<'a>(faults: impl DoubleEndedIterator<Item = &'a Fault> + Clon
     let Some(last) = serving.clone().next_back() else {
         return passing.clone().next_back().map_or(none, FinalError::of);
     };
-    if serving.clone().all(|f| code(f) == ErrorCode::RateLimitExceeded) {
-        return FinalError { retry_after_ms: serving.filter_map(|f| f.retry_after_ms).min(), ..FinalError::of(last) };
-    }
-    if serving.clone().all(|f| code(f) == ErrorCode::UpstreamTimeout) {
+    if [ErrorCode::RateLimitExceeded, ErrorCode::UpstreamTimeout]
+        .iter()
+        .any(|one| serving.clone().all(|f| code(f) == *one))
+    {
         return FinalError::of(last);
     }
     let failed =

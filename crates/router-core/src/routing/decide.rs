@@ -48,6 +48,7 @@ pub fn decide(snapshot: &Snapshot, target: &Target, ask: &Ask, live: &impl Live,
             sticky: None,
             session: ask.session,
             last_resort: false,
+            early_ms: None,
             order: Vec::new(),
             raw: Vec::new(),
             normalised: Vec::new(),
@@ -167,17 +168,29 @@ impl<L: Live> Run<'_, L> {
     }
 
     /// Nobody is left: candidates that are away only by our guess are tried, the first to return first. So a lone
-    /// channel is not given up after one passing fault.
+    /// channel is not given up after one passing fault, and one with an open breaker is probed about once a second.
     fn last_resort(&mut self) {
         let decision = &mut self.decision;
         if !decision.order.is_empty() {
             return;
         }
-        let guess = |(place, candidate): (usize, &Candidate)| match candidate.verdict {
-            Verdict::Out(Reason::CoolingDown { until_ms, guess: true, .. }) => Some((until_ms, place)),
-            _ => None,
-        };
-        let mut found: Vec<(u64, usize)> = decision.candidates.iter().enumerate().filter_map(guess).collect();
+        let now_ms = self.at.now_ms;
+        let mut found: Vec<(u64, usize)> = Vec::new();
+        for (place, candidate) in decision.candidates.iter().enumerate() {
+            let Verdict::Out(reason @ (Reason::CoolingDown { guess: true, .. } | Reason::BreakerOpen { .. })) =
+                candidate.verdict
+            else {
+                continue;
+            };
+            let Some(model) = self.snapshot.model(candidate.model) else { continue };
+            let away = [self.live.model(candidate.model).away, self.live.channel(model.channel).away];
+            let early_ms = away.iter().map(|away| away.early_ms(now_ms)).max().unwrap_or(now_ms);
+            if early_ms > now_ms {
+                decision.early_ms = Some(decision.early_ms.map_or(early_ms, |known| known.min(early_ms)));
+            } else {
+                found.push((reason.until_ms().unwrap_or(now_ms), place));
+            }
+        }
         found.sort_unstable();
         let mut offered: Vec<ModelIx> = Vec::new();
         for (_, place) in found {

@@ -48,6 +48,9 @@ pub struct Decision {
     pub session: Option<u64>,
     /// Whether nobody was left, and those that are away only by our guess are offered, the first to return first.
     pub last_resort: bool,
+    /// Where nobody is left at all: from when on one that is away only by our guess may be tried for want of another; unix
+    /// milliseconds.
+    pub early_ms: Option<u64>,
     /// Places in `candidates`, best first.
     pub(crate) order: Vec<u32>,
     /// Raw values: for each tier its layers one after the other, a value for each candidate. `NaN` is unknown.
@@ -249,7 +252,7 @@ impl Decision {
         let rate_limited = |reason: &Reason| matches!(reason, Reason::RateLimited { .. });
         let until_ms = match kind {
             NoneKind::RateLimited => self.reasons().filter(rate_limited).filter_map(Reason::until_ms).min(),
-            _ => self.earliest_recovery_ms(),
+            _ => self.earliest_recovery_ms().into_iter().chain(self.early_ms).min(),
         };
         Some(NoCandidate { kind, until_ms, counts: self.counts(), lacking: self.lacking() })
     }

@@ -157,7 +157,7 @@ impl<'a> Filter<'a> {
         let breaker = match away.breaker {
             BreakerView::Closed | BreakerView::HalfOpen { allows: true } => None,
             BreakerView::HalfOpen { allows: false } => Some(Reason::BreakerOpen { scope, until_ms: None }),
-            BreakerView::Open { until_ms } => Some(Reason::BreakerOpen { scope, until_ms: Some(until_ms) }),
+            BreakerView::Open { until_ms, .. } => Some(Reason::BreakerOpen { scope, until_ms: Some(until_ms) }),
         };
         let until_ms = away.rate_limited_until_ms;
         let limited = (until_ms > self.now_ms).then_some(Reason::RateLimited { scope, until_ms });

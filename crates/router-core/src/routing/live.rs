@@ -6,8 +6,8 @@
 use crate::catalog::{ChannelIx, GroupIx, ModelIx};
 use crate::money::Nano;
 
-/// Live state as routing sees it. Every method is called at most once for each candidate of a decision, and the first once more
-/// where somebody is to be tried out.
+/// Live state as routing sees it. Every method is called at most once for each candidate of a decision, and the first two once
+/// more where somebody is to be tried out or nobody is left.
 ///
 /// What stands only in memory belongs here too, such as who keeps the state that a request names.
 pub trait Live {
@@ -58,6 +58,8 @@ pub enum BreakerView {
     Open {
         /// When it will probe; unix milliseconds.
         until_ms: u64,
+        /// From when on it may be probed by a request that has nobody else to go to; unix milliseconds.
+        early_ms: u64,
     },
 }
 
@@ -72,6 +74,24 @@ pub struct Away {
     pub rate_limited_until_ms: u64,
     /// The circuit breaker.
     pub breaker: BreakerView,
+}
+
+impl Away {
+    /// When a probe that is out is expected to have told something, milliseconds from now.
+    const NEWS_MS: u64 = 1_000;
+
+    /// From when on a request that has nobody else to go to may try it, past what is only our guess; `now_ms` where it may
+    /// now.
+    #[must_use]
+    pub fn early_ms(&self, now_ms: u64) -> u64 {
+        let breaker = match self.breaker {
+            BreakerView::Closed | BreakerView::HalfOpen { allows: true } => now_ms,
+            BreakerView::HalfOpen { allows: false } => now_ms.saturating_add(Self::NEWS_MS),
+            BreakerView::Open { early_ms, .. } => early_ms,
+        };
+        let firm = if self.cooldown_is_guess { now_ms } else { self.cooldown_until_ms };
+        now_ms.max(breaker).max(firm).max(self.rate_limited_until_ms)
+    }
 }
 
 /// Live state of a channel model.

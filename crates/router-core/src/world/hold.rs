@@ -7,7 +7,7 @@ use crate::ask::Ask;
 use crate::budget::{Period, Window};
 use crate::catalog::Snapshot;
 use crate::fault::{Cell, Fault, FaultKind};
-use crate::health::{InFlight, Pass};
+use crate::health::{Health, InFlight, Pass};
 use crate::limits::Ticket;
 use crate::request::{Event, Metered};
 
@@ -28,6 +28,7 @@ pub fn is_unsent(fault: &Fault) -> bool {
 #[must_use = "dropping it ends the attempt"]
 pub struct Holding {
     target: Target,
+    /// Of the breakers of channel model and channel.
     passes: [Option<Pass>; 2],
     ticket: Option<Ticket>,
     /// Of the group's member, where it has a daily limit.
@@ -64,23 +65,31 @@ pub struct Reported {
 }
 
 impl World {
-    /// Takes what an attempt needs: leave of both breakers, room in the limits of channel and group member.
+    /// Takes what an attempt needs: leave of both breakers, room in the limits of channel and group member. With
+    /// `last_resort` nobody else can serve the request, so that an open breaker may let it probe before its time.
     ///
     /// # Errors
     /// The fault of an attempt that was never sent; nothing is held then.
-    pub fn take(&self, core: &Snapshot, ask: &Ask, target: &Target, now_ms: u64) -> Result<Holding, Fault> {
+    pub fn take(
+        &self,
+        core: &Snapshot,
+        ask: &Ask,
+        target: &Target,
+        last_resort: bool,
+        now_ms: u64,
+    ) -> Result<Holding, Fault> {
         let missing = |what| Fault::new(FaultKind::Internal, what);
         let model = self.model(target.model).ok_or_else(|| missing("no such model"))?;
         let channel = self.channel_of(core, target.model).ok_or_else(|| missing("no such channel"))?;
         if channel.keys.get(target.key).is_none() {
             return Err(missing("no such key"));
         }
-        let breaker = &self.rules.breaker;
-        let closed = || Fault::new(FaultKind::Overloaded, NO_PROBE);
-        let passes = [
-            Some(model.breaker.pass(breaker, now_ms).ok_or_else(closed)?),
-            Some(channel.state.health.breaker.pass(breaker, now_ms).ok_or_else(closed)?),
-        ];
+        let pass = |of: &Health| {
+            let (breaker, config) = (&of.breaker, &self.rules.breaker);
+            let pass = if last_resort { breaker.pass_early(config, now_ms) } else { breaker.pass(config, now_ms) };
+            pass.ok_or_else(|| Fault::new(FaultKind::BreakerOpen, NO_PROBE))
+        };
+        let passes = [Some(pass(model)?), Some(pass(&channel.state.health)?)];
         let member = target.group.and_then(|group| self.group(group)?.members.get(&target.model));
         let (mut ticket, mut of_member) = (None, None);
         if channel.has_limits() || member.is_some() {
@@ -165,7 +174,9 @@ impl Holding {
                 key.health.cooldown.success(ended.now_ms.saturating_sub(whole_ms));
             }
         }
-        self.settle_passes(world, true, ended);
+        for pass in &mut self.passes {
+            settle_pass(pass, world, true, ended);
+        }
         self.correct(metered, ended.now_ms);
         Reported { outcome: "completed", first_ms: Some(first_ms) }
     }
@@ -176,7 +187,8 @@ impl Holding {
         else {
             return;
         };
-        let health = match rule.scope.cell(channel.keys.len()) {
+        let cell = rule.scope.cell(channel.keys.len());
+        let health = match cell {
             None => None,
             Some(Cell::Key) => channel.keys.get(self.target.key).map(|key| &key.health),
             Some(Cell::ChannelModel) => Some(model),
@@ -188,14 +200,17 @@ impl Holding {
         if rule.counts {
             model.failed(ended.now_ms);
             channel.state.health.failed(ended.now_ms);
-            self.settle_passes(world, false, ended);
+            // One broken model opens its own breaker, not that of the models beside it.
+            let [of_model, of_channel] = &mut self.passes;
+            let pass = if cell == Some(Cell::Channel) { of_channel } else { of_model };
+            settle_pass(pass, world, false, ended);
         }
     }
+}
 
-    /// A pass that is only dropped says nothing: a client's own fault is neutral.
-    fn settle_passes(&mut self, world: &World, success: bool, ended: &Ended<'_>) {
-        for pass in self.passes.iter_mut().filter_map(Option::take) {
-            let _ = pass.record(success, &world.rules.breaker, ended.now_ms, ended.seed);
-        }
+/// A pass that is only dropped says nothing: a client's own fault is neutral.
+fn settle_pass(pass: &mut Option<Pass>, world: &World, success: bool, ended: &Ended<'_>) {
+    if let Some(pass) = pass.take() {
+        let _ = pass.record(success, &world.rules.breaker, ended.now_ms, ended.seed);
     }
 }

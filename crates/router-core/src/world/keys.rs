@@ -2,8 +2,8 @@
 
 use super::{Pinned, Session, Target, World};
 use crate::catalog::{ModelIx, Snapshot};
-use crate::health::Health;
 use crate::request::Candidate;
+use crate::routing::Live;
 
 /// Candidates beyond this are never tried in one request.
 pub const MOST_CANDIDATES: usize = 32;
@@ -35,17 +35,21 @@ impl World {
         }
     }
 
-    /// Milliseconds until the first of the targets comes back from its cooldown.
-    #[must_use]
-    pub fn earliest_return(&self, core: &Snapshot, targets: &[Target], now_ms: u64) -> Option<u64> {
-        let until = |health: &Health| health.cooldown.until(now_ms).unwrap_or(now_ms);
-        let back = |target: &Target| {
-            let channel = self.channel_of(core, target.model)?;
-            let keys = channel.keys.iter().map(|key| until(&key.health)).min();
-            let model = until(self.model(target.model)?);
-            Some(model.max(until(&channel.state.health)).max(keys.unwrap_or(now_ms)))
+    /// Milliseconds until the first of these channel models may be tried by a request of about `tokens` tokens, whatever keeps
+    /// them away: cooldowns, breakers, limits. Zero: one may be now.
+    pub fn earliest_return(
+        &self,
+        core: &Snapshot,
+        models: impl Iterator<Item = ModelIx>,
+        tokens: u64,
+        now_ms: u64,
+    ) -> Option<u64> {
+        let view = self.view(core, now_ms, tokens);
+        let back = |ix: ModelIx| {
+            let channel = core.model(ix)?.channel;
+            Some(view.model(ix).away.early_ms(now_ms).max(view.channel(channel).away.early_ms(now_ms)))
         };
-        targets.iter().filter_map(back).min().map(|at| at.saturating_sub(now_ms)).filter(|wait| *wait > 0)
+        models.filter_map(back).min().map(|at_ms| at_ms - now_ms)
     }
 
     /// The order in which a channel's keys are tried: those that are not set aside, drawn by weight; first the one that holds

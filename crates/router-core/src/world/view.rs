@@ -27,6 +27,18 @@ pub struct View<'a> {
 }
 
 impl World {
+    /// The breaker of a channel as people see it: its own, or what those of all its models say alike.
+    #[must_use]
+    pub fn channel_breaker(&self, core: &Snapshot, ix: ChannelIx, now_ms: u64) -> BreakerState {
+        let own = self.channel(ix).map_or(BreakerState::Closed, |cell| cell.state.health.breaker.state(now_ms));
+        let models = core.channel(ix).map(|channel| channel.models.clone()).unwrap_or_default();
+        let mut states = models.filter_map(|model| self.model(ModelIx(model))).map(|of| of.breaker.state(now_ms));
+        match (own, states.next()) {
+            (BreakerState::Closed, Some(first)) => states.fold(first, BreakerState::better),
+            (own, _) => own,
+        }
+    }
+
     /// The present, for a request of about `tokens` tokens.
     #[must_use]
     pub fn view(&self, core: &Snapshot, now_ms: u64, tokens: u64) -> View<'_> {
@@ -55,7 +67,10 @@ fn breaker_view(breaker: &Breaker, config: &BreakerConfig, now_ms: u64) -> Break
     match breaker.state(now_ms) {
         BreakerState::Closed => BreakerView::Closed,
         BreakerState::HalfOpen => BreakerView::HalfOpen { allows: breaker.would_pass(config, now_ms) },
-        BreakerState::Open => BreakerView::Open { until_ms: breaker.open_until(now_ms).unwrap_or(now_ms) },
+        BreakerState::Open => {
+            let until_ms = breaker.open_until(now_ms).unwrap_or(now_ms);
+            BreakerView::Open { until_ms, early_ms: breaker.early_from(now_ms).unwrap_or(now_ms) }
+        }
     }
 }
 

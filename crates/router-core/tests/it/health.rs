@@ -1,6 +1,7 @@
 //! Health: averages, cooldowns, and a breaker walked through its states.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Barrier};
 
 use proptest::prelude::*;
 use router_core::fault::{Fault, FaultKind};
@@ -243,6 +244,100 @@ fn exactly_the_probes_pass_whoever_asks() {
         });
         assert_eq!(passes.len(), probes as usize);
     }
+}
+
+/// Two hundred requests at once, five hundred times, on the real atomics: whoever gets leave keeps it until all have asked.
+#[test]
+fn half_open_lets_exactly_the_configured_probes_through_under_two_hundred_requests() {
+    const REQUESTS: usize = 200;
+    const TRIALS: usize = 500;
+    let gate = Barrier::new(REQUESTS);
+    let breakers: Vec<_> = (0..TRIALS)
+        .map(|trial| {
+            let (breaker, config) = breaker(1);
+            let config = BreakerConfig { half_open_probes: 1 + (trial % 3) as u32, ..config };
+            outcome(&breaker, &config, false, 0);
+            (breaker, config, AtomicU32::new(0))
+        })
+        .collect();
+    std::thread::scope(|threads| {
+        for request in 0..REQUESTS {
+            let (gate, breakers) = (&gate, &breakers);
+            threads.spawn(move || {
+                for (breaker, config, let_in) in breakers {
+                    let now = 1_000_000;
+                    gate.wait();
+                    let pass =
+                        if request % 2 == 0 { breaker.pass(config, now) } else { breaker.pass_early(config, now) };
+                    let_in.fetch_add(u32::from(pass.is_some()), Ordering::SeqCst);
+                    // Kept until all have asked.
+                    gate.wait();
+                }
+            });
+        }
+    });
+    for (trial, (_, config, let_in)) in breakers.iter().enumerate() {
+        assert_eq!(let_in.load(Ordering::SeqCst), config.half_open_probes, "trial {trial}");
+    }
+}
+
+/// Probes come and go while others ask: at no moment are more out than may be.
+#[test]
+fn probes_that_come_and_go_are_never_more_than_configured() {
+    for probes in [1, 2, 5] {
+        let (breaker, config) = breaker(1);
+        let config = BreakerConfig { half_open_probes: probes, success_threshold: u32::MAX, ..config };
+        outcome(&breaker, &config, false, 0);
+        let (out, most, all) = (AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|threads| {
+            for worker in 0..16u64 {
+                let (breaker, config, out, most, all) = (&breaker, &config, &out, &most, &all);
+                threads.spawn(move || {
+                    for turn in 0..2_000u64 {
+                        let Some(pass) = breaker.pass(config, 1_000_000) else {
+                            std::thread::yield_now();
+                            continue;
+                        };
+                        most.fetch_max(out.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        all.fetch_add(1, Ordering::SeqCst);
+                        std::thread::yield_now();
+                        out.fetch_sub(1, Ordering::SeqCst);
+                        if (worker + turn) % 2 == 0 {
+                            pass.record(true, config, 1_000_000, turn);
+                        }
+                    }
+                });
+            }
+        });
+        let (most, all) = (most.into_inner(), all.into_inner());
+        assert!(most <= probes && all > 100, "{most} of {probes} at a time, {all} in all");
+    }
+}
+
+#[test]
+fn who_has_nobody_else_probes_about_once_a_second() {
+    let (breaker, config) = breaker(1);
+    outcome(&breaker, &config, false, 0);
+    let until = breaker.open_until(0).expect("open");
+    let mut now = 0;
+    for _ in 0..10 {
+        let early = breaker.early_from(now).expect("open");
+        assert!((900..=1_100).contains(&(early - now)), "{}", early - now);
+        assert!(breaker.pass_early(&config, early - 1).is_none() && breaker.pass(&config, early).is_none());
+        now = early;
+        let probe = breaker.pass_early(&config, now).expect("a probe");
+        assert!(breaker.pass_early(&config, now).is_none() && breaker.pass(&config, now).is_none(), "one at a time");
+        assert_eq!(probe.record(false, &config, now, now), Some(BreakerState::Open));
+        assert_eq!(breaker.open_until(now), Some(until), "an early failure does not lengthen the time");
+    }
+    // It is well again: two successes, whoever makes them.
+    now = breaker.early_from(now).expect("open");
+    assert_eq!(breaker.pass_early(&config, now).expect("a probe").record(true, &config, now, 0), None);
+    assert_eq!(outcome(&breaker, &config, true, now), Some(BreakerState::Closed));
+    assert!(now < until && breaker.early_from(now).is_none());
+    // After the next failure it is open for as long as the first time.
+    assert_eq!(outcome(&breaker, &config, false, now), Some(BreakerState::Open));
+    assert!(breaker.open_until(now).is_some_and(|until| until - now <= 33_000));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod budget;
 mod health;
 mod limits;
 mod money;
+mod outages;
 mod periods;
 mod pricing;
 mod rehearsal;

@@ -61,7 +61,7 @@ fn two_channels() -> CatalogSpec {
     catalogue(channels, vec![group("g", "cost_optimized")])
 }
 
-fn stage(spec: CatalogSpec, rules: Rules, ledger: &Ledger) -> Stage {
+pub(crate) fn stage(spec: CatalogSpec, rules: Rules, ledger: &Ledger) -> Stage {
     stage_of(build(spec), rules, ledger)
 }
 
@@ -81,13 +81,13 @@ pub(crate) fn ledger() -> Ledger {
     Ledger::new(router_core::budget::Zone::named("UTC").expect("a zone"))
 }
 
-fn request(at_ms: u64, number: u64) -> Request {
+pub(crate) fn request(at_ms: u64, number: u64) -> Request {
     let mut ask = ask("g");
     (ask.input_tokens, ask.input_tokens_bound, ask.max_output_tokens) = (100, 100, Some(100));
     Request { at_ms: NOW + at_ms, ask, seed: mix(number), ..Request::default() }
 }
 
-fn whole(first_ms: u64, end_ms: u64) -> Reply {
+pub(crate) fn whole(first_ms: u64, end_ms: u64) -> Reply {
     Reply::whole(first_ms, end_ms, Usage { input: 100, output: 50, ..Usage::default() })
 }
 

@@ -357,6 +357,9 @@ fn the_last_word_is_chosen_over_all_attempts() {
         (&[K::KeyInvalid, K::KeyBilling, K::ModelUnavailable], ErrorCode::NoChannelAvailable),
         (&[K::KeyInvalid, K::ContextLength], ErrorCode::NoChannelAvailable),
         (&[K::Overloaded], ErrorCode::UpstreamError),
+        (&[K::BreakerOpen, K::BreakerOpen], ErrorCode::NoChannelAvailable),
+        (&[K::Overloaded, K::BreakerOpen], ErrorCode::UpstreamError),
+        (&[K::RateLimited, K::BreakerOpen], ErrorCode::RateLimitExceeded),
         (&[K::ModelOutput], ErrorCode::UpstreamBadResponse),
         (&[K::Internal], ErrorCode::InternalError),
     ];
@@ -368,9 +371,6 @@ fn the_last_word_is_chosen_over_all_attempts() {
 
 #[test]
 fn the_last_word_carries_what_helps_the_client_and_nothing_else() {
-    let wait = |ms| Fault { retry_after_ms: ms, ..Fault::new(FaultKind::RateLimited, "") };
-    let error = final_error([wait(Some(9_000)), wait(None), wait(Some(4_000))].iter());
-    assert_eq!((error.retry_after_ms, error.class), (Some(4_000), "rate_limited"));
     let words =
         Some(Box::new(ClientError { message: "no such role".into(), param: Some("messages".into()), code: None }));
     let wrong = |kind| Fault { client_error: words.clone(), ..Fault::new(kind, "secret detail") };

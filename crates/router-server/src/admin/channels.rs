@@ -64,7 +64,7 @@ async fn list(call: Call) -> Result<Response, Problem> {
     let lines = snapshot.core.channels().iter().zip(snapshot.channels()).filter(|(channel, side)| {
         provider.is_none_or(|provider| &*channel.provider == provider)
             && enabled.is_none_or(|enabled| channel.enabled == enabled)
-            && wanted.is_none_or(|wanted| state(channel, side, now_ms) == wanted)
+            && wanted.is_none_or(|wanted| state(&snapshot, channel, side, now_ms) == wanted)
             && holds(&channel.name, call.query.get("q"))
     });
     let lines = lines.map(|(channel, side)| {
@@ -94,14 +94,13 @@ impl Secrets {
 }
 
 /// The state in a word; what keeps the channel away first.
-pub(super) fn state(channel: &Channel, side: &ChannelSide, now_ms: u64) -> &'static str {
+pub(super) fn state(snapshot: &ServerSnapshot, channel: &Channel, side: &ChannelSide, now_ms: u64) -> &'static str {
     let [ok, cooling, ..] = STATES;
     if !channel.enabled {
         return "disabled";
     }
-    let health = &side.cell.state.health;
-    match health.breaker.state(now_ms).as_str() {
-        "closed" if health.cooldown.is_cooling(now_ms) => cooling,
+    match snapshot.channel_breaker(channel, now_ms).as_str() {
+        "closed" if side.cell.state.health.cooldown.is_cooling(now_ms) => cooling,
         "closed" => ok,
         other => other,
     }
@@ -155,7 +154,7 @@ fn row(snapshot: &ServerSnapshot, channel: &Channel, side: &ChannelSide, secrets
         "weight": channel.weight,
         "enabled": channel.enabled,
         "managed_by": "file",
-        "status": state(channel, side, now_ms),
+        "status": state(snapshot, channel, side, now_ms),
         "live": live(&side.cell.state.health, now_ms),
         "limits": {
             "requests_per_minute": limits.requests_per_minute,

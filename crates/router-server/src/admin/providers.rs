@@ -11,7 +11,7 @@ use super::channels::state;
 use super::page::{Sort, holds, page};
 use super::problem::Problem;
 use super::route::{Access, Answers, CURSOR, LIMIT, Param, Route, Verb};
-use crate::snapshot::ChannelSide;
+use crate::snapshot::{ChannelSide, ServerSnapshot};
 
 const LIST: &[Param] = &[
     LIMIT,
@@ -70,12 +70,12 @@ fn rows(call: &Call) -> BTreeMap<String, Value> {
         providers.entry(&channel.provider).or_default().push((channel, side));
     }
     let now_ms = call.now.unix_ms;
-    let rows = providers.into_iter().map(|(name, channels)| (name.to_owned(), row(name, &channels, now_ms)));
+    let rows = providers.into_iter().map(|(name, channels)| (name.to_owned(), row(&snapshot, name, &channels, now_ms)));
     rows.collect()
 }
 
-fn row(name: &str, channels: &[(&Channel, &ChannelSide)], now_ms: u64) -> Value {
-    let usable = channels.iter().filter(|(channel, side)| state(channel, side, now_ms) == "ok").count();
+fn row(snapshot: &ServerSnapshot, name: &str, channels: &[(&Channel, &ChannelSide)], now_ms: u64) -> Value {
+    let usable = channels.iter().filter(|(channel, side)| state(snapshot, channel, side, now_ms) == "ok").count();
     let in_flight: u64 = channels.iter().map(|(_, side)| side.cell.state.health.in_flight()).sum();
     json!({
         "id": name,

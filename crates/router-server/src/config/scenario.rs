@@ -345,11 +345,12 @@ pub enum FaultWord {
 impl FaultWord {
     /// Faults that come from a provider; the others come from our own clocks and walls.
     fn words() -> Vec<&'static str> {
-        const OURS: [FaultKind; 5] = [
+        const OURS: [FaultKind; 6] = [
             FaultKind::FirstByteTimeout,
             FaultKind::IdleTimeout,
             FaultKind::TotalTimeout,
             FaultKind::EgressDenied,
+            FaultKind::BreakerOpen,
             FaultKind::Internal,
         ];
         let theirs = RULES.iter().filter(|rule| !OURS.contains(&rule.kind)).map(|rule| rule.class);

@@ -50,7 +50,10 @@ pub(super) fn page(app: &App) -> Response<Body> {
         .channels()
         .iter()
         .zip(snapshot.channels())
-        .filter(|(channel, side)| channel.enabled && is_up(&side.cell.state.health, now_ms))
+        .filter(|(channel, side)| {
+            let cooling = side.cell.state.health.cooldown.is_cooling(now_ms);
+            channel.enabled && !cooling && snapshot.channel_breaker(channel, now_ms) != BreakerState::Open
+        })
         .map(|(channel, _)| channel)
         .collect();
     let providers: std::collections::BTreeSet<&str> = active.iter().map(|channel| &*channel.provider).collect();
@@ -110,10 +113,10 @@ pub(super) fn refresh_gauges(app: &App, snapshot: &ServerSnapshot) {
     let now_ms = unix_ms();
     let metrics = &app.metrics;
     let day = Window::at(Period::Day, &snapshot.zone, now_ms);
-    for side in snapshot.channels() {
+    for (channel, side) in snapshot.core.channels().iter().zip(snapshot.channels()) {
         let label = ChannelLabel { channel: side.name.name.clone() };
         let health = &side.cell.state.health;
-        let state = match health.breaker.state(now_ms) {
+        let state = match snapshot.channel_breaker(channel, now_ms) {
             BreakerState::Open => 0,
             BreakerState::HalfOpen => 1,
             BreakerState::Closed => 2,
@@ -142,10 +145,6 @@ pub(super) fn refresh_gauges(app: &App, snapshot: &ServerSnapshot) {
     let gauge = app.spool.gauge(i64::try_from(now_ms).unwrap_or(i64::MAX));
     metrics.spool_records.set(i64::try_from(gauge.pending).unwrap_or(i64::MAX));
     metrics.spool_lag.set(seconds(gauge.lag_ms));
-}
-
-fn is_up(health: &Health, now_ms: u64) -> bool {
-    !health.cooldown.is_cooling(now_ms) && health.breaker.state(now_ms) != BreakerState::Open
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seconds for people")]

@@ -30,7 +30,8 @@ impl Run {
             return Step::Event(Event::Failed(Fault::new(FaultKind::Internal, "no such candidate"), None));
         };
         let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
-        let holding = match snapshot.world.take(&snapshot.core, &self.job.intake.ask, &target, now_ms) {
+        let (ask, last_resort) = (&self.job.intake.ask, self.job.decision.last_resort);
+        let holding = match snapshot.world.take(&snapshot.core, ask, &target, last_resort, now_ms) {
             Ok(holding) => holding,
             Err(fault) => {
                 self.job.book.pass_over(target);

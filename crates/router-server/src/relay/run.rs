@@ -498,16 +498,20 @@ impl Run {
             Some(said) => answer.in_provider_words(said),
             None => answer,
         };
-        let wait =
-            error.retry_after_ms.or_else(|| (answer.code.rule().retry).then(|| self.earliest_return()).flatten());
+        let wait = answer.code.rule().retry.then(|| self.earliest_return()).flatten();
         answer.retry_after_ms(wait)
     }
 
-    /// Milliseconds until the first of the candidates comes back from its cooldown.
+    /// Milliseconds until the first of all candidates may be tried, those included that were out when this request came; `None`
+    /// where one may be now.
     fn earliest_return(&self) -> Option<u64> {
-        let snapshot = &self.job.snapshot;
+        let (snapshot, decision) = (&self.job.snapshot, &self.job.decision);
         let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
-        snapshot.world.earliest_return(&snapshot.core, &self.targets, now_ms)
+        let tried = self.targets.iter().map(|target| target.model);
+        let tokens = self.job.intake.ask.tokens();
+        let wait_ms = snapshot.world.earliest_return(&snapshot.core, tried, tokens, now_ms)?;
+        let others = decision.earliest_recovery_ms().map_or(wait_ms, |at_ms| at_ms.saturating_sub(now_ms));
+        Some(wait_ms.min(others)).filter(|wait_ms| *wait_ms > 0)
     }
 }
 

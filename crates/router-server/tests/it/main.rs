@@ -9,6 +9,7 @@
 
 mod accounts;
 mod backtest;
+mod breakers;
 mod budget;
 mod bytes;
 mod client_leaves;

@@ -232,7 +232,11 @@ fn filters_of_the_moment() {
         (|m, _| m.away.cooldown_until_ms = NOW, "", None),
         (|_, c| c.away.cooldown_until_ms = NOW + 5_000, "a:cooling_down", Some(later)),
         (|m, _| m.away.rate_limited_until_ms = NOW + 5_000, "a:rate_limited", Some(later)),
-        (|_, c| c.away.breaker = BreakerView::Open { until_ms: NOW + 5_000 }, "a:breaker_open", Some(later)),
+        (
+            |_, c| c.away.breaker = BreakerView::Open { until_ms: NOW + 5_000, early_ms: NOW + 1 },
+            "a:breaker_open",
+            Some(later),
+        ),
         (|m, _| m.away.breaker = BreakerView::HalfOpen { allows: false }, "a:breaker_open", None),
         (|m, _| m.away.breaker = BreakerView::HalfOpen { allows: true }, "", None),
         (|_, c| c.in_flight = 3, "a:max_in_flight", None),
@@ -332,7 +336,9 @@ fn who_keeps_the_state_is_the_only_one() {
     assert_eq!((none.kind, none.until_ms), (NoneKind::Unsupported, None));
     // Another channel does not come in by way of a last resort either.
     let mut world = pinned("a");
-    world.set(&snapshot, "a", |_, channel| channel.away.breaker = BreakerView::Open { until_ms: NOW + 5 });
+    world.set(&snapshot, "a", |_, channel| {
+        channel.away.breaker = BreakerView::Open { until_ms: NOW + 5, early_ms: NOW + 1 }
+    });
     world.set(&snapshot, "b", |_, channel| {
         (channel.away.cooldown_until_ms, channel.away.cooldown_is_guess) = (NOW + 1, true);
     });

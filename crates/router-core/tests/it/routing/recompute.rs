@@ -84,7 +84,7 @@ fn world_of(snapshot: &Snapshot, lots: &mut Lots) -> World {
             }
             live.away = match state {
                 _ if bad_day => Away { cooldown_until_ms: soon, cooldown_is_guess: true, ..Away::default() },
-                0 => Away { breaker: BreakerView::Open { until_ms: soon }, ..Away::default() },
+                0 => Away { breaker: BreakerView::Open { until_ms: soon, early_ms: soon }, ..Away::default() },
                 1 => Away { cooldown_until_ms: soon, cooldown_is_guess: true, ..Away::default() },
                 _ => Away::default(),
             };

@@ -129,7 +129,7 @@ fn away(now_ms: u64, cooldown: Option<Span>, rate_limited: Option<Span>, breaker
         cooldown_is_guess: cooldown.is_some(),
         rate_limited_until_ms: until(rate_limited),
         breaker: match breaker_open {
-            Some(_) => BreakerView::Open { until_ms: until(breaker_open) },
+            Some(_) => BreakerView::Open { until_ms: until(breaker_open), early_ms: until(breaker_open) },
             None => BreakerView::Closed,
         },
     }
