@@ -38,6 +38,7 @@ pub fn rules(system: &System) -> Rules {
     Rules {
         max_attempts: system.failover.max_attempts,
         total_ms: system.timeouts.total.as_millis(),
+        per_channel: (u64::from(system.limits.max_in_flight) * 3 / 4).max(1),
         breaker: BreakerConfig {
             failure_threshold: breaker.failure_threshold,
             error_rate: breaker.error_rate.0,

@@ -18,7 +18,9 @@ use crate::request::{
 use crate::routing::{Moment, decide, resolve};
 use crate::session::Sessions;
 use crate::usage::{Usage, UsageSource};
-use crate::world::{Account, Draw, Ended, Holding, MOST_CANDIDATES, Session, Target, Turns, World, attempted, recall};
+use crate::world::{
+    Account, Draw, Ended, Holding, MOST_CANDIDATES, Session, Target, Turns, World, attempted, is_unsent, recall,
+};
 
 /// What a rehearsal is played on.
 #[derive(Debug)]
@@ -330,7 +332,8 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         loop {
             let (now_ms, retries) = (self.now_ms, &self.retries);
             let ms = running.ms(now_ms);
-            let terminal = match running.machine.on(event, ms, || retries.take(now_ms)) {
+            let unsent = matches!(&event, Event::Failed(fault, _) if is_unsent(fault));
+            let terminal = match running.machine.on(event, ms, || unsent || retries.take(now_ms)) {
                 Command::Attempt { attempt, candidate, key } => {
                     match self.attempt(&mut running, attempt, candidate, key) {
                         Ok(()) => {

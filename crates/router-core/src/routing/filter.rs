@@ -148,7 +148,7 @@ impl<'a> Filter<'a> {
             (model, channel) => channel.or(model),
         };
         longest.or_else(|| {
-            let limit = subject.channel.limits.max_in_flight?;
+            let limit = subject.channel.limits.max_in_flight.or(subject.channel_live.at_most)?;
             (subject.channel_live.in_flight >= limit).then_some(Reason::MaxInFlight { limit })
         })
     }

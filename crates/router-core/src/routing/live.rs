@@ -118,6 +118,8 @@ pub struct ModelLive {
 pub struct ChannelLive {
     /// Attempts running now, all models together.
     pub in_flight: u64,
+    /// The most that may run, where the channel has no limit of its own.
+    pub at_most: Option<u64>,
     /// Health as the channel manager sees it, 0…1.
     pub health: Option<f64>,
     /// What is left of the scarcest limit, 0…1: of minute, day and requests at a time.

@@ -153,7 +153,7 @@ pub enum Reason {
     },
     /// As many requests at a time as the channel may have.
     MaxInFlight {
-        /// The channel's.
+        /// The channel's, or what leaves room for the others.
         limit: u64,
     },
     /// The channel's requests of the day are used up.

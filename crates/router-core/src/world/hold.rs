@@ -110,6 +110,10 @@ impl World {
             }
         }
         let _running = [model.enter(), channel.state.health.enter()];
+        let several = core.channels().len() > 1;
+        if self.at_most(channel, several).is_some_and(|most| channel.state.health.in_flight() > most) {
+            return Err(Fault { retry_after_ms: Some(1_000), ..Fault::new(FaultKind::RateLimited, CHANNEL_FULL) });
+        }
         Ok(Holding { target: target.clone(), passes, ticket, _member: of_member, _running })
     }
 }

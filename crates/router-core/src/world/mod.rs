@@ -38,6 +38,9 @@ pub struct Rules {
     pub max_attempts: u32,
     /// `timeouts.total`, milliseconds.
     pub total_ms: u64,
+    /// The most attempts that a channel without a `max_in_flight` of its own may have running beside other channels: one that
+    /// hangs leaves room for them.
+    pub per_channel: u64,
 }
 
 impl Default for Rules {
@@ -47,6 +50,7 @@ impl Default for Rules {
             cooldown: CooldownConfig::default(),
             max_attempts: 3,
             total_ms: crate::catalog::spec::Timeouts::default().total_ms,
+            per_channel: u64::MAX,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The present as routing sees it: live state by the indices of one snapshot.
 
-use super::World;
+use super::{ChannelCell, World};
 use crate::budget::{Period, Window};
 use crate::catalog::{ChannelIx, GroupIx, ModelIx, Snapshot};
 use crate::health::{Breaker, BreakerConfig, BreakerState, Health};
@@ -24,6 +24,8 @@ pub struct View<'a> {
     tokens: u64,
     day: Window,
     pinned: Option<Pinned>,
+    /// Whether a channel has others beside it.
+    several: bool,
 }
 
 impl World {
@@ -42,7 +44,14 @@ impl World {
     /// The present, for a request of about `tokens` tokens.
     #[must_use]
     pub fn view(&self, core: &Snapshot, now_ms: u64, tokens: u64) -> View<'_> {
-        View { world: self, now_ms, tokens, day: Window::at(Period::Day, core.zone(), now_ms), pinned: None }
+        let (day, several) = (Window::at(Period::Day, core.zone(), now_ms), core.channels().len() > 1);
+        View { world: self, now_ms, tokens, day, pinned: None, several }
+    }
+
+    /// The most attempts that a channel may have running for the sake of others, if there are `several`. A limit of its own goes
+    /// before.
+    pub(super) fn at_most(&self, channel: &ChannelCell, several: bool) -> Option<u64> {
+        (several && channel.limits.max_in_flight.is_none()).then_some(self.rules.per_channel)
     }
 }
 
@@ -117,6 +126,7 @@ impl Live for View<'_> {
         });
         ChannelLive {
             in_flight: state.health.in_flight(),
+            at_most: self.world.at_most(cell, self.several),
             health: Some(state.health.success.get(Health::TAU_MS, self.now_ms)),
             quota_remaining: limits.map(|limits| limits.headroom),
             minute_used: limits.and_then(|limits| limits.minute_used),

@@ -155,6 +155,31 @@ fn limits_count_what_overlaps() {
 }
 
 #[test]
+fn a_channel_that_hangs_leaves_room_for_the_others() {
+    let ledger = ledger();
+    let mut spec = two_channels();
+    // Nobody but the first channel has the first model, nobody but the second the second.
+    spec.channels[0].models[0].name = "hanging".into();
+    let mut stage = stage(spec, Rules { per_channel: 6, ..Rules::default() }, &ledger);
+    stage.admission = AdmissionConfig { max_in_flight: 8, queue: 100 };
+    let provider = By(|call: &Call<'_>| if call.target.model.0 == 0 { Reply::silence() } else { whole(5, 10) });
+    let mut router = VirtualRouter::new(stage, provider, Lines::default());
+    let hang = |at_ms, number| {
+        let mut request = request(at_ms, number);
+        request.ask.model = "hanging".into();
+        request
+    };
+    let mut all: Vec<_> = (0..50).map(|number| hang(0, number)).collect();
+    all.extend((50..150).map(|number| request(number * 20, number)));
+    router.run(all);
+    let lines = &router.watch.0;
+    let ended = |words: &str| lines.iter().filter(|line| line.contains(words)).count();
+    assert_eq!(ended("first_byte_timeout"), 6, "as many as it may have: {lines:#?}");
+    assert_eq!(ended("completed "), 100, "none of the others waits for it or fails: {lines:#?}");
+    assert_eq!(ended("overloaded"), 0, "the queue is nobody's: {lines:#?}");
+}
+
+#[test]
 fn the_gate_lets_in_in_turn_and_turns_away_in_time() {
     let ledger = ledger();
     let mut stage = stage(two_channels(), Rules::default(), &ledger);

@@ -157,7 +157,7 @@ section! {
 section! {
     /// `limits`
     pub struct Limits {
-        /// Requests that run at a time.
+        /// Requests that run at a time. Beside others, a channel without a max_in_flight of its own has at most three quarters of them.
         max_in_flight: u32 = 1000,
         /// Requests that wait at a time.
         queue: u32 = 1000,

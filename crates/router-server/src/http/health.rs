@@ -142,6 +142,11 @@ pub(super) fn refresh_gauges(app: &App, snapshot: &ServerSnapshot) {
             metrics.budget_used.get_or_create_owned(&labels).set(ratio);
         }
     }
+    let gauge_of = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let (running, waiting) = app.gate.load();
+    metrics.running.set(gauge_of(running));
+    metrics.waiting.set(gauge_of(waiting));
+    metrics.body_bytes.set(gauge_of(app.bodies.used()));
     let gauge = app.spool.gauge(i64::try_from(now_ms).unwrap_or(i64::MAX));
     metrics.spool_records.set(i64::try_from(gauge.pending).unwrap_or(i64::MAX));
     metrics.spool_lag.set(seconds(gauge.lag_ms));

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 
-/// Memory for bodies, shared by all workers.
+/// Memory for request bodies, shared by all workers.
 #[derive(Clone, Debug)]
 pub struct BodyMemory {
     used: Arc<AtomicUsize>,
@@ -29,34 +29,25 @@ impl BodyMemory {
         Self { used: Arc::default(), limit }
     }
 
-    /// Bytes that are left.
-    pub(crate) fn free(&self) -> usize {
-        self.limit.saturating_sub(self.used.load(Ordering::Relaxed))
+    /// Bytes that bodies take now.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
     }
 
-    /// A permit for nothing, which may grow.
-    pub(crate) fn nothing(&self) -> BodyPermit {
-        BodyPermit { memory: self.clone(), size: 0 }
-    }
-
-    /// So many bytes, if they are left.
-    pub(crate) fn take(&self, size: usize) -> Option<BodyPermit> {
-        let mut permit = self.nothing();
-        permit.grow(size).then_some(permit)
+    fn take(&self, size: usize) -> Option<BodyPermit> {
+        let before = self.used.fetch_add(size, Ordering::Relaxed);
+        let permit = BodyPermit { memory: self.clone(), size };
+        // A refused permit gives its size back as it is dropped.
+        (before.saturating_add(size) <= self.limit).then_some(permit)
     }
 }
 
 impl BodyPermit {
-    /// Takes so many bytes more. `false`: there is no room for them, and the permit is as it was.
-    pub(crate) fn grow(&mut self, size: usize) -> bool {
+    fn grow(&mut self, size: usize) -> bool {
         let before = self.memory.used.fetch_add(size, Ordering::Relaxed);
-        let fits = before.saturating_add(size) <= self.memory.limit;
-        if fits {
-            self.size += size;
-        } else {
-            self.memory.used.fetch_sub(size, Ordering::Relaxed);
-        }
-        fits
+        self.size += size;
+        before.saturating_add(size) <= self.memory.limit
     }
 }
 
@@ -183,6 +174,6 @@ mod tests {
         assert!(!second.grow(1));
         drop(first);
         drop(second);
-        assert_eq!(memory.used.load(Ordering::Relaxed), 0);
+        assert_eq!(memory.used(), 0);
     }
 }

@@ -14,7 +14,7 @@ use router_core::money::Nano;
 use router_core::request::{Command, Event, FinalError, Metered, Plan, RequestMachine, Status, Terminal};
 use router_core::settle::Settlement;
 use router_core::usage::{Usage, UsageSource};
-use router_core::world::{Draw, MOST_CANDIDATES, Target};
+use router_core::world::{Draw, MOST_CANDIDATES, Target, is_unsent};
 use router_wire::message::Unsupported;
 use router_wire::relay::Passage;
 use tokio::sync::{mpsc, oneshot};
@@ -47,7 +47,9 @@ pub(super) async fn run(job: Box<Job>, head: oneshot::Sender<Response<Body>>) {
         let now_ms = run.ms();
         let retries = &run.job.worker.app.retries;
         let unix_ms = run.job.now.unix_ms.saturating_add(now_ms);
-        let command = run.machine.on(event, now_ms, || retries.take(unix_ms));
+        // What was never sent was no attempt, and another one is no retry.
+        let unsent = matches!(&event, Event::Failed(fault, _) if is_unsent(fault));
+        let command = run.machine.on(event, now_ms, || unsent || retries.take(unix_ms));
         event = match command {
             Command::Attempt { attempt, candidate, key } => {
                 run.note_failover(attempt);
@@ -308,9 +310,6 @@ impl Run {
                 upstream_us: self.upstream_us,
             })
             .await;
-        if let Some(tape) = self.job.tape.as_ref().filter(|_| terminal.status == Status::Completed) {
-            tape.succeeded();
-        }
         if let Some(ticket) = self.job.holds.ticket.as_mut() {
             let usage = settlement.answer.usage;
             let unix_ms = self.job.now.unix_ms.saturating_add(self.job.now.ms_until(Instant::now()));

@@ -119,6 +119,12 @@ pub struct Metrics {
     pub spool_records: Gauge,
     /// Age of the oldest of them.
     pub spool_lag: FloatGauge,
+    /// Requests that run.
+    pub running: Gauge,
+    /// Requests that wait for a place.
+    pub waiting: Gauge,
+    /// Memory that request bodies take.
+    pub body_bytes: Gauge,
     /// Requests refused for load.
     pub shed: Family<ReasonLabel, Counter>,
     /// Configuration reloads.
@@ -166,6 +172,9 @@ impl Metrics {
             failovers: Family::default(),
             spool_records: Gauge::default(),
             spool_lag: FloatGauge::default(),
+            running: Gauge::default(),
+            waiting: Gauge::default(),
+            body_bytes: Gauge::default(),
             shed: Family::default(),
             reloads: Family::default(),
             panics: Counter::default(),
@@ -192,6 +201,9 @@ impl Metrics {
         to.register("failovers", "Attempts given up for another candidate", self.failovers.clone());
         to.register("spool_records", "Records not yet in the database", self.spool_records.clone());
         to.register("spool_lag_seconds", "Age of the oldest record not yet in the database", self.spool_lag.clone());
+        to.register("requests_running", "Requests that run", self.running.clone());
+        to.register("requests_waiting", "Requests that wait for a place", self.waiting.clone());
+        to.register("request_body_bytes", "Memory that request bodies take", self.body_bytes.clone());
         to.register("shed", "Requests refused for load", self.shed.clone());
         to.register("config_reloads", "Configuration reloads", self.reloads.clone());
         to.register("panics", "Panics caught", self.panics.clone());

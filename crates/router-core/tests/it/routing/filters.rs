@@ -241,6 +241,8 @@ fn filters_of_the_moment() {
         (|m, _| m.away.breaker = BreakerView::HalfOpen { allows: true }, "", None),
         (|_, c| c.in_flight = 3, "a:max_in_flight", None),
         (|_, c| c.in_flight = 2, "", None),
+        // A limit of its own goes before the one for the sake of others.
+        (|_, c| (c.in_flight, c.at_most) = (2, Some(2)), "", None),
         (|_, c| c.requests_today = 100, "a:requests_per_day", Some(NOW + 16 * 3_600_000)),
         (|_, c| c.spent_today = Nano::usd(2), "a:channel_daily_budget", Some(NOW + 16 * 3_600_000)),
         (|_, c| c.spent_today = Nano(1_999_999_999), "", None),

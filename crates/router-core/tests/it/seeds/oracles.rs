@@ -117,7 +117,7 @@ impl Oracles {
         }
     }
 
-    fn tried(&mut self, now_ms: u64, number: u64, attempt: u32) {
+    fn tried(&mut self, number: u64, attempt: u32) {
         let most = self.rules.max_attempts;
         let Some(life) = self.lives.get_mut(&number) else {
             return self.broken.push(format!("#{number} is tried and does not live"));
@@ -129,19 +129,24 @@ impl Oracles {
         });
         self.holds(!streams, || format!("#{number}: another attempt after content"));
         self.holds(!out, || format!("#{number}: two attempts at a time"));
-        if attempt > 1 {
-            self.retries += 1;
-            let seconds = (now_ms - self.first_ms.unwrap_or(now_ms)) as f64 / 1_000.0;
-            let floor = f64::from(self.retry_budget.floor_per_second);
-            let most = floor * (1.0 + seconds) + f64::from(self.retry_budget.per_mille) * self.decided as f64 / 1_000.0;
-            let made = self.retries;
-            self.holds(made as f64 <= most + 1e-6, || format!("{made} retries, the budget is {most}"));
-        }
+    }
+
+    /// A request is sent again. (To look elsewhere after an attempt that was never sent is no retry.)
+    fn retried(&mut self, now_ms: u64) {
+        self.retries += 1;
+        let seconds = (now_ms - self.first_ms.unwrap_or(now_ms)) as f64 / 1_000.0;
+        let floor = f64::from(self.retry_budget.floor_per_second);
+        let most = floor * (1.0 + seconds) + f64::from(self.retry_budget.per_mille) * self.decided as f64 / 1_000.0;
+        let made = self.retries;
+        self.holds(made as f64 <= most + 1e-6, || format!("{made} retries, the budget is {most}"));
     }
 
     fn sent(&mut self, now_ms: u64, number: u64, attempt: u32, target: &Target, probes: [bool; 2]) {
-        self.tried(now_ms, number, attempt);
+        self.tried(number, attempt);
         let channel = self.channel(target);
+        if self.lives.get(&number).is_some_and(|life| !life.targets.is_empty()) {
+            self.retried(now_ms);
+        }
         if let Some(life) = self.lives.get_mut(&number) {
             let fresh = life.targets.insert((target.model, target.key));
             let refused = life.refused.contains(&(channel, target.key));
@@ -173,8 +178,10 @@ impl Oracles {
         let sent = self.sent.get(&channel).map_or(&[][..], Vec::as_slice);
         let minute = sent.iter().filter(|at| **at + 60_000 > now_ms).count() as u64;
         let day = sent.len() as u64;
+        // Beside others, a channel without a limit of its own has the one that leaves room for them.
+        let at_most = (self.core.channels().len() > 1).then_some(self.rules.per_channel);
         for (what, was, limit) in [
-            ("at a time", running, limits.max_in_flight),
+            ("at a time", running, limits.max_in_flight.or(at_most)),
             ("in a minute", minute, limits.requests_per_minute),
             ("in a day", day, limits.requests_per_day),
         ] {
@@ -261,7 +268,7 @@ impl Watch for Oracles {
             }
             Note::Unsent { attempt, .. } => {
                 self.seen.unsent += 1;
-                self.tried(now_ms, number, attempt);
+                self.tried(number, attempt);
             }
             Note::FirstByte { .. } => {
                 if let Some(life) = self.lives.get_mut(&number) {

@@ -171,6 +171,7 @@ fn rules(dice: &mut Dice) -> Rules {
         },
         max_attempts: 1 + dice.below(5) as u32,
         total_ms: 5_000 + dice.below(60_000),
+        per_channel: 2 + dice.below(20),
     }
 }
 

@@ -56,6 +56,11 @@ impl Process {
         fs::read_to_string(&self.outputs[1]).unwrap_or_default()
     }
 
+    /// Its folder in `/proc`.
+    pub(crate) fn proc(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}", self.child.id()))
+    }
+
     /// Whether it has ended.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child of ours").is_some()

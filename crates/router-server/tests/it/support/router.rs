@@ -122,6 +122,11 @@ impl TestRouter {
         self.folder.path().join("data")
     }
 
+    /// Its folder in `/proc`.
+    pub(crate) fn proc(&self) -> PathBuf {
+        self.process.proc()
+    }
+
     pub(crate) fn stdout(&self) -> String {
         self.process.stdout()
     }
