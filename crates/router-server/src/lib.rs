@@ -22,6 +22,5 @@ pub mod startup;
 pub mod tasks;
 pub mod telemetry;
 pub mod today;
-pub mod twins;
 pub mod upstream;
 pub mod wiring;

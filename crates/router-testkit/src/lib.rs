@@ -22,13 +22,16 @@ pub mod answers;
 pub mod bench;
 pub mod clients;
 pub mod demo;
+pub mod hostile;
 pub mod http1;
 mod plan;
 pub mod provider;
 pub mod record;
 pub mod script;
+#[cfg(feature = "tls")]
+pub mod tls;
 
-pub use answers::{Dialect, Failure, Flavor, Voice};
+pub use answers::{Bend, Dialect, Failure, Flavor, Voice};
 pub use provider::{SimProvider, dead_address};
 pub use record::{Ending, Received, Stats};
-pub use script::{LineEnd, Script};
+pub use script::{Framing, LineEnd, Script};

@@ -88,8 +88,8 @@ impl Run {
         };
         let metered = self.metered(neutral.answer.usage, &neutral.text);
         let json = || HeaderValue::from_static("application/json");
-        let same = matches!(self.tongue, Tongue::Same) && !bytes.trim_ascii_start().starts_with(b"data:");
-        let same = same && !bytes.trim_ascii_start().starts_with(b"event:");
+        // What is no object is a stream, in one of its forms, which nobody asked for.
+        let same = matches!(self.tongue, Tongue::Same) && bytes.trim_ascii_start().starts_with(b"{");
         if same {
             self.note_kept_of(provider, &bytes);
         }

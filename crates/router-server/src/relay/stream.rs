@@ -108,9 +108,11 @@ impl Run {
     ) -> Result<Option<StreamEnd>, Box<Event>> {
         match frame {
             None => Ok(Some(passage.finish(out))),
-            Some(Err(error)) => {
-                Err(Box::new(Event::Failed(body_fault(&error, FaultKind::Cut), self.stream_metered(passage))))
-            }
+            // A connection that breaks behind the proper end has broken nothing.
+            Some(Err(error)) => match passage.finish(out) {
+                StreamEnd::Complete => Ok(Some(StreamEnd::Complete)),
+                _ => Err(Box::new(Event::Failed(body_fault(&error, FaultKind::Cut), self.stream_metered(passage)))),
+            },
             Some(Ok(frame)) => {
                 let Ok(data) = frame.into_data() else { return Ok(None) };
                 match passage.feed(data, out) {

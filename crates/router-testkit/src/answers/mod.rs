@@ -35,7 +35,8 @@ pub use chat::Flavor;
 pub use endpoint::{Dialect, Endpoint, model_in};
 pub use fault::Failure;
 pub use schema::example;
-pub use usage::{Usage, tokens_of};
+pub(crate) use usage::said_twice;
+pub use usage::{Bend, Usage, UsageMode, tokens_of};
 
 use serde_json::{Value, json};
 
@@ -77,29 +78,10 @@ pub struct Shape {
     pub finish: Option<String>,
     /// What is said about usage.
     pub usage: UsageMode,
-}
-
-/// What is said about usage.
-#[derive(Clone, Debug, Default)]
-pub enum UsageMode {
-    /// By the rule of this module.
-    #[default]
-    Counted,
-    /// Nothing.
-    Missing,
-    /// Exactly this, in the dialect's own form.
-    Exactly(Value),
-}
-
-impl UsageMode {
-    /// What is said where this would be counted.
-    fn or(&self, counted: Value) -> Option<Value> {
-        match self {
-            Self::Counted => Some(counted),
-            Self::Missing => None,
-            Self::Exactly(value) => Some(value.clone()),
-        }
-    }
+    /// The model that the answer names, instead of the one that was asked.
+    pub model: Option<String>,
+    /// The arguments of calls end in their middle.
+    pub cut_arguments: bool,
 }
 
 /// A request as answering it needs it.
@@ -231,6 +213,12 @@ impl Call<'_> {
             _ => (404, format!("The model `{model}` does not exist")),
         };
         self.refuse(status, "model_not_found", None, &message)
+    }
+
+    /// The model that the answer names: the one that was asked, unless the script has another.
+    fn answering(&self) -> Result<String, Refusal> {
+        let asked = self.model()?;
+        Ok(self.shape.model.clone().unwrap_or(asked))
     }
 
     /// A word made from the request, the same each time.

@@ -23,7 +23,7 @@ pub(super) struct OllamaAnswer {
 
 /// Composes the answer.
 pub(super) fn compose(call: &Call<'_>) -> Result<OllamaAnswer, Refusal> {
-    let model = call.model()?;
+    let model = call.answering()?;
     check(call)?;
     let prompt = read(call);
     let reply = Reply::to(&prompt, 0, call.voice, call.shape);

@@ -52,7 +52,12 @@ impl Reply {
     /// The answer with this number (from 0) to a prompt.
     pub(super) fn to(prompt: &Prompt, number: usize, voice: &Voice, shape: &Shape) -> Self {
         let thought = prompt.thinks.then(|| thought(prompt));
-        let calls = if shape.text.is_some() { Vec::new() } else { calls(prompt) };
+        let mut calls = if shape.text.is_some() { Vec::new() } else { calls(prompt) };
+        if shape.cut_arguments {
+            for call in &mut calls {
+                call.input = call.input.chars().take(call.input.chars().count() / 2).collect();
+            }
+        }
         if !calls.is_empty() {
             return Self { thought, text: String::new(), calls, stop: Stop::Calls };
         }

@@ -29,6 +29,89 @@ impl Usage {
     }
 }
 
+/// What is said about usage.
+#[derive(Clone, Debug, Default)]
+pub enum UsageMode {
+    /// By the rule of the parent module.
+    #[default]
+    Counted,
+    /// Nothing.
+    Missing,
+    /// Exactly this, in the dialect's own form.
+    Exactly(Value),
+    /// What would be counted, bent.
+    Bent(Bend),
+}
+
+/// How counts are bent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bend {
+    /// Below zero.
+    Negative,
+    /// 10^18.
+    Huge,
+    /// Words instead of numbers.
+    Text,
+    /// A half more.
+    Fraction,
+    /// Twice in the same object, first as it is and then ten times as high.
+    Twice,
+}
+
+impl UsageMode {
+    /// What is said where this would be counted.
+    pub(super) fn or(&self, counted: Value) -> Option<Value> {
+        match self {
+            Self::Counted | Self::Bent(Bend::Twice) => Some(counted),
+            Self::Missing => None,
+            Self::Exactly(value) => Some(value.clone()),
+            Self::Bent(bend) => Some(bent(counted, *bend)),
+        }
+    }
+}
+
+/// A usage object with each of its numbers bent.
+fn bent(value: Value, bend: Bend) -> Value {
+    match value {
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, bent(value, bend))).collect(),
+        Value::Array(items) => items.into_iter().map(|value| bent(value, bend)).collect(),
+        Value::Number(number) => {
+            let count = number.as_i64().unwrap_or_default();
+            match bend {
+                Bend::Negative => json!(-count - 1),
+                Bend::Huge => json!(1_000_000_000_000_000_000_u64),
+                Bend::Text => json!("many"),
+                Bend::Fraction => serde_json::from_str(&format!("{count}.5")).unwrap_or_default(),
+                Bend::Twice => json!(count.saturating_mul(10)),
+            }
+        }
+        other => other,
+    }
+}
+
+/// The names under which the dialects report usage.
+const NAMES: [&str; 3] = ["usage", "usageMetadata", "eval_count"];
+
+/// The JSON text of an answer or event with every report of usage in it given twice, the second time ten times as high. A text
+/// that has none stays as it is.
+pub(crate) fn said_twice(text: &str) -> String {
+    let Ok(value) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
+    let mut twice = text.to_owned();
+    for name in NAMES {
+        let Some(report) = found(&value, name) else { continue };
+        let once = format!("\"{name}\":{report}");
+        let again = format!("{once},\"{name}\":{}", bent(report.clone(), Bend::Twice));
+        twice = twice.replacen(&once, &again, 1);
+    }
+    twice
+}
+
+/// The first member of that name that reports something, at any depth.
+fn found<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    let Value::Object(fields) = value else { return None };
+    fields.get(name).filter(|report| !report.is_null()).or_else(|| fields.values().find_map(|value| found(value, name)))
+}
+
 /// One token per four characters, rounded up.
 #[must_use]
 pub fn tokens_of(text: &str) -> u64 {
@@ -59,5 +142,26 @@ fn part_tokens(part: &Value) -> u64 {
     match part.get("text").and_then(Value::as_str) {
         Some(text) => tokens_of(text),
         None => 85,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_bent_and_said_twice() {
+        let counted = json!({"prompt_tokens": 3, "details": {"cached": 1}});
+        let bends = [
+            (Bend::Negative, json!({"prompt_tokens": -4, "details": {"cached": -2}})),
+            (Bend::Text, json!({"prompt_tokens": "many", "details": {"cached": "many"}})),
+            (Bend::Fraction, json!({"prompt_tokens": 3.5, "details": {"cached": 1.5}})),
+        ];
+        for (bend, expected) in bends {
+            assert_eq!(UsageMode::Bent(bend).or(counted.clone()), Some(expected));
+        }
+        let event = json!({"type": "x", "response": {"usage": {"input_tokens": 3}}}).to_string();
+        assert!(said_twice(&event).contains(r#""usage":{"input_tokens":3},"usage":{"input_tokens":30}"#));
+        assert_eq!(said_twice("[DONE]"), "[DONE]");
     }
 }

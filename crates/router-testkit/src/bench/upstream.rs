@@ -189,7 +189,7 @@ fn millis(millis: f64) -> u64 {
 fn json_response(status: u16, body: &Value) -> Bytes {
     let body = body.to_string();
     let headers = [("content-type".to_owned(), "application/json".to_owned())];
-    let head = Response::head_bytes(status, &headers, &format!("content-length: {}", body.len()));
+    let head = Response::head_bytes("HTTP/1.1", status, &headers, &format!("content-length: {}", body.len()));
     [head, body.into()].concat().into()
 }
 
@@ -210,7 +210,7 @@ fn whole(bytes: usize) -> Bytes {
 /// A stream of `events` chunks (role and finish included), then usage if wanted, then `[DONE]`.
 fn stream(events: usize, usage: bool) -> Stream {
     let headers = [("content-type".to_owned(), "text/event-stream; charset=utf-8".to_owned())];
-    let head = Response::head_bytes(200, &headers, "transfer-encoding: chunked");
+    let head = Response::head_bytes("HTTP/1.1", 200, &headers, "transfer-encoding: chunked");
     let mut chunks = vec![event(&json!({"role": "assistant", "content": ""}), None, usage)];
     chunks.extend((2..events).map(|number| event(&json!({"content": format!("word{number:03} ")}), None, usage)));
     chunks.push(event(&json!({}), Some("stop"), usage));

@@ -95,12 +95,20 @@ pub(crate) fn schema() -> Value {
 /// out.
 #[must_use]
 pub fn events(body: &str) -> Vec<Value> {
-    let text = body.replace("\r\n", "\n");
+    let text = body.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
     if let Ok(Value::Array(list)) = serde_json::from_str(&text) {
         return list;
     }
-    let data = |line: &str| serde_json::from_str(line.strip_prefix("data: ").unwrap_or(line)).ok();
-    text.lines().filter_map(data).filter(Value::is_object).collect()
+    let (mut found, mut data) = (Vec::new(), Vec::new());
+    let mut read = |text: &str| found.extend(serde_json::from_str(text).ok().filter(Value::is_object));
+    for line in text.lines().chain([""]) {
+        match line.strip_prefix("data:") {
+            Some(part) => data.push(part),
+            None if line.is_empty() => read(&std::mem::take(&mut data).join("\n")),
+            None => read(line),
+        }
+    }
+    found
 }
 
 fn string(value: &Value, path: &str) -> String {

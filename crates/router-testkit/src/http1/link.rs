@@ -35,8 +35,8 @@ pub struct Response {
 impl Response {
     /// The bytes of a response head; `framing` is the framing header line without line end.
     #[must_use]
-    pub fn head_bytes(status: u16, headers: &[(String, String)], framing: &str) -> Bytes {
-        let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
+    pub fn head_bytes(version: &str, status: u16, headers: &[(String, String)], framing: &str) -> Bytes {
+        let mut head = format!("{version} {status} {}\r\n", reason(status));
         for (name, value) in headers {
             head.extend([name, ": ", value, "\r\n"]);
         }

@@ -6,6 +6,7 @@ use crate::http1::{Framing, Head, Link};
 use crate::plan::{Ask, End, Part, Plan, plan};
 use crate::record::Received;
 use crate::script::Script;
+use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,7 +39,7 @@ async fn converse(mut link: Link, shared: &Shared, connection: u64) -> io::Resul
                 link.reset();
                 return Ok(());
             }
-            End::Close | End::Hang => return Ok(()),
+            End::Close | End::Hang | End::Endless(_) => return Ok(()),
         }
     }
     Ok(())
@@ -88,10 +89,20 @@ fn wrong_key(received: &Received) -> Script {
 
 /// Sends the parts with their pauses; an error means that the client went away.
 async fn carry_out(link: &mut Link, plan: Plan) -> io::Result<End> {
+    let mut last = Bytes::new();
     for part in plan.parts {
         match part {
             Part::Pause(duration) => link.pause(duration).await?,
-            Part::Bytes(bytes) => link.send(&bytes).await?,
+            Part::Bytes(bytes) => {
+                link.send(&bytes).await?;
+                last = bytes;
+            }
+        }
+    }
+    if let End::Endless(pause) = plan.end {
+        loop {
+            link.pause(pause).await?;
+            link.send(&last).await?;
         }
     }
     Ok(plan.end)

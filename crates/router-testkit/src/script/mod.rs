@@ -20,6 +20,10 @@ pub struct Script {
     pub(crate) content_type: Option<Option<String>>,
     pub(crate) stream: StreamForm,
     pub(crate) shape: Shape,
+    pub(crate) interim: Interim,
+    pub(crate) framing: Framing,
+    /// Each replacement character of the answer goes out as a byte that no UTF-8 has.
+    pub(crate) broken_text: bool,
 }
 
 /// What kind of answer is given.
@@ -65,6 +69,10 @@ pub(crate) enum Cut {
     InHead,
     /// After this many content events (of a stream) or, for other bodies, bytes.
     AfterContent(usize),
+    /// With all its content, but before what ends it: a stream's finish, another body's last byte.
+    BeforeEnd,
+    /// Before the last chunk, which is empty: the answer is whole, its framing is not.
+    BeforeLastChunk,
 }
 
 /// What happens where an answer is cut.
@@ -74,6 +82,56 @@ pub(crate) enum AfterCut {
     Close,
     Reset,
     Silence,
+    /// Comments, one each of these times, without end; where the form has none, white space.
+    Comments(Duration),
+    /// The last content of a stream again, each of these times, without end.
+    Repeat(Duration),
+}
+
+/// Heads before the head of the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Interim {
+    #[default]
+    None,
+    /// `103 Early Hints`, once.
+    Hints,
+    /// `100 Continue`, each of these times, without end.
+    Continue(Duration),
+    /// `101 Switching Protocols`, which nobody asked for; the answer follows.
+    Upgrade,
+}
+
+/// How the body of an answer is framed, truly or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// By a content-length; a stream in chunks.
+    #[default]
+    Natural,
+    /// In chunks, a whole answer too.
+    Chunked,
+    /// As HTTP/1.0 does it: until the connection closes.
+    UntilClose,
+    /// The content-length promises 100 bytes more than come.
+    LengthTooLong,
+    /// The content-length promises half of what comes.
+    LengthTooShort,
+    /// Two content-lengths that differ.
+    LengthTwice,
+    /// A content-length below zero.
+    LengthNegative,
+    /// In chunks, the first of which announces more than 64 bits can hold.
+    ChunkOverflow,
+}
+
+impl Framing {
+    /// Whether the body comes in chunks, where that is what comes naturally or not.
+    pub(crate) fn is_chunked(self, naturally: bool) -> bool {
+        match self {
+            Self::Natural => naturally,
+            Self::Chunked | Self::ChunkOverflow => true,
+            _ => false,
+        }
+    }
 }
 
 /// How a stream looks on the wire.
@@ -85,6 +143,8 @@ pub(crate) struct StreamForm {
     pub(crate) comments: usize,
     pub(crate) byte_by_byte: bool,
     pub(crate) no_done: bool,
+    /// Each event's data on two lines.
+    pub(crate) data_lines: bool,
     pub(crate) error_after: Option<(usize, Failure)>,
 }
 
@@ -250,6 +310,18 @@ impl Script {
     #[must_use]
     pub fn cut_after(count: usize) -> Self {
         Self { cut: Cut::AfterContent(count), ..Self::default() }
+    }
+
+    /// Close with all content sent, but before what ends the answer: a stream's finish, another body's last byte.
+    #[must_use]
+    pub fn cut_before_end() -> Self {
+        Self { cut: Cut::BeforeEnd, ..Self::default() }
+    }
+
+    /// Close where only the last, empty chunk is missing. (A whole answer comes in chunks for that.)
+    #[must_use]
+    pub fn cut_before_last_chunk() -> Self {
+        Self { cut: Cut::BeforeLastChunk, framing: Framing::Chunked, ..Self::default() }
     }
 
     /// After `count` content events an error event, then the end without `[DONE]`.

@@ -1,7 +1,7 @@
 //! What shapes a script beside its kind of answer: timing, transport, the form of streams, the content.
 
-use super::{AfterCut, LineEnd, Script};
-use crate::answers::UsageMode;
+use super::{AfterCut, Framing, Interim, LineEnd, Script};
+use crate::answers::{Bend, UsageMode};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -76,6 +76,49 @@ impl Script {
         self.after_cut = AfterCut::Silence;
         self
     }
+
+    /// Where the script cuts, go on with comments instead, one each `pause`, for as long as somebody listens. (Where the form
+    /// has no comments, white space.)
+    #[must_use]
+    pub fn with_comments(mut self, pause: Duration) -> Self {
+        self.after_cut = AfterCut::Comments(pause);
+        self
+    }
+
+    /// Where the script cuts a stream, go on with its last content instead, once each `pause`, for as long as somebody listens.
+    #[must_use]
+    pub fn with_repeats(mut self, pause: Duration) -> Self {
+        self.after_cut = AfterCut::Repeat(pause);
+        self
+    }
+
+    /// Frame the body so.
+    #[must_use]
+    pub fn framing(mut self, framing: Framing) -> Self {
+        self.framing = framing;
+        self
+    }
+
+    /// Send `103 Early Hints` before the head.
+    #[must_use]
+    pub fn early_hints(mut self) -> Self {
+        self.interim = Interim::Hints;
+        self
+    }
+
+    /// Send `100 Continue` each `pause`, and never the head.
+    #[must_use]
+    pub fn endless_continue(mut self, pause: Duration) -> Self {
+        self.interim = Interim::Continue(pause);
+        self
+    }
+
+    /// Send `101 Switching Protocols` before the head.
+    #[must_use]
+    pub fn upgrade(mut self) -> Self {
+        self.interim = Interim::Upgrade;
+        self
+    }
 }
 
 /// Modifiers: the form of streams.
@@ -105,6 +148,13 @@ impl Script {
     #[must_use]
     pub fn byte_by_byte(mut self) -> Self {
         self.stream.byte_by_byte = true;
+        self
+    }
+
+    /// Send the data of each event on two lines.
+    #[must_use]
+    pub fn data_lines(mut self) -> Self {
+        self.stream.data_lines = true;
         self
     }
 
@@ -143,6 +193,34 @@ impl Script {
     #[must_use]
     pub fn finish(mut self, reason: &str) -> Self {
         self.shape.finish = Some(reason.to_owned());
+        self
+    }
+
+    /// Say that another model answered.
+    #[must_use]
+    pub fn answering_as(mut self, model: &str) -> Self {
+        self.shape.model = Some(model.to_owned());
+        self
+    }
+
+    /// End the arguments of tool calls in their middle.
+    #[must_use]
+    pub fn cut_arguments(mut self) -> Self {
+        self.shape.cut_arguments = true;
+        self
+    }
+
+    /// Send each replacement character (U+FFFD) of the answer as a byte that no UTF-8 has.
+    #[must_use]
+    pub fn broken_text(mut self) -> Self {
+        self.broken_text = true;
+        self
+    }
+
+    /// Report counts that are bent so, in the dialect's own fields.
+    #[must_use]
+    pub fn bent_usage(mut self, bend: Bend) -> Self {
+        self.shape.usage = UsageMode::Bent(bend);
         self
     }
 

@@ -13,6 +13,8 @@ mod dialects;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod streams;

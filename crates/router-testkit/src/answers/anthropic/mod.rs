@@ -24,7 +24,7 @@ pub(super) struct MessagesAnswer {
 
 /// Composes the answer.
 pub(super) fn compose(call: &Call<'_>) -> Result<MessagesAnswer, Refusal> {
-    let model = call.model()?;
+    let model = call.answering()?;
     check::check(call, true)?;
     let prompt = read(call);
     let reply = Reply::to(&prompt, 0, call.voice, call.shape);
@@ -236,10 +236,10 @@ impl MessagesAnswer {
             block(json!({"type": "text", "text": ""}), deltas);
         }
         for call in &self.reply.calls {
-            let input = call.arguments().to_string();
+            let input = &call.input;
             // The real one opens with an empty piece.
             let parts =
-                std::iter::once(String::new()).chain(pieces(&input, Some(input.chars().count().div_ceil(8).max(1))));
+                std::iter::once(String::new()).chain(pieces(input, Some(input.chars().count().div_ceil(8).max(1))));
             let deltas = parts.map(|piece| json!({"type": "input_json_delta", "partial_json": piece})).collect();
             block(block_of(call, &json!({})), deltas);
         }

@@ -61,7 +61,7 @@ pub(super) fn compose(call: &Call<'_>) -> Result<ChatAnswer, Refusal> {
     flavor.dress_usage(&mut usage);
     Ok(ChatAnswer {
         id: format!("chatcmpl-{}", prompt.id),
-        model,
+        model: call.answering()?,
         created: call.voice.created,
         flavor,
         choices,

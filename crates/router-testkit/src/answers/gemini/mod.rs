@@ -70,7 +70,7 @@ pub(super) fn compose(call: &Call<'_>) -> Result<GeminiAnswer, Refusal> {
     Ok(GeminiAnswer {
         id: prompt.id,
         ids: new_generation(&model),
-        model,
+        model: call.answering()?,
         choices,
         usage: call.shape.usage.or(usage),
         pieces: call.shape.pieces,

@@ -38,7 +38,7 @@ pub(super) fn compose(call: &Call<'_>) -> Result<ResponsesAnswer, Refusal> {
     let mut response = json!({
         "id": id, "object": "response", "created_at": call.voice.created, "status": status, "background": false, "error": null,
         "incomplete_details": cut.map(|reason| json!({"reason": reason})), "instructions": body.get("instructions"),
-        "max_output_tokens": body.get("max_output_tokens"), "model": model, "output": output(&reply, &prompt, call, status),
+        "max_output_tokens": body.get("max_output_tokens"), "model": call.answering()?, "output": output(&reply, &prompt, call, status),
         "parallel_tool_calls": prompt.parallel, "previous_response_id": body.get("previous_response_id"),
         "reasoning": or("reasoning", json!({"effort": null, "summary": null})), "store": or("store", json!(true)),
         "temperature": or("temperature", json!(1.0)), "text": or("text", json!({"format": {"type": "text"}})),

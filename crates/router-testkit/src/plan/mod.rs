@@ -1,13 +1,17 @@
 //! From a script and a request to a plan: the exact bytes on the wire, the pauses between them, and the end.
 //! Pure, so that every behaviour is a transformation of data and the connection only carries it out.
 
-use crate::answers::{self, Call, Dialect, Endpoint, Failure, Frame, FrameKind, Refusal, Shape, Voice};
-use crate::http1::Response;
+mod wire;
+
+use crate::answers::{
+    self, Bend, Call, Dialect, Endpoint, Failure, Frame, FrameKind, Refusal, Shape, UsageMode, Voice,
+};
 use crate::record::Received;
 use crate::script::{Act, AfterCut, Cut, LineEnd, Script};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::Duration;
+use wire::{interim, pause, plan_body, plan_stream, written};
 
 /// What will be sent.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub(crate) enum End {
     Close,
     Reset,
     Hang,
+    /// The last part again and again, this long apart.
+    Endless(Duration),
 }
 
 /// A request as far as answering it needs.
@@ -130,7 +136,11 @@ pub(crate) fn plan(script: &Script, ask: &Ask<'_>, voice: &Voice) -> Plan {
         AfterCut::Close => End::Close,
         AfterCut::Reset => End::Reset,
         AfterCut::Silence => End::Hang,
+        AfterCut::Comments(pause) | AfterCut::Repeat(pause) => End::Endless(pause),
     };
+    if let Some(end) = interim(&mut parts, script.interim) {
+        return Plan { parts, end };
+    }
     let end = match (&script.act, script.cut) {
         (Act::Hang, _) => End::Hang,
         (_, Cut::BeforeHead) => cut,
@@ -190,7 +200,7 @@ fn faithful(script: &Script, ask: &Ask<'_>, voice: &Voice, stream: bool) -> Cont
     answers::whole(&call).map_or_else(refused, |body| Content::Body {
         status: 200,
         content_type: "application/json".to_owned(),
-        bytes: body.into(),
+        bytes: written(script, &reported(script, &body)),
     })
 }
 
@@ -268,9 +278,22 @@ fn assembled(script: &Script, ask: &Ask<'_>, frames: &[Frame], ended: bool) -> V
     blocks
 }
 
+/// The text of an answer or event as the script wants its usage reported.
+fn reported(script: &Script, text: &str) -> String {
+    match script.shape.usage {
+        UsageMode::Bent(Bend::Twice) => answers::said_twice(text),
+        _ => text.to_owned(),
+    }
+}
+
 fn framed(script: &Script, ask: &Ask<'_>, first: bool, frame: &Frame) -> String {
     let end = line_end(script, ask).text();
-    let data = &frame.data;
+    let data = reported(script, &frame.data);
+    let data = match (script.stream.data_lines, ask.form) {
+        // A line end is white space between the members of an object.
+        (true, Form::Done | Form::Events) => data.replacen('{', &format!("{{{end}data: "), 1),
+        _ => data,
+    };
     match (ask.form, &frame.name) {
         (Form::Lines, _) => format!("{data}\n"),
         (Form::Array, _) if first => format!("[{data}"),
@@ -281,105 +304,8 @@ fn framed(script: &Script, ask: &Ask<'_>, first: bool, frame: &Frame) -> String 
     }
 }
 
-/// Head and body in one write, unless the script wants them apart.
-fn plan_body(parts: &mut Vec<Part>, script: &Script, ask: &Ask<'_>, body: (u16, &str, &Bytes), cut: End) -> End {
-    let (status, content_type, bytes) = body;
-    let head = head(script, ask, status, content_type, &format!("content-length: {}", bytes.len()));
-    if script.cut == Cut::InHead {
-        parts.push(Part::Bytes(half(&head)));
-        return cut;
-    }
-    let sent = match script.cut {
-        Cut::AfterContent(count) => bytes.slice(..count.min(bytes.len())),
-        _ if ask.without_body => Bytes::new(),
-        _ => bytes.clone(),
-    };
-    let together = script.timing.before_first.is_zero() && script.timing.trickle.is_none();
-    if together {
-        parts.push(Part::Bytes([head, sent].concat().into()));
-    } else {
-        parts.push(Part::Bytes(head));
-        pause(parts, script.timing.before_first);
-        push_body(parts, script, &sent, false);
-    }
-    match script.cut {
-        Cut::AfterContent(_) => cut,
-        _ => kept(ask),
-    }
-}
-
-/// A chunked response: the head, then each block on its own with the script's pauses.
-fn plan_stream(parts: &mut Vec<Part>, script: &Script, ask: &Ask<'_>, blocks: Vec<Block>, cut: End) -> End {
-    let head = head(script, ask, 200, ask.stream_type(), "transfer-encoding: chunked");
-    if script.cut == Cut::InHead {
-        parts.push(Part::Bytes(half(&head)));
-        return cut;
-    }
-    parts.push(Part::Bytes(head));
-    if script.stream.bom {
-        push_body(parts, script, b"\xef\xbb\xbf", true);
-    }
-    let end = line_end(script, ask).text();
-    for _ in 0..script.stream.comments {
-        push_body(parts, script, format!(": SIMULATED PROCESSING{end}{end}").as_bytes(), true);
-        pause(parts, script.timing.gap);
-    }
-    let mut seen = 0;
-    for block in blocks {
-        if script.cut == Cut::AfterContent(seen) && !matches!(block.kind, FrameKind::Role | FrameKind::Comment) {
-            return cut;
-        }
-        if block.kind == FrameKind::Content {
-            pause(parts, if seen == 0 { script.timing.before_first } else { script.timing.gap });
-            seen += 1;
-        }
-        push_body(parts, script, block.text.as_bytes(), true);
-    }
-    parts.push(Part::Bytes(Bytes::from_static(b"0\r\n\r\n")));
-    kept(ask)
-}
-
-/// Body bytes: at once, or one by one where the script wants that; chunked if the framing needs it.
-fn push_body(parts: &mut Vec<Part>, script: &Script, bytes: &[u8], chunked: bool) {
-    let single = script.timing.trickle.is_some() || script.stream.byte_by_byte;
-    let size = if single { 1 } else { bytes.len().max(1) };
-    for piece in bytes.chunks(size) {
-        pause(parts, script.timing.trickle.unwrap_or_default());
-        parts.push(Part::Bytes(if chunked { chunk(piece) } else { Bytes::copy_from_slice(piece) }));
-    }
-}
-
 /// Google ends its lines as HTTP does; a script may say otherwise.
 fn line_end(script: &Script, ask: &Ask<'_>) -> LineEnd {
     let natural = if ask.dialect == Dialect::Gemini { LineEnd::CrLf } else { LineEnd::Lf };
     script.stream.line_end.unwrap_or(natural)
-}
-
-fn chunk(piece: &[u8]) -> Bytes {
-    [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat().into()
-}
-
-fn head(script: &Script, ask: &Ask<'_>, status: u16, content_type: &str, framing: &str) -> Bytes {
-    let mut headers = vec![("server".to_owned(), "simulated-provider".to_owned())];
-    let content_type = script.content_type.clone().unwrap_or_else(|| Some(content_type.to_owned()));
-    headers.extend(content_type.map(|value| ("content-type".to_owned(), value)));
-    headers.extend(script.headers.iter().cloned());
-    if ask.close {
-        headers.push(("connection".to_owned(), "close".to_owned()));
-    }
-    Response::head_bytes(status, &headers, framing)
-}
-
-fn half(bytes: &Bytes) -> Bytes {
-    bytes.slice(..bytes.len() / 2)
-}
-
-fn kept(ask: &Ask<'_>) -> End {
-    if ask.close { End::Close } else { End::KeepAlive }
-}
-
-fn pause(parts: &mut Vec<Part>, duration: Duration) {
-    if !duration.is_zero() {
-        parts.push(Part::Pause(duration));
-    }
 }
