@@ -17,6 +17,7 @@ use crate::kept::Kept;
 use crate::live::LiveTable;
 use crate::snapshot::{ServerSnapshot, Surroundings};
 use crate::telemetry::metrics::Metrics;
+use crate::twins::Twins;
 use crate::upstream::EgressPolicy;
 
 /// A running router.
@@ -54,6 +55,8 @@ pub struct App {
     pub sessions: Sessions,
     /// Numbers of requests by target, for turns.
     pub turns: Turns,
+    /// Requests that came with an idempotency key, and their answers.
+    pub twins: Arc<Twins>,
 }
 
 /// How the router is, for health pages.
@@ -137,6 +140,7 @@ impl App {
             status: Status::default(),
             sessions: Sessions::default(),
             turns: Turns::default(),
+            twins: Arc::default(),
         })
     }
 

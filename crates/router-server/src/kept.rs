@@ -38,9 +38,9 @@ struct Shelf {
 }
 
 /// A digest of owner and id: both are foreign texts of any length.
-type Place = [u8; 16];
+pub(crate) type Place = [u8; 16];
 
-fn place(owner: &str, id: &str) -> Place {
+pub(crate) fn place(owner: &str, id: impl AsRef<[u8]>) -> Place {
     let digest = Sha256::new().chain_update(owner).chain_update([0]).chain_update(id).finalize();
     let mut place = Place::default();
     place.iter_mut().zip(digest).for_each(|(to, from)| *to = from);

@@ -22,5 +22,6 @@ pub mod startup;
 pub mod tasks;
 pub mod telemetry;
 pub mod today;
+pub mod twins;
 pub mod upstream;
 pub mod wiring;

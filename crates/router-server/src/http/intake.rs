@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 
-/// Memory for request bodies, shared by all workers.
+/// Memory for bodies, shared by all workers.
 #[derive(Clone, Debug)]
 pub struct BodyMemory {
     used: Arc<AtomicUsize>,
@@ -35,19 +35,34 @@ impl BodyMemory {
         self.used.load(Ordering::Relaxed)
     }
 
-    fn take(&self, size: usize) -> Option<BodyPermit> {
-        let before = self.used.fetch_add(size, Ordering::Relaxed);
-        let permit = BodyPermit { memory: self.clone(), size };
-        // A refused permit gives its size back as it is dropped.
-        (before.saturating_add(size) <= self.limit).then_some(permit)
+    /// Bytes that are left.
+    pub(crate) fn free(&self) -> usize {
+        self.limit.saturating_sub(self.used())
+    }
+
+    /// A permit for nothing, which may grow.
+    pub(crate) fn nothing(&self) -> BodyPermit {
+        BodyPermit { memory: self.clone(), size: 0 }
+    }
+
+    /// So many bytes, if they are left.
+    pub(crate) fn take(&self, size: usize) -> Option<BodyPermit> {
+        let mut permit = self.nothing();
+        permit.grow(size).then_some(permit)
     }
 }
 
 impl BodyPermit {
-    fn grow(&mut self, size: usize) -> bool {
+    /// Takes so many bytes more. `false`: there is no room for them, and the permit is as it was.
+    pub(crate) fn grow(&mut self, size: usize) -> bool {
         let before = self.memory.used.fetch_add(size, Ordering::Relaxed);
-        self.size += size;
-        before.saturating_add(size) <= self.memory.limit
+        let fits = before.saturating_add(size) <= self.memory.limit;
+        if fits {
+            self.size += size;
+        } else {
+            self.memory.used.fetch_sub(size, Ordering::Relaxed);
+        }
+        fits
     }
 }
 

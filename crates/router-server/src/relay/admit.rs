@@ -1,11 +1,12 @@
-//! From bytes to a permitted, decided request: who asks, what for, may it run, who should serve it.
+//! From bytes to a permitted, decided request: what for, may it run, who should serve it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
+use http::Response;
+use http::header::USER_AGENT;
 use http::request::Parts;
 use hyper::body::Incoming;
 use router_core::ask::Endpoint;
@@ -21,23 +22,22 @@ use super::Worker;
 use super::book::{Book, Opening, beginning};
 use super::controls::{self, Controls};
 use super::fit::Written;
-use super::form::{self, Form};
+use super::form::Form;
 use super::headers::Ids;
-use super::pinned;
+use super::pinned::{self, owner};
+use super::receive::{Identity, receive};
+use super::twin::{self, Turn};
 use crate::clock::Now;
 use crate::gate::GatePermit;
 use crate::http::GROUP_PREFIX;
-use crate::http::auth::{Presented, presented, query_key};
-use crate::http::error::{ApiError, invalid_api_key, missing_api_key, shown};
-use crate::http::intake::{self, BodyError, BodyLimits, BodyPermit};
+use crate::http::body::Body;
+use crate::http::error::{ApiError, shown};
+use crate::http::intake::BodyPermit;
 use crate::local::Local;
 use crate::snapshot::ServerSnapshot;
 use crate::telemetry::metrics::ReasonLabel;
+use crate::twins::{Claim, Tape};
 use crate::upstream::Upload;
-
-/// Time for a whole request body, and for its first kilobytes.
-const BODY_TOTAL: std::time::Duration = std::time::Duration::from_secs(30);
-const BODY_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// A request as it arrived.
 pub(super) struct Arrival<'a> {
@@ -47,25 +47,6 @@ pub(super) struct Arrival<'a> {
     pub(super) now: Now,
     pub(super) parts: &'a Parts,
     pub(super) ids: &'a Ids,
-}
-
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Identity {
-    /// A client key.
-    Key(KeyIx),
-    /// Nobody, which `auth.required: false` allows.
-    Anonymous,
-}
-
-impl Identity {
-    /// The key, if there is one.
-    pub(crate) const fn key(self) -> Option<KeyIx> {
-        match self {
-            Self::Key(key) => Some(key),
-            Self::Anonymous => None,
-        }
-    }
 }
 
 /// A request that may run: everything that its task needs.
@@ -96,6 +77,8 @@ pub(super) struct Job {
     pub(super) seed: u64,
     pub(super) book: Book,
     pub(super) rates: Rates,
+    /// Takes the answer in, if the request came with an idempotency key.
+    pub(super) tape: Option<Arc<Tape>>,
     /// Held until the request ends.
     pub(super) holds: Holds,
 }
@@ -107,6 +90,14 @@ pub(super) struct Holds {
     pub(super) _memory: BodyPermit,
 }
 
+/// A request that was read and judged.
+pub(super) enum Admitted {
+    /// It may run; under its idempotency key, if it came with one.
+    Job(Box<Job>, Option<Claim>),
+    /// Another one has run for it.
+    Twin(Response<Body>),
+}
+
 /// Reads and judges a request.
 ///
 /// # Errors
@@ -116,30 +107,9 @@ pub(super) async fn admit(
     snapshot: &Local<ServerSnapshot>,
     arrival: Arrival<'_>,
     body: Incoming,
-) -> Result<Box<Job>, ApiError> {
+) -> Result<Admitted, ApiError> {
     let app = &worker.app;
-    if app.is_stopping() {
-        return Err(ApiError::new(ErrorCode::ShuttingDown, "This router is about to end. Try again in a moment.")
-            .retry_after_ms(Some(1_000)));
-    }
-    if arrival.parts.headers.get_all(crate::http::HOP_HEADER).iter().any(|hop| hop == snapshot.settings.instance) {
-        return Err(ApiError::new(ErrorCode::LoopDetected, "A channel of this router points back at this router."));
-    }
-    let identity = authenticate(snapshot, arrival.parts, arrival.peer, arrival.now)?;
-    let form = is_form(arrival.parts, arrival.route.endpoint)?;
-    let limits =
-        BodyLimits { max_bytes: snapshot.settings.max_request_bytes, total: BODY_TOTAL, patience: BODY_PATIENCE };
-    let read = if form {
-        form::receive(body, limits, &app.bodies).await
-    } else {
-        intake::read(body, limits, &app.bodies).await.map(|(bytes, memory)| Form { bytes, memory, rest: None })
-    };
-    let Form { bytes, memory, rest } = read.map_err(|error| {
-        if error == BodyError::NoMemory {
-            app.metrics.shed.get_or_create_owned(&ReasonLabel { reason: "body_memory" }).inc();
-        }
-        body_error(error, &limits)
-    })?;
+    let (identity, Form { bytes, memory, rest }) = receive(worker, snapshot, &arrival, body).await?;
     let size = rest.as_ref().map_or(bytes.len() as u64, |(_, size)| *size);
     let (dialect, route) = (arrival.dialect, arrival.route);
     let endpoint = route.endpoint;
@@ -151,6 +121,13 @@ pub(super) async fn admit(
         intake.ask.model = group.to_owned();
     }
     let controls = controls::read(&mut intake, &arrival.parts.headers, &bytes, snapshot.world.rules.total_ms)?;
+    // Of a form that is not held as a whole nobody can say whether it is the same as another.
+    let whole = rest.is_none().then_some(&*bytes);
+    let claim = match twin::turn(worker, owner(snapshot, identity.key()), &arrival, whole).await {
+        Ok(Turn::Answered(response)) => return Ok(Admitted::Twin(response)),
+        Ok(Turn::Send(claim)) => Ok(claim),
+        Err(refused) => Err(refused),
+    };
     let mut book = Book::open(Opening {
         app: app.clone(),
         lane: Arc::clone(&worker.lane),
@@ -169,8 +146,14 @@ pub(super) async fn admit(
     let seed = arrival.ids.ours.seed();
     let now_ms = arrival.now.unix_ms;
     let session = recall(&app.sessions, &snapshot.core, identity.key(), &mut intake.ask, now_ms);
-    let judged = judge(worker, snapshot, (identity, dialect), &intake, arrival.now, seed).await;
-    let Judged { permit, ticket, decision, pinned } = match judged {
+    let judged = match claim {
+        Ok(claim) => {
+            let judged = judge(worker, snapshot, (identity, dialect), &intake, arrival.now, seed).await;
+            judged.map(|judged| (judged, claim))
+        }
+        Err(mismatch) => Err(mismatch),
+    };
+    let (Judged { permit, ticket, decision, pinned }, claim) = match judged {
         Ok(judged) => judged,
         Err(refused) => {
             book.refuse(&refused).await;
@@ -178,7 +161,7 @@ pub(super) async fn admit(
         }
     };
     book.decided(&decision, &intake.ask);
-    Ok(Box::new(Job {
+    let job = Box::new(Job {
         worker: worker.clone(),
         snapshot: snapshot.clone(),
         now: arrival.now,
@@ -198,97 +181,10 @@ pub(super) async fn admit(
         seed,
         book,
         rates: ticket.as_ref().map(Ticket::rates).unwrap_or_default(),
+        tape: claim.as_ref().map(|claim| Arc::clone(claim.tape())),
         holds: Holds { ticket, _permit: permit, _memory: memory },
-    }))
-}
-
-/// Finds the client key of a request and checks that it may be used now and from here.
-pub(crate) fn authenticate(
-    snapshot: &ServerSnapshot,
-    parts: &Parts,
-    peer: SocketAddr,
-    now: Now,
-) -> Result<Identity, ApiError> {
-    let address = client_address(snapshot, parts, peer);
-    let allowed = |networks: &[ipnet::IpNet]| networks.is_empty() || networks.iter().any(|net| net.contains(&address));
-    let denied = || ApiError::new(ErrorCode::IpNotAllowed, "This address may not use the router.");
-    if !allowed(&snapshot.settings.ip_allow) {
-        return Err(denied());
-    }
-    let text = match presented(&parts.headers, query_key(&parts.uri)) {
-        Presented::Key(text) => text,
-        Presented::Nothing if !snapshot.settings.auth_required => return Ok(Identity::Anonymous),
-        Presented::Nothing => return Err(missing_api_key()),
-        Presented::Malformed => return Err(invalid_api_key()),
-        Presented::Ambiguous => {
-            let message = "The request carries two different API keys. Send one.";
-            return Err(ApiError::new(ErrorCode::AmbiguousCredentials, message));
-        }
-    };
-    let digest: [u8; 32] = sha256(text);
-    let ix = snapshot.core.key_by_hash(&digest).ok_or_else(invalid_api_key)?;
-    let key = snapshot.core.key(ix).filter(|key| key.enabled).ok_or_else(invalid_api_key)?;
-    if key.expires_at_ms.is_some_and(|end| end <= now.unix_ms) {
-        return Err(ApiError::new(ErrorCode::KeyExpired, "The API key has expired. Ask for a new one."));
-    }
-    if !snapshot.key(ix).is_some_and(|side| allowed(&side.ip_allow)) {
-        return Err(denied());
-    }
-    Ok(Identity::Key(ix))
-}
-
-fn sha256(text: &str) -> [u8; 32] {
-    use sha2::Digest;
-    sha2::Sha256::digest(text.as_bytes()).into()
-}
-
-/// The client's address: the peer's, or, behind a trusted proxy, the right-most hop that is not trusted.
-fn client_address(snapshot: &ServerSnapshot, parts: &Parts, peer: SocketAddr) -> IpAddr {
-    let trusted = |address: &IpAddr| snapshot.settings.trusted_proxies.iter().any(|net| net.contains(address));
-    let peer = peer.ip().to_canonical();
-    if !trusted(&peer) {
-        return peer;
-    }
-    let hops = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).collect();
-    let mut client = peer;
-    for hop in hops.iter().rev() {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { return client };
-        client = address.to_canonical();
-        if !trusted(&client) {
-            return client;
-        }
-    }
-    client
-}
-
-/// Whether the body is a form; else it has to be JSON.
-fn is_form(parts: &Parts, endpoint: Endpoint) -> Result<bool, ApiError> {
-    let unsupported = |message: &'static str| Err(ApiError::new(ErrorCode::UnsupportedMediaType, message));
-    if parts.headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity") {
-        return unsupported("Compressed request bodies are not read. Send the body without Content-Encoding.");
-    }
-    let media = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media = media.split(';').next().unwrap_or_default().trim();
-    let json = media.eq_ignore_ascii_case("application/json") || media.to_ascii_lowercase().ends_with("+json");
-    let form = matches!(endpoint, Endpoint::ImageEdits | Endpoint::Transcriptions | Endpoint::Translations)
-        && media.eq_ignore_ascii_case("multipart/form-data");
-    if json || form { Ok(form) } else { unsupported("The body must be JSON: send `Content-Type: application/json`.") }
-}
-
-fn body_error(error: BodyError, limits: &BodyLimits) -> ApiError {
-    match error {
-        BodyError::TooLarge => {
-            let message = format!("The body is larger than {} bytes, the limit of this router.", limits.max_bytes);
-            ApiError::new(ErrorCode::RequestTooLarge, message)
-        }
-        BodyError::NoMemory => {
-            let message = "The router holds too many large requests at the moment.";
-            ApiError::new(ErrorCode::Overloaded, message).retry_after_ms(Some(1_000))
-        }
-        BodyError::TooSlow => ApiError::new(ErrorCode::RequestTimeout, "The body came too slowly."),
-        BodyError::Broken => ApiError::new(ErrorCode::InvalidJson, "The body ended before it was complete."),
-    }
+    });
+    Ok(Admitted::Job(job, claim))
 }
 
 pub(super) fn request_error(error: RequestError) -> ApiError {

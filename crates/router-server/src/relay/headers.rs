@@ -21,6 +21,10 @@ const GROUP: HeaderName = HeaderName::from_static("x-router-group");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-router-attempts");
 const COST: HeaderName = HeaderName::from_static("x-router-cost");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-router-overhead-us");
+const REPLAY_OF: HeaderName = HeaderName::from_static("x-router-replay-of");
+const REQUEST_RATES: [&str; 3] =
+    ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
+const TOKEN_RATES: [&str; 3] = ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
 
 /// The ids of a request.
 #[derive(Clone, Debug)]
@@ -113,9 +117,21 @@ pub(crate) fn stamp_rates(headers: &mut HeaderMap, rates: &Rates) {
             headers.insert(reset, value);
         }
     };
-    let names = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
-    room(rates.requests, names);
-    room(rates.tokens, ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"]);
+    room(rates.requests, REQUEST_RATES);
+    room(rates.tokens, TOKEN_RATES);
+}
+
+/// Makes the headers of a request's answer those of a twin: it says whose answer it is, costs nothing more, and was counted by no limit.
+pub(crate) fn stamp_replay(headers: &mut HeaderMap, first: &str) {
+    for name in REQUEST_RATES.into_iter().chain(TOKEN_RATES) {
+        headers.remove(name);
+    }
+    if headers.contains_key(COST) {
+        headers.insert(COST, HeaderValue::from_static("0"));
+    }
+    if let Ok(first) = HeaderValue::from_str(first) {
+        headers.insert(REPLAY_OF, first);
+    }
 }
 
 /// A time as OpenAI writes it: `20ms`, `1s`, `6m0s`.

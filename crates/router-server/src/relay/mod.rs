@@ -15,10 +15,12 @@ mod fit;
 mod form;
 mod headers;
 mod pinned;
+mod receive;
 mod run;
 mod stored;
 mod stream;
 mod tongue;
+mod twin;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,10 +41,13 @@ use crate::clock::Now;
 use crate::http::body::Body;
 use crate::http::error::ApiError;
 use crate::local::{Current, Local};
+use crate::twins::Claim;
 use crate::upstream::Upstream;
 
-pub(crate) use admit::authenticate;
+use admit::{Admitted, Job};
+
 pub(crate) use headers::Ids;
+pub(crate) use receive::authenticate;
 pub use stored::{Stored, stored};
 
 /// What a worker has to serve requests with.
@@ -83,18 +88,24 @@ pub(crate) async fn call(
             headers::stamp_rates(response.headers_mut(), &rates.unwrap_or_default());
             response
         }
-        Ok(job) if job.endpoint == Endpoint::Estimate => estimate::page(job).await,
-        Ok(job) => {
-            let (head, answer) = oneshot::channel();
-            // Boxed: a request's future is large, and is moved several times on its way into the task.
-            worker.tasks.spawn(Box::pin(run::run(job, head)));
-            // A task that ends without an answer has panicked; its guards have booked what there was.
-            answer.await.unwrap_or_else(|_| {
-                let error = ApiError::new(ErrorCode::InternalError, "The router failed at this request.");
-                error.in_dialect(dialect, Some(ids.shown()))
-            })
-        }
+        Ok(Admitted::Job(job, _)) if job.endpoint == Endpoint::Estimate => estimate::page(job).await,
+        Ok(Admitted::Job(job, claim)) => answered(worker, job, claim).await.unwrap_or_else(|| {
+            let error = ApiError::new(ErrorCode::InternalError, "The router failed at this request.");
+            error.in_dialect(dialect, Some(ids.shown()))
+        }),
+        Ok(Admitted::Twin(response)) => response,
     };
     ids.stamp(response.headers_mut());
     response
+}
+
+/// Runs a request in a task of its own. `None`: that task has panicked; its guards have booked what there was.
+async fn answered(worker: &Worker, job: Box<Job>, claim: Option<Claim>) -> Option<Response<Body>> {
+    let (head, answer) = oneshot::channel();
+    // Boxed: a request's future is large, and is moved several times on its way into the task.
+    worker.tasks.spawn(Box::pin(run::run(job, head)));
+    let Some(claim) = claim else { return answer.await.ok() };
+    let reader = claim.reader()?;
+    worker.tasks.spawn(twin::record(claim, answer));
+    twin::play(worker, reader).await
 }

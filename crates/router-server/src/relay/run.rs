@@ -310,6 +310,9 @@ impl Run {
                 upstream_us: self.upstream_us,
             })
             .await;
+        if let Some(tape) = self.job.tape.as_ref().filter(|_| terminal.status == Status::Completed) {
+            tape.succeeded();
+        }
         if let Some(ticket) = self.job.holds.ticket.as_mut() {
             let usage = settlement.answer.usage;
             let unix_ms = self.job.now.unix_ms.saturating_add(self.job.now.ms_until(Instant::now()));

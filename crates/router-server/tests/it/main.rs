@@ -38,4 +38,5 @@ mod shutdown;
 mod start;
 mod streams;
 mod support;
+mod twins;
 mod vendors;

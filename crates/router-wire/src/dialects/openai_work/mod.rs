@@ -5,6 +5,7 @@ mod multipart;
 mod read;
 mod watch;
 
+pub use multipart::without_boundary;
 pub use read::{read, sized};
 pub use watch::{Flaw, FormWatch};
 

@@ -17,6 +17,19 @@ pub(super) fn boundary(body: &[u8]) -> Option<&[u8]> {
     body.get(..line).filter(|line| is(line) && line.len() <= 72).map(<[u8]>::trim_ascii_end)
 }
 
+/// What stands between the boundaries of a form, which clients draw anew each time that they send it; any other body whole.
+pub fn without_boundary(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let boundary = boundary(body).filter(|boundary| boundary.len() > 2);
+    let mut ends = boundary.map(|boundary| memmem::find_iter(body, boundary));
+    let mut from = Some(0);
+    std::iter::from_fn(move || {
+        let start = from?;
+        let end = ends.as_mut().and_then(Iterator::next);
+        from = end.zip(boundary).map(|(end, boundary)| end + boundary.len());
+        body.get(start..end.unwrap_or(body.len()))
+    })
+}
+
 /// Parts of a form, in their order.
 struct Parts<'a> {
     body: &'a [u8],
@@ -114,6 +127,18 @@ mod tests {
         let changed = with_model(FORM, "vendor/m");
         assert_eq!(field(&changed, "model"), Some("vendor/m"));
         assert_eq!(with_model(&changed, "m-1"), FORM);
+    }
+
+    #[test]
+    fn a_form_is_the_same_whatever_its_boundary() {
+        let text = String::from_utf8_lossy(FORM);
+        let other = text.replace("--x-1", "--another");
+        assert!(without_boundary(text.as_bytes()).eq(without_boundary(other.as_bytes())));
+        let changed = other.replace("m-1", "m-2");
+        assert!(!without_boundary(text.as_bytes()).eq(without_boundary(changed.as_bytes())));
+        for body in [&b"{\"a\": 1}"[..], b"", b"--\r\n--\r\n"] {
+            assert_eq!(without_boundary(body).collect::<Vec<_>>(), [body]);
+        }
     }
 
     #[test]
