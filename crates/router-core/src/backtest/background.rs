@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
+use super::recall::Names;
 use super::{Entry, Tried, TriedEnd};
-use crate::catalog::{KeyIx, ModelIx, Snapshot};
+use crate::catalog::{KeyIx, Snapshot};
 use crate::fault::Fault;
 use crate::rehearsal::{Provider, Stage, VirtualRouter, Watch};
 use crate::request::{Event, Metered};
@@ -16,8 +17,7 @@ use crate::world::{Ended, Holding, Target};
 #[derive(Debug)]
 pub(super) struct Background {
     core: Arc<Snapshot>,
-    /// By channel and the model's name at the provider.
-    models: HashMap<(Arc<str>, Arc<str>), ModelIx>,
+    names: Arc<Names>,
     /// Time of the end, and number.
     ends: BinaryHeap<Reverse<(u64, u64)>>,
     running: HashMap<u64, (Holding, Tried, u64)>,
@@ -25,13 +25,9 @@ pub(super) struct Background {
 }
 
 impl Background {
-    pub(super) fn new(core: &Arc<Snapshot>) -> Self {
-        let models = (0u32..).zip(core.models()).filter_map(|(place, model)| {
-            let channel = core.channel(model.channel)?;
-            Some(((Arc::clone(&channel.name), Arc::clone(&model.upstream_name)), ModelIx(place)))
-        });
-        let models = models.collect();
-        Self { core: Arc::clone(core), models, ends: BinaryHeap::new(), running: HashMap::new(), number: 0 }
+    pub(super) fn new(core: &Arc<Snapshot>, names: &Arc<Names>) -> Self {
+        let (core, names) = (Arc::clone(core), Arc::clone(names));
+        Self { core, names, ends: BinaryHeap::new(), running: HashMap::new(), number: 0 }
     }
 
     /// A request that happens as it happened. Attempts at what the tested catalogue does not have are left out.
@@ -39,9 +35,8 @@ impl Background {
         let group = entry.group.as_ref().and_then(|name| self.core.group_by_name(name));
         let ask = entry.ask.clone().unwrap_or_default();
         for tried in &entry.attempts {
-            let name = (Arc::clone(&tried.channel), Arc::clone(&tried.upstream_model));
-            let Some(model) = self.models.get(&name) else { continue };
-            let target = Target { model: *model, group, key: 0 };
+            let Some(model) = self.names.upstream(&tried.channel, &tried.upstream_model) else { continue };
+            let target = Target { model, group, key: 0 };
             let began_ms = entry.at_ms.saturating_add(tried.after_ms);
             stage.world.spend(&self.core, key, &target, tried.cost, began_ms);
             // What a limit of the tested policy would have refused takes nothing from it.

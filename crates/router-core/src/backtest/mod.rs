@@ -8,15 +8,19 @@
 
 mod background;
 mod observed;
+mod partings;
+mod recall;
 mod report;
 mod run;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::ask::Ask;
-use crate::fault::FaultKind;
+use crate::fault::{Fault, FaultKind};
 use crate::money::Nano;
 use crate::request::Status;
+use crate::routing::Seen;
 use crate::usage::Usage;
 
 pub use observed::Observations;
@@ -47,6 +51,12 @@ pub struct Entry {
     pub unfit: Vec<Arc<str>>,
     /// Every call that was sent, in order.
     pub attempts: Vec<Tried>,
+    /// Attempts that found no room, in order.
+    pub unsent: Vec<Unsent>,
+    /// What its decision saw of the present.
+    pub seen: Seen,
+    /// What of the tested configuration is as it was then; `None`: nobody knows, so the present is the replay's own.
+    pub unchanged: Option<Arc<Unchanged>>,
     /// What was booked.
     pub cost: Nano,
     /// From first byte to last, milliseconds.
@@ -76,6 +86,39 @@ pub struct Tried {
     pub usage: Usage,
     /// What it cost.
     pub cost: Nano,
+}
+
+/// An attempt that was never sent.
+#[derive(Clone, Debug)]
+pub struct Unsent {
+    /// Its place among all attempts of the request, from 0.
+    pub place: usize,
+    /// Channel name.
+    pub channel: Arc<str>,
+    /// The model's name at the provider.
+    pub upstream_model: Arc<str>,
+    /// Why it was not.
+    pub fault: Fault,
+}
+
+/// What of the tested configuration is as it was when requests were recorded, so that what they saw of the present still
+/// means what it meant.
+#[derive(Clone, Debug, Default)]
+pub struct Unchanged {
+    /// Channels whose models, limits and rules are the same.
+    pub channels: HashSet<Arc<str>>,
+    /// Groups whose members, overrides or filters are not.
+    pub changed_groups: HashSet<Arc<str>>,
+}
+
+impl Unchanged {
+    fn has_channel(&self, name: &str) -> bool {
+        self.channels.contains(name)
+    }
+
+    fn has_group(&self, name: &str) -> bool {
+        !self.changed_groups.contains(name)
+    }
 }
 
 /// How a recorded call ended.

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::background::Background;
 use super::observed::Source;
+use super::partings::Partings;
+use super::recall::{Names, hindsight};
 use super::report::{Predicted, Tallies};
 use super::{Entry, Observations, Report, TriedEnd};
 use crate::catalog::{KeyIx, ModelIx, Snapshot};
@@ -45,6 +47,7 @@ pub struct Backtest<'m> {
     router: VirtualRouter<Shared<'m>, Shared<'m>>,
     background: Background,
     keys: HashMap<Arc<str>, KeyIx>,
+    names: Arc<Names>,
     number: u64,
 }
 
@@ -58,6 +61,7 @@ struct Log<'m> {
     observations: &'m Observations,
     running: HashMap<u64, Logged>,
     tallies: Tallies,
+    partings: Partings,
 }
 
 /// A request of the log with what has been used of it.
@@ -68,6 +72,8 @@ struct Logged {
     /// Where each attempt that was sent came from; `None`: from the log.
     sources: Vec<Option<Source>>,
     same_choice: bool,
+    /// Whether it has gone another way than the log's.
+    parted: bool,
 }
 
 impl<'m> Shared<'m> {
@@ -81,15 +87,18 @@ impl<'m> Backtest<'m> {
     #[must_use]
     pub fn new(stage: Stage, observations: &'m Observations, scope: Scope) -> Self {
         let core = Arc::clone(&stage.core);
+        let names = Arc::new(Names::of(&core));
         let running = HashMap::new();
-        let log = Log { core: Arc::clone(&core), observations, running, tallies: Tallies::default() };
+        let (tallies, partings) = Default::default();
+        let log = Log { core: Arc::clone(&core), observations, running, tallies, partings };
         let log = Shared(Arc::new(Mutex::new(log)));
         Self {
             scope,
             router: VirtualRouter::new(stage, log.clone(), log.clone()),
             log,
-            background: Background::new(&core),
+            background: Background::new(&core, &names),
             keys: (0u32..).zip(core.keys()).map(|(place, key)| (Arc::clone(&key.id), KeyIx(place))).collect(),
+            names,
             core,
             number: 0,
         }
@@ -111,7 +120,10 @@ impl<'m> Backtest<'m> {
         };
         let pinned = entry.pinned.as_ref().and_then(|name| self.core.channel_by_name(name));
         let total = entry.attempts.last().is_some_and(|tried| tried.end == TriedEnd::Failed(FaultKind::TotalTimeout));
+        let unfit = entry.unfit.iter().filter_map(|name| self.core.channel_by_name(name));
         let request = Request {
+            unfit: unfit.collect(),
+            hindsight: hindsight(&self.core, &self.names, &self.log.lock().partings, &entry),
             at_ms: entry.at_ms,
             key,
             ask,
@@ -123,7 +135,7 @@ impl<'m> Backtest<'m> {
             label: 0,
         };
         let used = vec![false; entry.attempts.len()];
-        let logged = Logged { entry, used, sources: Vec::new(), same_choice: false };
+        let logged = Logged { entry, used, sources: Vec::new(), same_choice: false, parted: false };
         self.log.lock().running.insert(self.number, logged);
         self.number += 1;
         self.router.arrive(request);
@@ -145,24 +157,44 @@ impl Provider for Shared<'_> {
         let mut log = self.lock();
         let log = &mut *log;
         let Some(logged) = log.running.get_mut(&call.number) else { return Reply::silence() };
-        logged.answer(call, log.observations)
+        let (reply, source) = logged.answer(call, log.observations);
+        logged.sources.push(source);
+        if source.is_some()
+            && let Some((_, channel)) = call.core.model_and_channel(call.target.model)
+        {
+            logged.parted = true;
+            log.partings.part(call.core, &channel.name, call.now_ms);
+        }
+        reply
     }
 }
 
 impl Watch for Shared<'_> {
-    fn note(&mut self, _: u64, number: u64, note: Note<'_>) {
+    fn note(&mut self, now_ms: u64, number: u64, note: Note<'_>) {
         let mut log = self.lock();
+        let log = &mut *log;
         match note {
             Note::Decided(decision) => {
                 let core = Arc::clone(&log.core);
                 let Some(logged) = log.running.get_mut(&number) else { return };
                 let chosen = decision.chosen().and_then(|chosen| core.model_and_channel(chosen.model));
                 let chosen = chosen.map(|(model, channel)| (&channel.name, &model.name));
-                logged.same_choice = chosen == logged.entry.chosen.as_ref().map(|(channel, model)| (channel, model));
+                let recorded = logged.entry.chosen.as_ref().map(|(channel, model)| (channel, model));
+                logged.same_choice = chosen == recorded;
+                if !logged.same_choice {
+                    logged.parted = true;
+                    for (channel, _) in [chosen, recorded].into_iter().flatten() {
+                        log.partings.part(&core, channel, now_ms);
+                    }
+                }
             }
             Note::Finished(finished) => {
                 let Some(logged) = log.running.remove(&number) else { return };
                 let core = Arc::clone(&log.core);
+                let unused = logged.entry.attempts.iter().zip(&logged.used).filter(|(_, used)| !**used);
+                let unused: Vec<_> = unused.map(|(tried, _)| &tried.channel).collect();
+                unused.iter().for_each(|channel| log.partings.part(&core, channel, now_ms));
+                log.partings.session(&logged.entry, logged.parted || !unused.is_empty());
                 let predicted =
                     Predicted { finished: &finished, sources: &logged.sources, same_choice: logged.same_choice };
                 log.tallies.add(&core, &logged.entry, &predicted);
@@ -173,21 +205,16 @@ impl Watch for Shared<'_> {
 }
 
 impl Logged {
-    /// As the log holds it, or as was observed.
-    fn answer(&mut self, call: &Call<'_>, observations: &Observations) -> Reply {
+    /// As the log holds it, or as was observed; then with where that comes from.
+    fn answer(&mut self, call: &Call<'_>, observations: &Observations) -> (Reply, Option<Source>) {
         let model = call.target.model;
-        let Some((named, channel)) = call.core.model_and_channel(model) else { return Reply::silence() };
-        if self.entry.unfit.contains(&channel.name) {
-            self.sources.push(None);
-            return Reply::fault(0, Fault::new(FaultKind::Unsupported, ""));
-        }
+        let Some((named, channel)) = call.core.model_and_channel(model) else { return (Reply::silence(), None) };
         let mut tried = self.entry.attempts.iter().zip(&mut self.used);
         let same = tried.find(|(tried, used)| {
             !**used && tried.channel == channel.name && tried.upstream_model == named.upstream_name
         });
         if let Some((tried, used)) = same {
             *used = true;
-            self.sources.push(None);
             let end = match tried.end {
                 TriedEnd::Completed => Some(Ending::Whole),
                 TriedEnd::Failed(FaultKind::TotalTimeout) | TriedEnd::Cancelled => None,
@@ -195,13 +222,12 @@ impl Logged {
             };
             let usage = Usage { reported_cost: Some(tried.cost), ..tried.usage };
             let end = end.map(|end| (tried.took_ms, end));
-            return Reply { first_ms: tried.first_ms, last_ms: tried.took_ms, end, usage };
+            return (Reply { first_ms: tried.first_ms, last_ms: tried.took_ms, end, usage }, None);
         }
         let usage = self.usage(call, observations, model);
         let seed = mix(call.request.seed ^ mix(u64::from(call.attempt)));
         let (reply, source) = observations.draw(call.core, model, call.now_ms, usage, seed);
-        self.sources.push(Some(source));
-        reply
+        (reply, Some(source))
     }
 
     /// What an answer of another would consume: the same tokens; where nobody answered, as many as answers to that name have.

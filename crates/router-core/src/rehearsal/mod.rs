@@ -9,12 +9,14 @@
 //! answers a failed count of tokens.
 
 mod calendar;
+mod hindsight;
 mod law;
 mod provider;
 mod request;
 mod router;
 mod watch;
 
+pub use hindsight::{Hindsight, Went};
 pub use law::{Law, Lots};
 pub use provider::{Call, Ending, Provider, Reply};
 pub use request::Request;

@@ -1,7 +1,8 @@
 //! A request of a rehearsal.
 
+use super::Hindsight;
 use crate::ask::Ask;
-use crate::catalog::KeyIx;
+use crate::catalog::{ChannelIx, KeyIx};
 use crate::world::Pinned;
 
 /// One request.
@@ -23,6 +24,10 @@ pub struct Request {
     pub leaves_ms: Option<u64>,
     /// Who keeps the state that it builds on.
     pub pinned: Option<Pinned>,
+    /// Channels whose dialect cannot hold it.
+    pub unfit: Vec<ChannelIx>,
+    /// What is known of it since it has happened before.
+    pub hindsight: Option<Box<Hindsight>>,
     /// A number that means something to whoever made it.
     pub label: u32,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Request;
 use super::calendar::{Calendar, Due};
+use super::hindsight::{Recalled, Went};
 use super::provider::{Call, Ending, Provider, Reply};
 use super::watch::{Change, Finished, Note, Watch};
 use crate::admission::{Admission, AdmissionConfig, Entry, Place};
@@ -163,6 +164,9 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         self.next += 1;
         self.watch.note(self.now_ms, number, Note::Arrived(&request));
         let session = recall(&self.sessions, &self.stage.core, request.key, &mut request.ask, self.now_ms);
+        if let Some(held) = request.hindsight.as_ref().and_then(|hindsight| hindsight.held) {
+            request.ask.held = held;
+        }
         let turn = request.key.map_or(0, |key| u64::from(key.0) + 1);
         if let Some(after) = request.leaves_ms {
             self.calendar.add(self.now_ms.saturating_add(after), number, Due::Leaves);
@@ -203,10 +207,12 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         };
         match stage.world.enter(&stage.core, request.key, ask.tokens(), now_ms) {
             Ok(ticket) => running.ticket = ticket,
+            Err(_) if request.hindsight.as_ref().is_some_and(|hindsight| hindsight.admitted) => {}
             Err(_) => return self.finish(running, Status::Error, Some(ErrorCode::RateLimitExceeded), true),
         }
         let request = &running.request;
-        let view = stage.world.view(&stage.core, now_ms, ask.tokens()).pinned_to(request.pinned);
+        let present = stage.world.view(&stage.core, now_ms, ask.tokens()).pinned_to(request.pinned);
+        let view = Recalled { present, hindsight: request.hindsight.as_deref() };
         let sequence = request.sequence.unwrap_or_else(|| self.turns.next(&request.ask.model));
         let moment = Moment { now_ms, seed: request.seed, sequence };
         let decision = decide(&stage.core, &target, &request.ask, &view, moment);
@@ -219,7 +225,8 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         running.last_resort = decision.last_resort;
         let draw = Draw { seed: request.seed, now_ms, pinned: request.pinned, session: running.session };
         let mut candidates = Vec::with_capacity(decision.eligible().min(MOST_CANDIDATES));
-        for candidate in decision.ranked().take(MOST_CANDIDATES) {
+        let unfit = |model| stage.core.model(model).is_some_and(|model| request.unfit.contains(&model.channel));
+        for candidate in decision.ranked().filter(|candidate| !unfit(candidate.model)).take(MOST_CANDIDATES) {
             let order = stage.world.key_order(&stage.core, candidate.model, &draw);
             candidates.push(stage.world.candidate(&stage.core, candidate.model, order.len()));
             running.targets.push(Target { model: candidate.model, group: decision.group_of(candidate), key: 0 });
@@ -333,7 +340,10 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
             let (now_ms, retries) = (self.now_ms, &self.retries);
             let ms = running.ms(now_ms);
             let unsent = matches!(&event, Event::Failed(fault, _) if is_unsent(fault));
-            let terminal = match running.machine.on(event, ms, || unsent || retries.take(now_ms)) {
+            let goes_on = running.request.hindsight.as_ref().and_then(|known| known.goes_on(&running.tried));
+            // Taken in any case, for those that come after.
+            let retry = || unsent || (goes_on != Some(false) && (retries.take(now_ms) || goes_on == Some(true)));
+            let terminal = match running.machine.on(event, ms, retry) {
                 Command::Attempt { attempt, candidate, key } => {
                     match self.attempt(&mut running, attempt, candidate, key) {
                         Ok(()) => {
@@ -382,6 +392,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         let (now_ms, stage) = (self.now_ms, &self.stage);
         let target = attempted(&running.targets, &running.keys, candidate, key);
         let target = target.ok_or_else(|| Unsent::Fault(Fault::new(FaultKind::Internal, "no such candidate")))?;
+        let went = running.request.hindsight.as_ref().and_then(|known| known.went(&target, &running.tried).cloned());
         running.tried.push(target.clone());
         let request = &running.request;
         let unsent = |watch: &mut W, account: &mut Account, fault: Fault| {
@@ -389,13 +400,22 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
             account.pass_over(target.clone());
             Unsent::Fault(fault)
         };
-        let holding = match stage.world.take(&stage.core, &request.ask, &target, running.last_resort, now_ms) {
+        let last_resort = running.last_resort;
+        let taken = match &went {
+            None => stage.world.take(&stage.core, &request.ask, &target, last_resort, now_ms),
+            Some(Went::Sent) => stage.world.take_as_known(&stage.core, &request.ask, &target, last_resort, now_ms),
+            Some(Went::Unsent(fault)) => Err(fault.clone()),
+        };
+        let holding = match taken {
             Ok(holding) => holding,
             Err(fault) => return Err(unsent(&mut self.watch, &mut running.account, fault)),
         };
         let most = stage.core.reserved_cost(target.model, &request.ask);
         let held = running.account.hold(&stage.world, &stage.core, request.key, target.clone(), most, request.at_ms);
-        if let Err(exceeded) = held {
+        if held.is_err() && matches!(went, Some(Went::Sent)) {
+            // There was room, whatever the order in which running requests ended.
+            running.account.pass_over(target.clone());
+        } else if let Err(exceeded) = held {
             if World::may_go_elsewhere(&stage.core, &exceeded, &target, &running.targets) {
                 let fault = Fault::new(FaultKind::TooLargeForLimit, exceeded.to_string());
                 return Err(unsent(&mut self.watch, &mut running.account, fault));

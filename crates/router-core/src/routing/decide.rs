@@ -12,6 +12,7 @@ use super::rank::Ranking;
 use super::reason::Reason;
 use super::resolve::{Members, Target, Variant, lookup};
 use super::select::{self, Draw, Row, Selector};
+use super::sighting::{Known, Load};
 use super::slo::Miss;
 use super::sticky::Sticky;
 use super::strategy::{Strategy, default_strategy, strategy};
@@ -49,6 +50,8 @@ pub fn decide(snapshot: &Snapshot, target: &Target, ask: &Ask, live: &impl Live,
             session: ask.session,
             last_resort: false,
             early_ms: None,
+            known: Vec::new(),
+            loads: Vec::new(),
             order: Vec::new(),
             raw: Vec::new(),
             normalised: Vec::new(),
@@ -182,10 +185,14 @@ impl<L: Live> Run<'_, L> {
             else {
                 continue;
             };
+            let offered = self.live.sighted(candidate.model).and_then(|sighting| sighting.offered);
+            if offered == Some(false) {
+                continue;
+            }
             let Some(model) = self.snapshot.model(candidate.model) else { continue };
             let away = [self.live.model(candidate.model).away, self.live.channel(model.channel).away];
             let early_ms = away.iter().map(|away| away.early_ms(now_ms)).max().unwrap_or(now_ms);
-            if early_ms > now_ms {
+            if early_ms > now_ms && offered.is_none() {
                 decision.early_ms = Some(decision.early_ms.map_or(early_ms, |known| known.min(early_ms)));
             } else {
                 found.push((reason.until_ms().unwrap_or(now_ms), place));
@@ -245,12 +252,18 @@ impl<L: Live> Run<'_, L> {
     /// Judges and measures one candidate; a row if it may be tried.
     fn candidate(&mut self, target: &Target, group: InGroup<'_>, tier: &Tier, member: &Member) -> Option<Row> {
         let (model, channel) = self.snapshot.model_and_channel(member.model)?;
-        let (live, channel_live) = (self.live.model(member.model), self.live.channel(model.channel));
-        let member_today = match (group, member.daily_limit) {
+        let (mut live, mut channel_live) = (self.live.model(member.model), self.live.channel(model.channel));
+        let mut member_today = match (group, member.daily_limit) {
             (Some((ix, _)), Some(_)) => self.live.member_requests_today(ix, member.model),
             _ => 0,
         };
-        let subject = Subject { member, model, channel, live: &live, channel_live: &channel_live, member_today };
+        let sighting = self.live.sighted(member.model);
+        if let Some(sighting) = sighting {
+            sighting.recall(&mut live, &mut channel_live, &mut member_today);
+        }
+        let passing = sighting.and_then(|sighting| sighting.passing);
+        let subject =
+            Subject { member, model, channel, live: &live, channel_live: &channel_live, member_today, passing };
         let reason = self.filter.judge(target, group, &subject);
         let place = u32::try_from(self.decision.candidates.len() - tier.first).ok()?;
         let mut view = View {
@@ -266,9 +279,14 @@ impl<L: Live> Run<'_, L> {
             optional: group.map_or(Capabilities::NONE, |(_, group)| group.optional_capabilities),
         };
         view.costs = self.costs(&view, place);
+        if self.snapshot.prices().watch(model.policies) || self.paced.last() == Some(&place) {
+            let at = u32::try_from(self.decision.candidates.len()).unwrap_or(u32::MAX);
+            self.decision.loads.push((at, Load::of(&channel_live, member_today)));
+        }
         for (number, layer) in tier.layers.iter().enumerate() {
             if let Some(value) = self.decision.raw.get_mut(tier.values + number * tier.stride + place as usize) {
-                *value = layer.factor.raw(&view);
+                let seen = sighting.and_then(|sighting| sighting.value(layer.factor));
+                *value = seen.unwrap_or_else(|| layer.factor.raw(&view));
             }
         }
         let verdict = reason.map_or(Verdict::Eligible { rank: u32::MAX }, Verdict::Out);
@@ -298,6 +316,13 @@ impl<L: Live> Run<'_, L> {
         reason.is_none().then_some(row)
     }
 
+    /// How well a candidate is known.
+    fn known(&self, model: Option<ModelIx>) -> Known {
+        let Some(model) = model else { return Known::default() };
+        let seen = self.live.sighted(model).and_then(|sighting| sighting.known);
+        seen.unwrap_or_else(|| Known::of(&self.live.model(model)))
+    }
+
     /// What goes beyond ranking: somebody to try out where no cache is warm, the request's own order of providers.
     /// Each overrides those before it.
     fn rearrange(&mut self, tier: &Tier, rows: &mut Vec<Row>, missed: Option<Miss>) {
@@ -307,7 +332,13 @@ impl<L: Live> Run<'_, L> {
             && self.ask.held.is_none()
             && let Some(due) = explore::is_due(tier, self.at.seed)
         {
-            explored = explore::put_first(rows, due, &seen, |model| self.live.model(model));
+            let first = u32::try_from(tier.first).unwrap_or(u32::MAX);
+            let known: Vec<Known> = rows.iter().map(|row| self.known(seen.model(row))).collect();
+            let places = rows.iter().map(|row| first.saturating_add(row.place));
+            let mut places: Vec<(u32, Known)> = places.zip(known.iter().copied()).collect();
+            places.sort_unstable_by_key(|(place, _)| *place);
+            explored = explore::put_first(rows, &known, due, &seen);
+            self.decision.known = places;
         }
         if self.decision.order.is_empty() {
             (self.decision.missed, self.decision.explored) = (missed, explored);

@@ -6,6 +6,7 @@ use super::factors::Layer;
 use super::prices::{Costs, Saving};
 use super::reason::{Reason, ReasonClass};
 use super::select::Selector;
+use super::sighting::{Known, Load};
 use super::slo::Miss;
 use super::sticky::Sticky;
 use super::strategy::Strategy;
@@ -51,6 +52,10 @@ pub struct Decision {
     /// Where nobody is left at all: from when on one that is away only by our guess may be tried for want of another; unix
     /// milliseconds.
     pub early_ms: Option<u64>,
+    /// Places in `candidates` with how well each is known, where the request might try somebody out.
+    pub(crate) known: Vec<(u32, Known)>,
+    /// Places in `candidates` with how much of their limits is used, where prices follow that.
+    pub(crate) loads: Vec<(u32, Load)>,
     /// Places in `candidates`, best first.
     pub(crate) order: Vec<u32>,
     /// Raw values: for each tier its layers one after the other, a value for each candidate. `NaN` is unknown.

@@ -7,8 +7,9 @@
 
 use super::decide::Seen;
 use super::decision::Tier;
-use super::live::ModelLive;
+use super::factors::Origin;
 use super::select::Row;
+use super::sighting::Known;
 use crate::catalog::ModelIx;
 use crate::ids::mix;
 
@@ -17,7 +18,7 @@ const ONE_IN: u64 = 8;
 /// … and of those one in so many anybody unknown.
 const OF_THEM: u64 = 4;
 /// The usual choice must be known by so many observations: where nobody is known, everybody's prior decides.
-const KNOWN: f64 = 20.0;
+const ENOUGH: f64 = 20.0;
 /// Below so many observations somebody is unknown.
 const UNKNOWN: f64 = 1.0;
 /// Its time to the first token must be below this share of the usual choice's to be a promise.
@@ -42,32 +43,26 @@ pub(super) fn is_due(tier: &Tier, seed: u64) -> Option<Due> {
     let lot = mix(seed ^ 0x6578_706c_6f72_6521);
     let ranked = lot.is_multiple_of(ONE_IN)
         && tier.selector.name == "top_score"
-        && tier.layers.iter().any(|layer| layer.weight > 0.0 && layer.factor.is_observed());
+        && tier.layers.iter().any(|layer| layer.weight > 0.0 && layer.factor.origin() == Origin::Observed);
     ranked.then_some(if (lot / ONE_IN).is_multiple_of(OF_THEM) { Due::Anybody } else { Due::Promising })
 }
 
-/// Puts the least known of those first that may be tried out, if that is reasonable. Gives it.
-pub(super) fn put_first(
-    rows: &mut [Row],
-    due: Due,
-    seen: &Seen<'_>,
-    live: impl Fn(ModelIx) -> ModelLive,
-) -> Option<ModelIx> {
+/// Puts the least known of those first that may be tried out, if that is reasonable. Gives it. `known` holds the rows' own.
+pub(super) fn put_first(rows: &mut [Row], known: &[Known], due: Due, seen: &Seen<'_>) -> Option<ModelIx> {
     let quality = |model: ModelIx| seen.snapshot.model(model).map_or(f64::NAN, |model| model.facts.quality);
     let usual = rows.first()?;
     let (usual_model, usual_usd) = (seen.model(usual)?, seen.effective_usd(usual));
-    let usual_live = live(usual_model);
-    if usual_live.observations < KNOWN {
+    let usual_known = known.first()?;
+    if usual_known.observations < ENOUGH {
         return None;
     }
     let mut found: Option<(usize, ModelIx, f64)> = None;
-    for (place, row) in rows.iter().enumerate().skip(1) {
+    for ((place, row), other) in rows.iter().enumerate().zip(known).skip(1) {
         let Some(model) = seen.model(row) else { continue };
         // an unknown quality is no lower one
         let worse = quality(model) < quality(usual_model) - WORSE;
-        let other = live(model);
         let unknown = due == Due::Anybody && other.observations < UNKNOWN;
-        let tried = unknown || (other.observations < KNOWN && promises(&other, &usual_live));
+        let tried = unknown || (other.observations < ENOUGH && promises(other, usual_known));
         let less = found.is_none_or(|(_, _, least)| other.observations < least);
         if tried && less && !worse && seen.effective_usd(row) <= DEARER * usual_usd {
             found = Some((place, model, other.observations));
@@ -79,7 +74,7 @@ pub(super) fn put_first(
 }
 
 /// Quicker by what little is known, and no less successful.
-fn promises(other: &ModelLive, usual: &ModelLive) -> bool {
+fn promises(other: &Known, usual: &Known) -> bool {
     let quicker = other.ttft_ms.zip(usual.ttft_ms).is_some_and(|(other, usual)| other < usual * PROMISE);
     let as_good = other.success_rate.zip(usual.success_rate).is_none_or(|(other, usual)| other >= usual - WORSE);
     quicker && as_good

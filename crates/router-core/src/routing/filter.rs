@@ -37,6 +37,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) channel_live: &'a ChannelLive,
     /// Requests of today through the member, where it has a daily limit.
     pub(crate) member_today: u64,
+    /// What passing reason is known to keep it away, if one does.
+    pub(crate) passing: Option<Option<Reason>>,
 }
 
 /// The group in which it is judged, if any.
@@ -61,9 +63,12 @@ impl<'a> Filter<'a> {
             .out
             .or_else(|| self.for_this_request(subject))
             .or_else(|| self.cost(target, group, subject))
-            .or_else(|| observed(group, subject))
-            .or_else(|| self.used_up(group, subject))
-            .or_else(|| self.away(subject))
+            .or_else(|| subject.passing.unwrap_or_else(|| self.passing(group, subject)))
+    }
+
+    /// What may be over in a moment.
+    fn passing(&self, group: InGroup<'_>, subject: &Subject<'_>) -> Option<Reason> {
+        observed(group, subject).or_else(|| self.used_up(group, subject)).or_else(|| self.away(subject))
     }
 
     fn for_this_request(&self, subject: &Subject<'_>) -> Option<Reason> {

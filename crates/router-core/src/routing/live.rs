@@ -3,6 +3,7 @@
 //! The server keeps live state by stable id and answers from memory. Figures of a channel model that has not been
 //! used for long should age (fewer observations), else a filter on observed speed could keep it out for ever.
 
+use super::sighting::Sighting;
 use crate::catalog::{ChannelIx, GroupIx, ModelIx};
 use crate::money::Nano;
 
@@ -26,6 +27,12 @@ pub trait Live {
     fn member_requests_today(&self, group: GroupIx, model: ModelIx) -> u64 {
         let _ = (group, model);
         0
+    }
+
+    /// What an earlier decision on the same request saw of a channel model; it goes before the rest.
+    fn sighted(&self, model: ModelIx) -> Option<&Sighting> {
+        let _ = model;
+        None
     }
 }
 

@@ -19,6 +19,7 @@ mod recompute;
 mod resolve;
 mod score;
 mod select;
+mod sighting;
 mod slo;
 mod sticky;
 mod strategy;
@@ -26,7 +27,9 @@ mod unknown;
 
 pub use decide::decide;
 pub use decision::{Candidate, Decision, Moment, NoCandidate, NoneKind, Standing, Tier, Verdict};
-pub use explain::{Asked, Chosen, ExplainedCandidate, ExplainedFactor, ExplainedLayer, ExplainedPrice, Explanation};
+pub use explain::{
+    Asked, Chosen, ExplainedCandidate, ExplainedFactor, ExplainedLayer, ExplainedPrice, Explanation, Seen,
+};
 pub use factors::{FACTORS, Factor, FactorRef, Layer, USUAL_OUTPUT_TOKENS, factor, factor_names, usually_descending};
 pub use live::{Away, BreakerView, ChannelLive, Live, ModelLive, NoLive};
 pub use prices::{Costs, PRICE_RULES, PricePolicies, PricePolicy, PriceRule, Saving, pressure, price_rule};
@@ -35,6 +38,7 @@ pub use recompute::{Change, NotRecomputable, Recomputed, RecomputedCandidate, Re
 pub use resolve::{Members, NotFound, Target, Variant, exists, resolve};
 pub use score::NEUTRAL;
 pub use select::{SELECTORS, Selector, selector};
+pub use sighting::{Known, Load, Sighting};
 pub use slo::Miss;
 pub use sticky::{Held, Sticky};
 pub use strategy::{SLO, STRATEGIES, Strategy, default_strategy, strategy};

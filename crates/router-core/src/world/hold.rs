@@ -17,6 +17,14 @@ const NO_PROBE: &str = "the circuit breaker lets no more probes through";
 const CHANNEL_FULL: &str = "our own limit for this channel is reached";
 const MEMBER_FULL: &str = "the group's daily limit for this member is reached";
 
+/// The fault of an attempt that was never sent, by its detail.
+#[must_use]
+pub fn unsent(detail: &str) -> Option<Fault> {
+    let detail = UNSENT.into_iter().find(|known| *known == detail)?;
+    let kind = if detail == NO_PROBE { FaultKind::BreakerOpen } else { FaultKind::RateLimited };
+    Some(Fault::new(kind, detail))
+}
+
 /// Whether an attempt was never sent.
 #[must_use]
 pub fn is_unsent(fault: &Fault) -> bool {
@@ -85,8 +93,7 @@ impl World {
             return Err(missing("no such key"));
         }
         let pass = |of: &Health| {
-            let (breaker, config) = (&of.breaker, &self.rules.breaker);
-            let pass = if last_resort { breaker.pass_early(config, now_ms) } else { breaker.pass(config, now_ms) };
+            let pass = self.pass(of, last_resort, now_ms);
             pass.ok_or_else(|| Fault::new(FaultKind::BreakerOpen, NO_PROBE))
         };
         let passes = [Some(pass(model)?), Some(pass(&channel.state.health)?)];
@@ -115,6 +122,38 @@ impl World {
             return Err(Fault { retry_after_ms: Some(1_000), ..Fault::new(FaultKind::RateLimited, CHANNEL_FULL) });
         }
         Ok(Holding { target: target.clone(), passes, ticket, _member: of_member, _running })
+    }
+
+    /// As [`World::take`], for an attempt of which is known that there was room: takes what there is of leave and room.
+    ///
+    /// # Errors
+    /// The fault of a target that does not exist.
+    pub fn take_as_known(
+        &self,
+        core: &Snapshot,
+        ask: &Ask,
+        target: &Target,
+        last_resort: bool,
+        now_ms: u64,
+    ) -> Result<Holding, Fault> {
+        let missing = |what| Fault::new(FaultKind::Internal, what);
+        let model = self.model(target.model).ok_or_else(|| missing("no such model"))?;
+        let channel = self.channel_of(core, target.model).ok_or_else(|| missing("no such channel"))?;
+        let passes = [model, &channel.state.health].map(|of| self.pass(of, last_resort, now_ms));
+        let day = Window::at(Period::Day, core.zone(), now_ms);
+        let ticket = channel
+            .has_limits()
+            .then(|| channel.state.limiter.acquire(&channel.limits, ask.tokens(), &day, now_ms, now_ms).ok());
+        let member = target.group.and_then(|group| self.group(group)?.members.get(&target.model));
+        let of_member = member.and_then(|member| member.limiter.acquire(&member.limits, 0, &day, now_ms, now_ms).ok());
+        let _running = [model.enter(), channel.state.health.enter()];
+        Ok(Holding { target: target.clone(), passes, ticket: ticket.flatten(), _member: of_member, _running })
+    }
+
+    /// Leave of a breaker.
+    fn pass(&self, of: &Health, last_resort: bool, now_ms: u64) -> Option<Pass> {
+        let (breaker, config) = (&of.breaker, &self.rules.breaker);
+        if last_resort { breaker.pass_early(config, now_ms) } else { breaker.pass(config, now_ms) }
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub use account::{Account, Held};
 pub use cells::{Cells, ChannelState, Keeper};
-pub use hold::{Ended, Holding, Reported, UNSENT, is_unsent};
+pub use hold::{Ended, Holding, Reported, UNSENT, is_unsent, unsent};
 pub use keys::{Draw, MOST_CANDIDATES, attempted};
 pub use sessions::{Session, recall};
 pub use turns::Turns;

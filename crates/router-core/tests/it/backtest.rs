@@ -2,13 +2,13 @@
 //! made at providers with laws of their own, and is read back from the form in which decisions are stored.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use router_core::admission::AdmissionConfig;
 use router_core::ask::Ask;
-use router_core::backtest::{Backtest, Entry, Observations, Report, Scope, Tried, TriedEnd};
+use router_core::backtest::{Backtest, Entry, Observations, Report, Scope, Tried, TriedEnd, Unchanged, Unsent};
 use router_core::budget::Ledger;
 use router_core::catalog::Snapshot;
 use router_core::catalog::spec::{ChannelLimits, GroupSpec};
@@ -17,7 +17,7 @@ use router_core::ids::mix;
 use router_core::money::Nano;
 use router_core::rehearsal::{Call, Note, Provider, Reply, Request, Stage, VirtualRouter, Watch};
 use router_core::request::{Outcome, RetryBudgetConfig, Status};
-use router_core::routing::Asked;
+use router_core::routing::{Asked, Seen};
 use router_core::usage::Usage;
 use router_core::world::{Cells, Manners, Rules, World, is_unsent};
 
@@ -91,6 +91,15 @@ impl Watch for Log {
 fn entry(core: &Snapshot, text: &str, finished: &router_core::rehearsal::Finished<'_>) -> Entry {
     let request = finished.request;
     let asked = Asked::read(text, request.ask.endpoint, &request.ask.model, request.ask.stream).expect("whole");
+    let unsent = finished.attempts.iter().zip(finished.targets).enumerate();
+    let unsent = unsent.filter_map(|(place, (attempt, target))| match &attempt.outcome {
+        Outcome::Failed(fault) if is_unsent(fault) => {
+            let (model, channel) = core.model_and_channel(target.model)?;
+            let (channel, upstream_model) = (Arc::clone(&channel.name), Arc::clone(&model.upstream_name));
+            Some(Unsent { place, channel, upstream_model, fault: fault.clone() })
+        }
+        _ => None,
+    });
     let attempts = finished.attempts.iter().zip(finished.targets).zip(&finished.settlement.attempt_costs);
     let attempts = attempts.filter_map(|((attempt, target), cost)| {
         let (model, channel) = core.model_and_channel(target.model).expect("one of the catalogue");
@@ -119,6 +128,12 @@ fn entry(core: &Snapshot, text: &str, finished: &router_core::rehearsal::Finishe
         ask: Some(asked.ask),
         pinned: None,
         unfit: Vec::new(),
+        unsent: unsent.collect(),
+        seen: Seen::read(text, request.at_ms),
+        unchanged: Some(Arc::new(Unchanged {
+            channels: core.channels().iter().map(|channel| Arc::clone(&channel.name)).collect(),
+            changed_groups: HashSet::new(),
+        })),
         attempts: attempts.collect(),
         cost: finished.settlement.cost,
         took_ms: finished.latency_ms,
@@ -161,19 +176,25 @@ fn stage(core: &Arc<Snapshot>) -> Stage {
 
 /// Requests over some hours, two in three seconds.
 fn run(core: &Arc<Snapshot>, requests: u64, salt: u64) -> Vec<Entry> {
+    run_every(core, requests, salt, |number| 200 + mix(number ^ 77) % 2_600)
+}
+
+/// Requests with so many milliseconds between them.
+fn run_every(core: &Arc<Snapshot>, requests: u64, salt: u64, pause_ms: impl Fn(u64) -> u64) -> Vec<Entry> {
     let stage = stage(core);
     let (decided, entries, ask) = Default::default();
     let log = Log { core: Arc::clone(core), decided, entries, ask };
     let mut router = VirtualRouter::new(stage, Nature(salt), log.clone());
     let mut at_ms = NOW;
     let requests = (0..requests).map(|number| {
-        at_ms += 200 + mix(number ^ 77) % 2_600;
+        at_ms += pause_ms(number);
         let model = if number % 10 == 9 { "other" } else { "g" };
         let ask = Ask {
             model: model.to_owned(),
             stream: number % 3 == 0,
             input_tokens: 100 + mix(number ^ 5) % 3_000,
             input_tokens_bound: 6_000,
+            session: number.is_multiple_of(4).then_some(mix(number % 97)),
             ..Ask::default()
         };
         let label = u32::try_from(number).expect("small");
@@ -225,6 +246,30 @@ fn the_same_policy_comes_to_the_same() {
             let off = (report.cost_usd.predicted / report.cost_usd.actual - 1.0).abs();
             assert!(off < 0.002, "{:?}", report.cost_usd);
         }
+    }
+}
+
+#[test]
+fn requests_of_one_millisecond_are_decided_the_same_again() {
+    // Who of them came first, and what had ended by then, the log does not say: its order is that of their ids.
+    let burst = |number: u64| u64::from(number.is_multiple_of(40)) * 3_000;
+    let mut busy = group("g", "load_balance");
+    busy.algorithm = "least_in_flight".into();
+    let mut two = group("g", "load_balance");
+    two.algorithm = "power_of_two".into();
+    for policy in [weighted(0.7, 0.5), busy, two, group("g", "slo"), group("g", "speed_optimized")] {
+        let core = world(policy.clone(), 2_500);
+        let log = run_every(&core, 6_000, 1, burst);
+        let report = backtest(&core, &log, NOW, None);
+        assert_eq!((report.requests, report.skipped), (6_000, 0));
+        assert!(report.same_choice * 1_000 >= report.requests * 999, "{policy:?}: {}", report.same_choice);
+        // It is decided, not read: where nobody knows what was seen, or the weights are others, it comes out otherwise.
+        let unknown: Vec<Entry> = log.iter().map(|entry| Entry { unchanged: None, ..entry.clone() }).collect();
+        let unknown = backtest(&core, &unknown, NOW, None);
+        println!("{}: {} of 6000 without what was seen", policy.strategy, unknown.same_choice);
+        assert!(unknown.same_choice < report.same_choice, "{policy:?}: {}", unknown.same_choice);
+        let other = backtest(&world(weighted(0.1, 0.9), 2_500), &log, NOW, Some("g"));
+        assert!(other.same_choice * 100 < other.requests * 90, "{policy:?}: {}", other.same_choice);
     }
 }
 

@@ -3,22 +3,31 @@
 use std::sync::Arc;
 
 use router_core::ask::Endpoint;
-use router_core::backtest::{Entry, Tried, TriedEnd};
+use router_core::backtest::{Entry, Tried, TriedEnd, Unchanged, Unsent};
 use router_core::ids::{RequestId, hash64};
 use router_core::money::Nano;
 use router_core::request::Status;
-use router_core::routing::Asked;
+use router_core::routing::{Asked, Seen};
 use router_core::usage::Usage;
-use router_core::world::UNSENT;
+use router_core::world::unsent;
 use router_store::{AttemptRecord, RequestRecord, RequestStatus, TokenCounts};
 
-/// The entry of a row.
-pub(super) fn of(row: &RequestRecord) -> Entry {
+/// The entry of a row, with what of the tested configuration is as it was then.
+pub(super) fn of(row: &RequestRecord, unchanged: Option<Arc<Unchanged>>) -> Entry {
     let endpoint = Endpoint::ALL.iter().find(|endpoint| endpoint.as_str() == row.endpoint);
     let asked = row.decision.as_deref().zip(endpoint);
     let asked = asked.and_then(|(text, endpoint)| Asked::read(text, *endpoint, &row.model, row.stream).ok());
     let first = asked.as_ref().and_then(|asked| asked.first.as_ref());
-    let sent = |attempt: &&AttemptRecord| !attempt.detail.as_deref().is_some_and(|detail| UNSENT.contains(&detail));
+    let fault = |attempt: &AttemptRecord| attempt.detail.as_deref().and_then(unsent);
+    let sent = row.attempts.iter().filter(|attempt| fault(attempt).is_none());
+    let without = row.attempts.iter().enumerate().filter_map(|(place, attempt)| {
+        Some(Unsent {
+            place,
+            channel: Arc::from(attempt.channel.as_str()),
+            upstream_model: Arc::from(attempt.upstream_model.as_str()),
+            fault: fault(attempt)?,
+        })
+    });
     let unfit = row.flags.iter().filter_map(|flag| flag.strip_prefix("passed_over:")?.split(':').next());
     Entry {
         at_ms: unsigned(row.created_at),
@@ -30,7 +39,13 @@ pub(super) fn of(row: &RequestRecord) -> Entry {
         pinned: asked.as_ref().filter(|asked| asked.is_pinned).and_then(|_| Some(Arc::from(first?.0.as_str()))),
         ask: asked.map(|asked| asked.ask),
         unfit: unfit.map(Arc::from).collect(),
-        attempts: row.attempts.iter().filter(sent).map(|attempt| tried(row, attempt)).collect(),
+        attempts: sent.map(|attempt| tried(row, attempt)).collect(),
+        unsent: without.collect(),
+        seen: match (&unchanged, row.decision.as_deref()) {
+            (Some(_), Some(text)) => Seen::read(text, unsigned(row.created_at)),
+            _ => Seen::default(),
+        },
+        unchanged,
         cost: Nano(row.cost_nano),
         took_ms: unsigned(row.latency_ms),
         first_ms: row.ttft_ms.map(unsigned),

@@ -2,6 +2,7 @@
 
 mod entry;
 mod table;
+mod unchanged;
 
 use router_core::backtest::{Backtest, Observations, Report, Scope};
 use router_core::budget::{Period, Window};
@@ -12,6 +13,7 @@ use router_store::{Store, StoreError};
 use crate::config::{Loaded, nearest};
 use crate::stage::stage;
 pub use table::text;
+use unchanged::Comparisons;
 
 /// Rows of a page. Between pages the control plane does its other work.
 const PAGE: u32 = 200;
@@ -88,7 +90,7 @@ pub async fn run(
     loop {
         let page = store.request_log(begin, end, after.as_deref(), PAGE).await?;
         progress.read += page.rows.len() as u64;
-        for entry in page.rows.iter().map(entry::of) {
+        for entry in page.rows.iter().map(|row| entry::of(row, None)) {
             found |= scope.holds(&entry);
             observations.add(&entry);
         }
@@ -103,11 +105,14 @@ pub async fn run(
         let group = scope.group.map(|name| format!(" for {name}")).unwrap_or_default();
         return Err(NoResult::Empty { group });
     }
+    let mut comparisons = Comparisons::new(store, tested);
     let mut backtest = Backtest::new(stage, &observations, scope);
     loop {
         let page = store.request_log(begin, end, after.as_deref(), PAGE).await?;
         progress.read += page.rows.len() as u64;
-        page.rows.iter().for_each(|row| backtest.add(entry::of(row)));
+        for row in &page.rows {
+            backtest.add(entry::of(row, comparisons.with(row.config_version).await?));
+        }
         told(progress);
         after = page.next_cursor;
         tokio::task::yield_now().await;

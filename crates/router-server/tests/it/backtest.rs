@@ -1,9 +1,12 @@
 //! Backtests of a log that the router itself has made: over the admin API, and on the command line.
 
+use std::time::Duration;
+
 use router_testkit::{Script, SimProvider};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
-use crate::support::{ADMIN, Call, MODEL, TestRouter};
+use crate::support::{ADMIN, Call, MODEL, Setup, TestRouter};
 
 const GROUP: &str = "mix";
 const REQUESTS: usize = 400;
@@ -42,7 +45,6 @@ async fn with_log() -> (TestRouter, [SimProvider; 3]) {
         let call = router.chat().model(GROUP).with(body).stream_if(number.is_multiple_of(3));
         assert_eq!(call.send().await.status(), 200);
     };
-    // One after the other: of requests that come in the same millisecond the log does not say which came first.
     for number in 0..REQUESTS {
         one(number).await;
     }
@@ -82,6 +84,120 @@ async fn the_log_of_the_router_is_decided_the_same_again_and_cheaper_by_another_
     let json = router.command(&[&args[..], &["--json"]].concat()).await;
     let json: Value = serde_json::from_str(&json.stdout).expect("JSON");
     assert_eq!(json["same_choice"], same["same_choice"]);
+}
+
+/// Clients that ask at the same time, and what they ask together.
+const CLIENTS: usize = 16;
+const BUSY: usize = 2_000;
+
+/// Groups that rank, draw and share in every way there is.
+fn with_groups(setup: Setup, models: &str) -> Setup {
+    let layers = json!([
+        {"field": "speed_score", "order": "desc", "weight": 1.0},
+        {"field": "in_flight", "order": "asc", "weight": 0.5},
+        {"field": "effective_cost", "order": "asc", "weight": 0.3},
+    ]);
+    let with = |strategy: &str, fields: Value| {
+        let mut policy = json!({"strategy": strategy, "select": {"models": [models]}});
+        for (name, value) in fields.as_object().expect("fields") {
+            policy[name] = value.clone();
+        }
+        policy
+    };
+    let sharing = |algorithm: &str| with("load_balance", json!({"load_balancing": {"algorithm": algorithm}}));
+    setup
+        .group("layers", with("multi_layer", json!({"routing_strategy": layers})))
+        .group("turns", with("load_balance", json!({})))
+        .group("idle", sharing("least_in_flight"))
+        .group("two", sharing("power_of_two"))
+        .group("goals", with("slo", json!({"slo": {"ttft_p95": "40ms", "success": 0.95}})))
+}
+
+/// Requests to these groups in turn from many clients at a time; every third belongs to a session.
+async fn ask_at_once(router: &TestRouter, groups: &'static [&'static str]) {
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        let chat = router.chat();
+        clients.spawn(async move {
+            for number in (client..BUSY).step_by(CLIENTS) {
+                let body = json!({"messages": [{"role": "user", "content": "word ".repeat(1 + number % 5)}]});
+                let call = chat.clone().with(body).model(groups[number % groups.len()]);
+                let session = format!("session-{}", number % 29);
+                let call = if number % 3 == 0 { call.header("x-router-session", &session) } else { call };
+                call.stream_if(number % 11 == 0).send().await;
+            }
+        });
+    }
+    while let Some(client) = clients.join_next().await {
+        client.expect("a client");
+    }
+    let written = crate::support::eventually("every row", async || {
+        let counted = router.metric("router_spool_records").await;
+        (counted == 0.0).then_some(())
+    });
+    written.await;
+}
+
+/// Asserts that at least 99.9 % of the decisions come out as they came, of all groups together and of each.
+async fn comes_out_the_same(router: &TestRouter, groups: &[&str]) {
+    for group in std::iter::once(None).chain(groups.iter().map(Some)) {
+        let report = router.backtest(&json!({"from": "2020-01-01", "group": group})).send().await;
+        assert_eq!(report.status(), 200, "{}", report.text());
+        let report = report.json();
+        let (all, same) = (report["requests"].as_u64().expect("a number"), report["same_choice"].as_u64());
+        let skipped = report["skipped"].as_u64().expect("a number");
+        // Requests for which nobody was left have no decision, so they are left out.
+        let expected = if group.is_none() { BUSY as u64 } else { 1 };
+        assert!(all + skipped >= expected && all > skipped * 4, "{report:#}");
+        assert!(same.is_some_and(|same| same * 1_000 >= all * 999), "{group:?}: {report:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_busy_log_of_the_demo_is_decided_the_same_again() {
+    const GROUPS: &[&str] = &["auto:demo", "auto:cheap", "auto:fast", "layers", "turns", "idle", "two", "goals"];
+    let router = with_groups(TestRouter::setup().arg("--demo"), "demo-*").start().await;
+    ask_at_once(&router, GROUPS).await;
+    comes_out_the_same(&router, GROUPS).await;
+
+    // It is decided, not read: other weights come out otherwise.
+    let other = json!({"strategy": "multi_layer", "select": {"models": ["demo-*"]},
+        "routing_strategy": [{"field": "effective_cost", "order": "asc", "weight": 1.0}]});
+    let other = json!({"from": "2020-01-01", "group": "layers", "policy": other});
+    let other = router.backtest(&other).send().await.json();
+    let part = |name: &str| other[name].as_f64().expect("a number");
+    assert!(part("same_choice") < part("requests") * 0.9, "{other:#}");
+}
+
+#[tokio::test]
+async fn a_busy_log_with_limits_and_faults_is_decided_the_same_again() {
+    const GROUPS: &[&str] = &["layers", "turns", "idle", "two", "goals", "auto:ordered", "lone"];
+    let quick = Script::ok().delay(Duration::from_millis(5));
+    let narrow = SimProvider::start().await.on_any(Script::ok().delay(Duration::from_millis(15)));
+    let daily = SimProvider::start().await.on_any(quick.clone());
+    let steady = SimProvider::start().await.on_any(Script::ok().delay(Duration::from_millis(25)));
+    let mut shaky = SimProvider::start().await.on_any(quick.clone());
+    for place in 1..60 {
+        shaky = shaky.then(match place {
+            7 | 8 | 21 | 40..=46 => Script::status(500),
+            33 => Script::rate_limited(Some(1)),
+            _ => quick.clone(),
+        });
+    }
+    let shaky = shaky.cycle();
+    let setup = TestRouter::setup()
+        .channel("narrow", &narrow)
+        .and(json!({"limits": {"max_in_flight": 3}}))
+        .channel("daily", &daily)
+        .and(json!({"limits": {"requests_per_day": 300}}))
+        .channel("shaky", &shaky)
+        .channel("steady", &steady)
+        .and(json!({"limits": {"requests_per_minute": 1_500}, "models": [{"name": MODEL, "price": {"input": 3.0, "output": 9.0}}]}))
+        .system(json!({"failover": {"retry_budget": 0.1}, "breaker": {"open_for": "1s"}, "cooldown": {"temporary": "200ms"}}));
+    let lone = json!({"strategy": "priority", "channels": [{"channel": "shaky", "model": MODEL}]});
+    let router = with_groups(setup, "sim-*").group("lone", lone).start().await;
+    ask_at_once(&router, GROUPS).await;
+    comes_out_the_same(&router, GROUPS).await;
 }
 
 #[tokio::test]

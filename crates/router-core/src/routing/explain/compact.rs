@@ -6,7 +6,8 @@
 //! Where routing compared another price than the real one, `[real,effective,shadow,["policy",…]]` in USD follows. A
 //! session's cache stands as `"h":["channel","model",tokens,kept]`, its hash as `k`, the number of the request's turn as `q`;
 //! who goes first only to be tried out as `"x":["channel","model"]`; goals of strategy slo for each tier as
-//! `"o":[[ttft_p95,success],…]`; `i` and `w` say what was asked for, see [`super::asked`]. Where the request names an order of
+//! `"o":[[ttft_p95,success],…]`; `i` and `w` say what was asked for, see [`super::asked`], `e` and `u` what was seen beside that, see
+//! [`super::seen`]. Where the request names an order of
 //! providers, `y` holds the place in it of each candidate of `c` that was ranked; `"f":1` where only the first may be tried, and
 //! the others (`fallbacks_off`) have their values too;
 //! fallbacks as `"t":[["name","strategy","algorithm",[layer,…],first place],…]`; `"z":1` where the last resort was offered.
@@ -24,7 +25,7 @@ use crate::routing::reason::Reason;
 use crate::wish::ProviderWish;
 
 /// Candidates with their values.
-const IN_FULL: usize = 64;
+pub(super) const IN_FULL: usize = 64;
 /// Candidates beyond those with their names only; whoever comes after is only counted.
 const BY_NAME: usize = 1_000;
 
@@ -79,6 +80,7 @@ impl Decision {
             named(model, snapshot, out);
             out.push_str("],");
         }
+        self.write_seen(out);
         self.goals_of_tiers(snapshot, out);
         if let Some(wish) = ask.provider.as_deref().filter(|_| self.rearranged) {
             self.wished_order(wish, snapshot, out);
@@ -199,7 +201,7 @@ impl Decision {
 }
 
 /// Whether it has values to be ranked by.
-fn was_ranked(verdict: Verdict) -> bool {
+pub(super) fn was_ranked(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Eligible { .. } | Verdict::Out(Reason::FallbacksOff))
 }
 
@@ -250,7 +252,7 @@ fn prices(out: &mut String, costs: &Costs, weighed: bool, snapshot: &Snapshot) {
     out.push_str("]]");
 }
 
-fn comma(out: &mut String, number: usize) {
+pub(super) fn comma(out: &mut String, number: usize) {
     if number > 0 {
         out.push(',');
     }
@@ -258,12 +260,12 @@ fn comma(out: &mut String, number: usize) {
 
 /// About seven digits, which is plenty for reading.
 #[expect(clippy::cast_possible_truncation, reason = "shorter on purpose")]
-fn number_or_null(out: &mut String, value: f64) {
+pub(super) fn number_or_null(out: &mut String, value: f64) {
     finite_or_null(out, value as f32, f32::is_finite);
 }
 
 /// Every digit that counts.
-fn exact_or_null(out: &mut String, value: f64) {
+pub(super) fn exact_or_null(out: &mut String, value: f64) {
     finite_or_null(out, value, f64::is_finite);
 }
 

@@ -3,10 +3,12 @@
 
 mod asked;
 mod compact;
+mod seen;
 mod summary;
 mod table;
 
 pub use asked::Asked;
+pub use seen::Seen;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 

@@ -1,13 +1,13 @@
 //! How much room a candidate has, and which place the operator gave it.
 
-use super::{Factor, View};
+use super::{Factor, Origin, View};
 
 pub(super) const QUOTA_REMAINING: Factor = Factor {
     name: "quota_remaining",
     doc: "0…1: the least of what is left of the limits per minute and at a time, of requests_per_day and daily_budget of the \
           channel; 1 where nothing limits it",
     descending: true,
-    observed: false,
+    origin: Origin::Present,
     raw: quota_remaining,
 };
 
@@ -15,7 +15,7 @@ pub(super) const IN_FLIGHT: Factor = Factor {
     name: "in_flight",
     doc: "requests running on the channel model now",
     descending: false,
-    observed: false,
+    origin: Origin::Present,
     raw: in_flight,
 };
 
@@ -23,7 +23,7 @@ pub(super) const PRIORITY: Factor = Factor {
     name: "priority",
     doc: "the member's or the channel's priority; 1 is the highest",
     descending: false,
-    observed: false,
+    origin: Origin::Catalogue,
     raw: |view| f64::from(view.member.priority),
 };
 

@@ -1,6 +1,6 @@
 //! What a request would cost, for ranking. Floating point: the books never see these numbers.
 
-use super::Factor;
+use super::{Factor, Origin};
 use crate::ask::Ask;
 use crate::catalog::ChannelModel;
 use crate::pricing::Price;
@@ -15,7 +15,7 @@ pub(super) const EFFECTIVE_COST: Factor = Factor {
           this session at their own price; times the member's cost_multiplier and the pricing policies; plus the shadow \
           price of a quota that is used ahead of the clock",
     descending: false,
-    observed: false,
+    origin: Origin::Catalogue,
     raw: |view| view.costs.effective_usd,
 };
 
@@ -23,7 +23,7 @@ pub(super) const COST_EFFICIENCY: Factor = Factor {
     name: "cost_efficiency",
     doc: "quality for money: quality_score / (1 + USD per million tokens mixed 3:1 × cost_multiplier × policies)",
     descending: true,
-    observed: false,
+    origin: Origin::Catalogue,
     raw: |view| {
         let usd_per_million = view.model.facts.usd_per_million * view.member.cost_multiplier * view.costs.multiplier;
         super::quality::quality(view) / (1.0 + usd_per_million)

@@ -26,10 +26,21 @@ pub struct Factor {
     pub doc: &'static str,
     /// Whether a larger value is usually better: the order where only a name is given.
     pub descending: bool,
-    /// Whether it follows from what has been observed, so that who is never tried is never known.
-    pub(crate) observed: bool,
+    /// What it follows from.
+    pub(crate) origin: Origin,
     /// The raw value; `NaN` is unknown.
     pub(crate) raw: fn(&View<'_>) -> f64,
+}
+
+/// What a factor's value follows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The catalogue and the request; prices too, which are computed anew for every policy.
+    Catalogue,
+    /// What runs and what is left at the moment.
+    Present,
+    /// What has been observed, so that who is never tried is never known.
+    Observed,
 }
 
 /// Every factor. `NAME_score` for any other name reads the channel model's `scores`.
@@ -63,11 +74,11 @@ pub enum FactorRef {
 }
 
 impl FactorRef {
-    /// Whether it follows from what has been observed.
-    pub(crate) fn is_observed(self) -> bool {
+    /// What it follows from.
+    pub(crate) fn origin(self) -> Origin {
         match self {
-            Self::Known(place) => FACTORS.get(usize::from(place)).is_some_and(|factor| factor.observed),
-            Self::Score(_) => false,
+            Self::Known(place) => FACTORS.get(usize::from(place)).map_or(Origin::Catalogue, |factor| factor.origin),
+            Self::Score(_) => Origin::Catalogue,
         }
     }
 

@@ -1,12 +1,12 @@
 //! What a candidate is able to do, as the catalogue says.
 
-use super::{Factor, FactorRef, View};
+use super::{Factor, FactorRef, Origin, View};
 
 pub(super) const QUALITY_SCORE: Factor = Factor {
     name: "quality_score",
     doc: "scores.quality, 0…1",
     descending: true,
-    observed: false,
+    origin: Origin::Catalogue,
     raw: |view| view.model.facts.quality,
 };
 
@@ -14,7 +14,7 @@ pub(super) const CAPABILITY_MATCH: Factor = Factor {
     name: "capability_match",
     doc: "share of the group's optional_capabilities that it has, 0…1; 1 where there are none",
     descending: true,
-    observed: false,
+    origin: Origin::Catalogue,
     raw: |view| match view.optional.len() {
         0 => 1.0,
         wanted => f64::from(view.model.capabilities.intersection(view.optional).len()) / f64::from(wanted),
@@ -25,7 +25,7 @@ pub(super) const CONTEXT_LENGTH: Factor = Factor {
     name: "context_length",
     doc: "tokens of input and output together",
     descending: true,
-    observed: false,
+    origin: Origin::Catalogue,
     raw: |view| view.model.facts.context_length,
 };
 
@@ -33,7 +33,7 @@ pub(super) const PARAMETER_COUNT: Factor = Factor {
     name: "parameter_count",
     doc: "parameters of the model in billions",
     descending: true,
-    observed: false,
+    origin: Origin::Catalogue,
     raw: |view| view.model.facts.parameter_count,
 };
 

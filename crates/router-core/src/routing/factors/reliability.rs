@@ -1,6 +1,6 @@
 //! How far a candidate can be relied on.
 
-use super::{Factor, View};
+use super::{Factor, Origin, View};
 use crate::routing::live::BreakerView;
 
 /// Observations that the prior counts for.
@@ -13,7 +13,7 @@ pub(super) const RELIABILITY_SCORE: Factor = Factor {
     name: "reliability_score",
     doc: "0…1: scores.reliability (1 if none) as 20 observations, blended with the observed success rate",
     descending: true,
-    observed: true,
+    origin: Origin::Observed,
     raw: reliability,
 };
 
@@ -21,7 +21,7 @@ pub(super) const UPTIME_SCORE: Factor = Factor {
     name: "uptime_score",
     doc: "another name of reliability_score",
     descending: true,
-    observed: true,
+    origin: Origin::Observed,
     raw: reliability,
 };
 
@@ -29,7 +29,7 @@ pub(super) const HEALTH_SCORE: Factor = Factor {
     name: "health_score",
     doc: "0…1: reliability_score × the channel's health (1 if unknown) × 0.5 for each half-open breaker",
     descending: true,
-    observed: true,
+    origin: Origin::Observed,
     raw: |view| {
         let health = view.channel_live.health.filter(|health| (0.0..=1.0).contains(health)).unwrap_or(1.0);
         reliability(view) * health * breaker(view.live.away.breaker) * breaker(view.channel_live.away.breaker)

@@ -1,6 +1,6 @@
 //! How fast a candidate is: observed, and where nothing has been observed, as configured.
 
-use super::{Factor, View};
+use super::{Factor, Origin, View};
 
 /// Observations that the configured score counts for.
 const PRIOR_OBSERVATIONS: f64 = 10.0;
@@ -16,7 +16,7 @@ pub(super) const SPEED_SCORE: Factor = Factor {
     doc: "0…1: scores.speed (0.5 if none) as 10 observations, blended with the observed speed, which is the mean of \
           800/(800+ttft_ms) and tps/(tps+50)",
     descending: true,
-    observed: true,
+    origin: Origin::Observed,
     raw: speed_score,
 };
 
@@ -25,7 +25,7 @@ pub(super) const LATENCY: Factor = Factor {
     doc: "expected milliseconds of the whole answer: observed time to first token + expected output / observed tokens \
           per second; unknown until observed",
     descending: false,
-    observed: true,
+    origin: Origin::Observed,
     raw: |view| ttft(view) + 1000.0 * view.tokens.output / throughput(view).max(f64::MIN_POSITIVE),
 };
 
@@ -33,7 +33,7 @@ pub(super) const TTFT: Factor = Factor {
     name: "ttft",
     doc: "observed milliseconds to the first token",
     descending: false,
-    observed: true,
+    origin: Origin::Observed,
     raw: ttft,
 };
 
@@ -42,7 +42,7 @@ pub(super) const TTFT_P95: Factor = Factor {
     doc: "milliseconds to the first token that 95 of 100 requests hold: observed, blended (as logarithms) with twice what \
           scores.speed stands for as 10 observations; unknown where there is neither",
     descending: false,
-    observed: true,
+    origin: Origin::Observed,
     raw: ttft_p95,
 };
 
@@ -50,7 +50,7 @@ pub(super) const THROUGHPUT: Factor = Factor {
     name: "throughput",
     doc: "observed output tokens per second",
     descending: true,
-    observed: true,
+    origin: Origin::Observed,
     raw: throughput,
 };
 

@@ -46,6 +46,11 @@ impl PricePolicies {
         self.all.iter().take(MOST_PRICE_POLICIES).enumerate().filter(move |(n, _)| bits >> n & 1 == 1).map(|(_, p)| p)
     }
 
+    /// Whether one of those whose bit is set goes by a threshold.
+    pub(crate) fn watch(&self, bits: u64) -> bool {
+        bits != 0 && self.holding(bits).any(|policy| policy.above.is_some() || policy.below.is_some())
+    }
+
     /// The product of those that hold for a candidate, and which do. Without any: exactly 1.
     pub(crate) fn multiplier(&self, view: &View<'_>, now_ms: u64) -> (f64, u64) {
         let mut left = view.model.policies;
