@@ -119,10 +119,30 @@ pub fn parse_decimal(text: &str, digits: u32) -> Result<i64, AmountError> {
 impl fmt::Display for Nano {
     /// Decimal USD with nine digits behind the point: `0.000037500`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let magnitude = self.0.unsigned_abs();
-        let unit = NANO_PER_USD.unsigned_abs();
-        write!(f, "{sign}{}.{:09}", magnitude / unit, magnitude % unit)
+        // In one piece: a text that is made of it has its size at once.
+        const POINT: usize = 11;
+        let mut text = [b'0'; POINT + 10];
+        let (mut left, mut begin) = (self.0.unsigned_abs(), text.len());
+        for (place, letter) in text.iter_mut().enumerate().rev() {
+            if place == POINT {
+                *letter = b'.';
+            } else {
+                // no digit before the one in front of the point is zero
+                if left == 0 && place < POINT - 1 {
+                    break;
+                }
+                *letter = b'0' + (left % 10) as u8;
+                left /= 10;
+            }
+            begin = place;
+        }
+        if self.0 < 0 {
+            begin = begin.saturating_sub(1);
+            if let Some(sign) = text.get_mut(begin) {
+                *sign = b'-';
+            }
+        }
+        f.write_str(text.get(begin..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default())
     }
 }
 

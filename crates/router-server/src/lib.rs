@@ -10,6 +10,7 @@ pub mod exit;
 pub mod gate;
 pub mod http;
 pub mod kept;
+pub mod lasting;
 pub mod live;
 pub mod local;
 pub mod plan;

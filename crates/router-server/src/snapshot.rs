@@ -16,6 +16,7 @@ use router_store::SecretString;
 use router_wire::adapters::{self, Adapter, Call, UpstreamPreset};
 
 use crate::config::prices::Conversion;
+use crate::lasting::{self, header_value, lasting};
 use crate::live::{LiveTable, ModelMetrics};
 use crate::telemetry::metrics::{ByEndpoint, Metrics, Name};
 use crate::upstream::{Origin, UpstreamHeaders};
@@ -57,7 +58,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct ProviderKeySide {
     /// Stable id.
-    pub id: Arc<str>,
+    pub id: &'static str,
     /// With the key in them.
     pub headers: UpstreamHeaders,
 }
@@ -82,9 +83,11 @@ pub struct ChannelSide {
     base_url: Arc<str>,
 }
 
-/// A name as header value and metric label.
+/// A name in the forms that a request needs.
 #[derive(Clone, Debug)]
 pub struct Label {
+    /// For rows.
+    pub text: &'static str,
     /// For an answer's header.
     pub header: HeaderValue,
     /// For metrics.
@@ -93,21 +96,19 @@ pub struct Label {
 
 impl Label {
     fn new(text: &Arc<str>) -> Self {
-        Self { header: header_value(text), name: Name(Arc::clone(text)) }
+        Self { text: lasting(text), header: header_value(text), name: Name(Arc::clone(text)) }
     }
-}
-
-/// A name as a header value; characters that cannot stand in one become `?`.
-fn header_value(text: &str) -> HeaderValue {
-    let safe: String = text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
-    HeaderValue::from_str(&safe).unwrap_or(HeaderValue::from_static("?"))
 }
 
 impl ChannelSide {
     /// Where a call goes; `None` if the provider has no such endpoint.
     #[must_use]
     pub fn address(&self, call: &Call<'_>) -> Option<Uri> {
-        self.adapter.address(&self.preset, &self.base_url, call)?.parse().ok()
+        self.address_text(call)?.parse().ok()
+    }
+
+    fn address_text(&self, call: &Call<'_>) -> Option<String> {
+        self.adapter.address(&self.preset, &self.base_url, call)
     }
 
     /// Where its lists of models are.
@@ -122,7 +123,9 @@ impl ChannelSide {
 pub struct ModelSide {
     /// Handles of its metrics.
     pub metrics: Arc<ModelMetrics>,
-    /// Upstream name for the answer's header.
+    /// Its name at the provider, for rows.
+    pub upstream_name: &'static str,
+    /// The same for the answer's header.
     pub upstream: HeaderValue,
     /// Where its conversations go in the dialect that the provider speaks first: whole, streamed.
     whole: Option<Uri>,
@@ -150,6 +153,10 @@ pub struct GroupSide {
 /// One client key.
 #[derive(Debug)]
 pub struct ClientKeySide {
+    /// Its id and its name, for rows.
+    pub id: &'static str,
+    /// See `id`.
+    pub name: &'static str,
     /// Networks it may come from; empty: all.
     pub ip_allow: Vec<IpNet>,
 }
@@ -231,6 +238,8 @@ impl ServerSnapshot {
             .map(|group| GroupSide { name: Label::new(&group.name), completed: ByEndpoint::default() });
         let groups = groups.collect();
         let keys = core.keys().iter().map(|key| ClientKeySide {
+            id: lasting(&key.id),
+            name: lasting(&key.name),
             ip_allow: key.ip_allow.iter().filter_map(|text| parse_network(text)).collect(),
         });
         let keys = keys.collect();
@@ -312,13 +321,10 @@ fn channel_side(channel: &Channel, wired: &ChannelWiring, cell: &Arc<ChannelCell
     let mut keys = Vec::with_capacity(channel.keys.len().max(1));
     for (key, (id, secret)) in channel.keys.iter().zip(&wired.secrets) {
         debug_assert_eq!(&key.id, id, "keys and secrets go side by side");
-        keys.push(ProviderKeySide {
-            id: Arc::clone(id),
-            headers: UpstreamHeaders::new(adapter, preset, Some(secret))?,
-        });
+        keys.push(ProviderKeySide { id: lasting(id), headers: UpstreamHeaders::new(adapter, preset, Some(secret))? });
     }
     if keys.is_empty() {
-        let id: Arc<str> = format!("{}/none", channel.name).into();
+        let id = lasting(&format!("{}/none", channel.name));
         keys.push(ProviderKeySide { headers: UpstreamHeaders::new(adapter, preset, None)?, id });
     }
     Ok(ChannelSide {
@@ -342,13 +348,15 @@ fn model_side(
     let uri = |stream| {
         let (side, model) = (side?, &*model.upstream_name);
         let dialect = &side.preset.dialect;
-        side.address(&Call { dialect, endpoint: Endpoint::ChatCompletions, model, stream, method: None })
+        let call = Call { dialect, endpoint: Endpoint::ChatCompletions, model, stream, method: None };
+        lasting::uri(&side.address_text(&call)?)
     };
     let nobody: Arc<str> = "".into();
     let (channel, provider) =
         core.channel(model.channel).map_or((&nobody, &nobody), |channel| (&channel.name, &channel.provider));
     ModelSide {
         metrics: around.live.metrics(around.metrics, provider, channel, &model.name),
+        upstream_name: lasting(&model.upstream_name),
         upstream: header_value(&model.upstream_name),
         whole: uri(false),
         streamed: uri(true),

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 /// What went wrong, as far as the caller has to tell cases apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,11 +41,12 @@ pub enum StoreErrorKind {
     Internal,
 }
 
-/// An error of the store.
+/// An error of the store. A clone has the same cause: what was written together fails together.
+#[derive(Clone)]
 pub struct StoreError {
     kind: StoreErrorKind,
     message: String,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 /// The result of everything here.
@@ -62,7 +64,7 @@ impl StoreError {
         message: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self { kind, message: message.into(), source: Some(source.into()) }
+        Self { kind, message: message.into(), source: Some(source.into().into()) }
     }
 
     /// What the caller has to tell apart.

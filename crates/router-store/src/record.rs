@@ -219,13 +219,13 @@ impl Reservation<'_> {
         RequestRecord {
             id: self.request_id.into_owned(),
             client_request_id: self.client_request_id.map(Cow::into_owned),
-            key_id: self.key_id.into_owned(),
-            key_name: self.key_name.into_owned(),
+            key_id: self.key_id.into_owned().into(),
+            key_name: self.key_name.into_owned().into(),
             endpoint: self.endpoint.into_owned().into(),
             dialect: self.dialect.into_owned().into(),
             model: self.model.into_owned(),
-            group: self.group.map(Cow::into_owned),
-            channel: self.channel.map(Cow::into_owned),
+            group: self.group.map(|group| group.into_owned().into()),
+            channel: self.channel.map(|channel| channel.into_owned().into()),
             status: RequestStatus::Interrupted,
             error_code: Some("interrupted".into()),
             error_class: Some("interrupted".into()),
@@ -253,10 +253,10 @@ pub struct RequestRecord {
     pub client_request_id: Option<String>,
     /// Id of the client key.
     #[serde(skip_serializing_if = "is_default")]
-    pub key_id: String,
+    pub key_id: Cow<'static, str>,
     /// Name of the client key at that time.
     #[serde(skip_serializing_if = "is_default")]
-    pub key_name: String,
+    pub key_name: Cow<'static, str>,
     /// The matched route, for example `/v1/chat/completions`.
     #[serde(skip_serializing_if = "is_default")]
     pub endpoint: Cow<'static, str>,
@@ -268,16 +268,16 @@ pub struct RequestRecord {
     pub model: String,
     /// The model group, if one was asked for.
     #[serde(skip_serializing_if = "is_default")]
-    pub group: Option<String>,
+    pub group: Option<Cow<'static, str>>,
     /// The channel that served (or, on failure, was tried last).
     #[serde(skip_serializing_if = "is_default")]
-    pub channel: Option<String>,
+    pub channel: Option<Cow<'static, str>>,
     /// That channel's provider.
     #[serde(skip_serializing_if = "is_default")]
-    pub provider: Option<String>,
+    pub provider: Option<Cow<'static, str>>,
     /// The model's name at the provider.
     #[serde(skip_serializing_if = "is_default")]
-    pub upstream_model: Option<String>,
+    pub upstream_model: Option<Cow<'static, str>>,
     /// The strategy that ordered the candidates.
     #[serde(skip_serializing_if = "is_default")]
     pub strategy: Option<Cow<'static, str>>,
@@ -387,16 +387,16 @@ pub struct AttemptRecord {
     pub n: i64,
     /// Channel name.
     #[serde(skip_serializing_if = "is_default")]
-    pub channel: String,
+    pub channel: Cow<'static, str>,
     /// The channel model's name at the provider.
     #[serde(skip_serializing_if = "is_default")]
-    pub upstream_model: String,
+    pub upstream_model: Cow<'static, str>,
     /// Provider name.
     #[serde(skip_serializing_if = "is_default")]
-    pub provider: String,
+    pub provider: Cow<'static, str>,
     /// Which of the channel's keys was used.
     #[serde(skip_serializing_if = "is_default")]
-    pub provider_key_id: Option<String>,
+    pub provider_key_id: Option<Cow<'static, str>>,
     /// Unix milliseconds.
     #[serde(skip_serializing_if = "is_default")]
     pub started_at: i64,

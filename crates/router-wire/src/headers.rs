@@ -25,10 +25,15 @@ pub const UPSTREAM_IDS: &[&str] = &[
 /// The headers of that list, with all their values.
 #[must_use]
 pub fn only(list: &[&'static str], headers: &HeaderMap) -> HeaderMap {
+    listed(&[list], headers)
+}
+
+/// The headers of these lists, found in one pass: there are fewer of them than names to look for.
+fn listed(lists: &[&[&'static str]], headers: &HeaderMap) -> HeaderMap {
     let mut kept = HeaderMap::new();
-    for name in list {
-        for value in headers.get_all(*name) {
-            kept.append(*name, value.clone());
+    for (name, value) in headers {
+        if lists.iter().any(|list| list.contains(&name.as_str())) {
+            kept.append(name, value.clone());
         }
     }
     kept
@@ -37,8 +42,7 @@ pub fn only(list: &[&'static str], headers: &HeaderMap) -> HeaderMap {
 /// The headers of a provider's answer that its client gets: those of the common list and of its dialect's.
 #[must_use]
 pub fn returned(dialect: &Dialect, headers: &HeaderMap) -> HeaderMap {
-    let mut kept = only(RETURNED, headers);
-    kept.extend(only(dialect.returned, headers));
+    let mut kept = listed(&[RETURNED, dialect.returned], headers);
     if kept.values().any(|value| value.len() > LONGEST) {
         let fits = |(name, value): (&HeaderName, &HeaderValue)| {
             (value.len() <= LONGEST).then(|| (name.clone(), value.clone()))

@@ -16,7 +16,8 @@ fn tick(now_ms: u64) -> u32 {
 /// Share that is left of an old value after the time between two ticks. A clock that went back counts as none.
 fn left(from: u32, to: u32, tau_ms: u64) -> f32 {
     let passed = to.wrapping_sub(from);
-    if passed > u32::MAX / 2 {
+    // none, or back: most often nothing has passed
+    if passed == 0 || passed > u32::MAX / 2 {
         return 1.0;
     }
     (-(passed as f32) * TICK_MS as f32 / tau_ms.max(1) as f32).exp()

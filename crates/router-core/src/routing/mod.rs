@@ -34,7 +34,7 @@ pub use factors::{FACTORS, Factor, FactorRef, Layer, USUAL_OUTPUT_TOKENS, factor
 pub use live::{Away, BreakerView, ChannelLive, Live, ModelLive, NoLive};
 pub use prices::{Costs, PRICE_RULES, PricePolicies, PricePolicy, PriceRule, Saving, pressure, price_rule};
 pub use reason::{Reason, ReasonClass, Scope};
-pub use recompute::{Change, NotRecomputable, Recomputed, RecomputedCandidate, Recorded};
+pub use recompute::{Change, NotRecomputable, Recomputed, RecomputedCandidate, Recorded, spell_out};
 pub use resolve::{Members, NotFound, Target, Variant, exists, resolve};
 pub use score::NEUTRAL;
 pub use select::{SELECTORS, Selector, selector};

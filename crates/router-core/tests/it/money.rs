@@ -9,7 +9,10 @@ proptest! {
     fn text_and_amount_round_trip(nano in any::<i64>()) {
         // the most negative number has no positive twin to be read through; saturation never makes it
         prop_assume!(nano != i64::MIN);
-        prop_assert_eq!(Nano(nano).to_string().parse::<Nano>(), Ok(Nano(nano)));
+        let text = Nano(nano).to_string();
+        let (sign, magnitude) = (if nano < 0 { "-" } else { "" }, nano.unsigned_abs());
+        prop_assert_eq!(&text, &format!("{sign}{}.{:09}", magnitude / 1_000_000_000, magnitude % 1_000_000_000));
+        prop_assert_eq!(text.parse::<Nano>(), Ok(Nano(nano)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use router_core::money::Nano;
+use router_core::routing::spell_out;
 use router_store::{AttemptRecord, RequestFilter, RequestRecord, RequestStatus, TokenCounts};
 use serde_json::{Value, json};
 
@@ -110,7 +111,8 @@ async fn get(call: Call) -> Result<Response, Problem> {
 async fn decision(call: Call) -> Result<Response, Problem> {
     let found = call.control.app.store.request_decision(call.param("id"), call.bound_to()).await?;
     let text = found.ok_or_else(|| Problem::not_found("request"))?;
-    let decision = text.and_then(|text| serde_json::from_str::<Value>(&text).ok()).unwrap_or(Value::Null);
+    let mut decision = text.and_then(|text| serde_json::from_str::<Value>(&text).ok()).unwrap_or(Value::Null);
+    spell_out(&mut decision);
     Ok(call::json(&json!({ "id": call.param("id"), "decision": decision })))
 }
 

@@ -23,8 +23,8 @@ pub(super) fn of(row: &RequestRecord, unchanged: Option<Arc<Unchanged>>) -> Entr
     let without = row.attempts.iter().enumerate().filter_map(|(place, attempt)| {
         Some(Unsent {
             place,
-            channel: Arc::from(attempt.channel.as_str()),
-            upstream_model: Arc::from(attempt.upstream_model.as_str()),
+            channel: Arc::from(&*attempt.channel),
+            upstream_model: Arc::from(&*attempt.upstream_model),
             fault: fault(attempt)?,
         })
     });
@@ -33,7 +33,7 @@ pub(super) fn of(row: &RequestRecord, unchanged: Option<Arc<Unchanged>>) -> Entr
         at_ms: unsigned(row.created_at),
         seed: RequestId::parse(&row.id).map_or_else(|| hash64(row.id.as_bytes()), |id| id.seed()),
         sequence: asked.as_ref().map(|asked| asked.sequence),
-        key: Arc::from(row.key_id.as_str()),
+        key: Arc::from(&*row.key_id),
         group: row.group.as_deref().map(Arc::from),
         chosen: first.map(|(channel, model)| (Arc::from(channel.as_str()), Arc::from(model.as_str()))),
         pinned: asked.as_ref().filter(|asked| asked.is_pinned).and_then(|_| Some(Arc::from(first?.0.as_str()))),
@@ -62,8 +62,8 @@ pub(super) fn of(row: &RequestRecord, unchanged: Option<Arc<Unchanged>>) -> Entr
 fn tried(row: &RequestRecord, attempt: &AttemptRecord) -> Tried {
     let since = |at_ms: i64| unsigned(at_ms.saturating_sub(attempt.started_at));
     Tried {
-        channel: Arc::from(attempt.channel.as_str()),
-        upstream_model: Arc::from(attempt.upstream_model.as_str()),
+        channel: Arc::from(&*attempt.channel),
+        upstream_model: Arc::from(&*attempt.upstream_model),
         after_ms: unsigned(attempt.started_at.saturating_sub(row.created_at)),
         first_ms: attempt.first_byte_at.map(since),
         took_ms: since(attempt.ended_at),

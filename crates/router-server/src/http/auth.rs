@@ -1,7 +1,6 @@
 //! Finds the credential of a request: one extractor for every header form, one principal, one check.
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use router_wire::dialects::of_errors;
 
 /// What a request brought.
@@ -30,15 +29,18 @@ pub fn query_key(uri: &Uri) -> Option<&str> {
 /// Reads every form of credential that clients use. `query_key` is that of a Gemini path.
 #[must_use]
 pub fn presented<'a>(headers: &'a HeaderMap, query_key: Option<&'a str>) -> Presented<'a> {
-    let bearer = headers.get_all(AUTHORIZATION).iter().map(|value| {
+    let bearer = |value: &'a HeaderValue| {
         let text = value.to_str().ok()?;
         let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    };
+    let in_headers = headers.iter().filter_map(|(name, value)| match name.as_str() {
+        "authorization" => Some(bearer(value)),
+        name if KEY_HEADERS.contains(&name) => Some(value.to_str().ok().map(str::trim)),
+        _ => None,
     });
-    let bare =
-        KEY_HEADERS.iter().flat_map(|name| headers.get_all(*name)).map(|value| value.to_str().ok().map(str::trim));
     let mut found = Presented::Nothing;
-    for value in bearer.chain(bare).chain(query_key.map(Some)) {
+    for value in in_headers.chain(query_key.map(Some)) {
         let this = match value {
             Some(text) if router_store::is_plausible_client_key(text) => Presented::Key(text),
             _ => Presented::Malformed,

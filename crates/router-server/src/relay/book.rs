@@ -79,22 +79,22 @@ pub(super) struct Book {
 
 impl Book {
     /// Opens the books.
-    pub(super) fn open(opening: Opening) -> Self {
-        let key = opening.key.and_then(|key| opening.snapshot.core.key(key));
+    pub(super) fn open(mut opening: Opening) -> Self {
+        let key = opening.key.and_then(|key| opening.snapshot.key(key));
         let record = RequestRecord {
             id: opening.id.to_string(),
-            client_request_id: opening.client_request_id.clone(),
-            key_id: key.map_or_else(String::new, |key| key.id.to_string()),
-            key_name: key.map_or_else(String::new, |key| key.name.to_string()),
+            client_request_id: opening.client_request_id.take(),
+            key_id: key.map_or("", |key| key.id).into(),
+            key_name: key.map_or("", |key| key.name).into(),
             endpoint: opening.endpoint.as_str().into(),
             dialect: opening.dialect.into(),
             // A client's text: bounded, since it is kept.
-            model: beginning(&opening.model, 200).to_owned(),
+            model: cut(std::mem::take(&mut opening.model), 200),
             stream: opening.stream,
             config_version: signed(opening.snapshot.version),
             created_at: signed(opening.now.unix_ms),
             bytes_in: i64::try_from(opening.bytes_in).unwrap_or(i64::MAX),
-            user_agent: opening.user_agent.clone(),
+            user_agent: opening.user_agent.take(),
             ..RequestRecord::default()
         };
         Self { opening, record, group: None, account: Account::default(), written: None, open: true }
@@ -108,8 +108,8 @@ impl Book {
         if let Some(tier) = decision.tiers.first() {
             self.record.strategy = Some(tier.strategy.name.into());
             self.group = tier.group;
-            let group = tier.group.and_then(|group| self.opening.snapshot.core.group(group));
-            self.record.group = group.map(|group| group.name.to_string());
+            let group = tier.group.and_then(|group| self.opening.snapshot.group(group));
+            self.record.group = group.map(|group| group.name.text.into());
         }
     }
 
@@ -240,8 +240,8 @@ impl Book {
             amount_nano: self.account.reserved().0,
             scopes: self.named(&scopes),
             client_request_id: record.client_request_id.as_deref().map(Into::into),
-            key_id: (&record.key_id).into(),
-            key_name: (&record.key_name).into(),
+            key_id: (&*record.key_id).into(),
+            key_name: (&*record.key_name).into(),
             endpoint: (&*record.endpoint).into(),
             dialect: (&*record.dialect).into(),
             model: (&record.model).into(),
@@ -333,9 +333,9 @@ impl Book {
     ) -> router_store::AttemptRecord {
         let snapshot = &self.opening.snapshot;
         let target = self.account.attempts().get(place).map(|held| &held.target);
-        let named = target.and_then(|target| snapshot.core.model_and_channel(target.model));
-        let side =
-            target.zip(named).and_then(|(target, (model, _))| snapshot.channel(model.channel)?.keys.get(target.key));
+        let model = target.and_then(|target| snapshot.model(target.model));
+        let channel = target.and_then(|target| snapshot.channel(snapshot.core.model(target.model)?.channel));
+        let key = target.zip(channel).and_then(|(target, channel)| channel.keys.get(target.key));
         let at = |ms: u64| signed(self.opening.now.unix_ms.saturating_add(ms));
         let (status, detail) = match &attempt.outcome {
             Outcome::Failed(fault) => {
@@ -346,10 +346,10 @@ impl Book {
         };
         router_store::AttemptRecord {
             n: i64::try_from(place).unwrap_or(i64::MAX).saturating_add(1),
-            channel: named.map_or_else(String::new, |(_, channel)| channel.name.to_string()),
-            provider: named.map_or_else(String::new, |(_, channel)| channel.provider.to_string()),
-            upstream_model: named.map_or_else(String::new, |(model, _)| model.upstream_name.to_string()),
-            provider_key_id: side.map(|key| key.id.to_string()),
+            channel: channel.map_or("", |channel| channel.name.text).into(),
+            provider: channel.map_or("", |channel| channel.provider.text).into(),
+            upstream_model: model.map_or("", |model| model.upstream_name).into(),
+            provider_key_id: key.map(|key| key.id.into()),
             started_at: at(attempt.started_ms),
             first_byte_at: attempt.first_byte_ms.map(at),
             ended_at: at(attempt.ended_ms.unwrap_or(attempt.started_ms)),
@@ -451,6 +451,12 @@ fn named_postings(app: &App, delta: &LedgerDelta) -> Vec<LedgerEntry> {
         })
     };
     delta.postings.iter().filter_map(entry).collect()
+}
+
+/// A client's text with at most so many characters.
+fn cut(mut text: String, most: usize) -> String {
+    text.truncate(beginning(&text, most).len());
+    text
 }
 
 /// The first characters of a client's text, `most` of them.

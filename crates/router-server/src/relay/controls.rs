@@ -1,6 +1,6 @@
 //! What a client says about routing beside its body: headers, and the session that its request belongs to.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use router_core::fault::ErrorCode;
 use router_core::ids::hash64;
 use router_core::money::Nano;
@@ -32,16 +32,19 @@ pub(super) struct Controls {
 /// A 400 that names the header and says what is allowed.
 pub(super) fn read(intake: &mut Intake, headers: &HeaderMap, body: &[u8], total_ms: u64) -> Result<Controls, ApiError> {
     let ask = &mut intake.ask;
-    if let Some(name) = text(headers, "x-router-strategy")? {
+    // Most requests have none of ours, and every look into the map takes a hash.
+    let ours = headers.keys().any(|name| name.as_str().starts_with("x-router-"));
+    let text = |name| if ours { text(headers, name) } else { Ok(None) };
+    if let Some(name) = text("x-router-strategy")? {
         strategy(name).map_err(|unknown| invalid("x-router-strategy", &unknown.to_string()))?;
         ask.strategy = Some(name.to_owned());
     }
-    if let Some(amount) = text(headers, "x-router-max-cost")? {
+    if let Some(amount) = text("x-router-max-cost")? {
         let cost = amount.parse::<Nano>().ok().filter(|cost| *cost >= Nano::ZERO);
         ask.max_cost =
             Some(cost.ok_or_else(|| invalid("x-router-max-cost", "it must be an amount in USD such as 0.05"))?);
     }
-    if let Some(tags) = text(headers, "x-router-tags")? {
+    if let Some(tags) = text("x-router-tags")? {
         ask.tags = tags.split(',').map(|tag| tag.trim().to_lowercase()).filter(|tag| !tag.is_empty()).collect();
         if ask.tags.iter().any(|tag| tag == "!") {
             return Err(invalid(
@@ -50,12 +53,11 @@ pub(super) fn read(intake: &mut Intake, headers: &HeaderMap, body: &[u8], total_
             ));
         }
     }
-    let named = SESSIONS.iter().find_map(|name| headers.get(*name)).map(http::HeaderValue::as_bytes);
-    let named = named.or(intake.cache_key.as_deref().map(str::as_bytes)).map(hash64);
+    let named = session(headers).or(intake.cache_key.as_deref().map(str::as_bytes)).map(hash64);
     // Below that nobody caches, so there is nothing to stay for.
     let long = ask.input_tokens >= LEAST_TOKENS;
     ask.session = named.or_else(|| if long { conversation(body, &intake.scan) } else { None });
-    let total_ms = match text(headers, "x-router-timeout-ms")? {
+    let total_ms = match text("x-router-timeout-ms")? {
         None => total_ms,
         Some(ms) => {
             let ms = ms.parse::<u64>().ok().filter(|ms| *ms > 0);
@@ -63,12 +65,19 @@ pub(super) fn read(intake: &mut Intake, headers: &HeaderMap, body: &[u8], total_
             ms.ok_or_else(wrong)?.min(total_ms)
         }
     };
-    let explain = match text(headers, "x-router-explain")? {
+    let explain = match text("x-router-explain")? {
         None | Some("0" | "false") => false,
         Some("1" | "true") => true,
         Some(_) => return Err(invalid("x-router-explain", "it must be 1 or 0")),
     };
     Ok(Controls { total_ms, explain })
+}
+
+/// The best of the headers that name a session.
+fn session(headers: &HeaderMap) -> Option<&[u8]> {
+    let place = |name: &HeaderName| SESSIONS.iter().position(|session| *session == name.as_str());
+    let named = headers.iter().filter_map(|(name, value)| Some((place(name)?, value.as_bytes())));
+    named.min_by_key(|(place, _)| *place).map(|(_, value)| value)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, ApiError> {

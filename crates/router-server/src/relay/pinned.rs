@@ -78,7 +78,7 @@ impl Job {
         let channel = snapshot.core.model_and_channel(target.model);
         let key = channel.and_then(|(model, _)| snapshot.channel(model.channel)?.keys.get(target.key));
         let Some(((_, channel), key)) = channel.zip(key) else { return };
-        let keeper = Keeper { channel: channel.name.clone(), provider_key: key.id.clone(), since_ms: self.now.unix_ms };
+        let keeper = Keeper { channel: channel.name.clone(), provider_key: key.id.into(), since_ms: self.now.unix_ms };
         self.worker.app.kept.note(owner(snapshot, self.book.key()), &ids, &keeper);
         self.book.keeps(ids);
     }

@@ -65,6 +65,11 @@ impl From<&String> for Value {
         value.as_str().into()
     }
 }
+impl From<&std::borrow::Cow<'_, str>> for Value {
+    fn from(value: &std::borrow::Cow<'_, str>) -> Self {
+        (&**value).into()
+    }
+}
 impl From<Option<String>> for Value {
     fn from(value: Option<String>) -> Self {
         (&value).into()
@@ -73,6 +78,13 @@ impl From<Option<String>> for Value {
 impl From<&Option<String>> for Value {
     fn from(value: &Option<String>) -> Self {
         Self::Text(value.as_deref().map(text))
+    }
+}
+
+impl Value {
+    /// A JSON text of ours, in which no character has to be replaced.
+    pub(crate) fn json(text: Option<&str>) -> Self {
+        Self::Text(text.map(Arc::from))
     }
 }
 

@@ -86,7 +86,9 @@ fn count_row(row: &Row, unsent: &[&str], counts: &mut Counts) -> StoreResult<()>
     let attempts: Vec<AttemptRecord> = super::request_columns::attempts_from(row)?;
     let sent = |attempt: &AttemptRecord| attempt.detail.as_deref().is_none_or(|detail| !unsent.contains(&detail));
     for attempt in attempts.into_iter().filter(sent) {
-        *counts.entry((group.clone(), attempt.channel, Some(attempt.upstream_model))).or_default() += 1;
+        *counts
+            .entry((group.clone(), attempt.channel.into_owned(), Some(attempt.upstream_model.into_owned())))
+            .or_default() += 1;
     }
     Ok(())
 }

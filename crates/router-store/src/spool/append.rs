@@ -105,16 +105,17 @@ impl Appender {
         })
     }
 
-    /// Appends several frames that lie behind one another, in one write if all goes well, and tells each how it went.
-    pub(super) fn append_all(&self, bytes: &[u8], frames: Vec<Frame>) {
+    /// Appends several frames that lie behind one another, in one write if all goes well, and says of each how it went.
+    pub(super) fn append_all(&self, bytes: &[u8], frames: Vec<Frame>) -> Vec<StoreResult<Ticket>> {
         let mut state = self.lock();
         let at_once = frames.len() > 1
             && self.accepting.load(Ordering::Relaxed)
             && self.write_counted(&mut state, bytes, frames.len() as u64).is_ok();
         let mut rest = bytes;
         let first = state.sequence.saturating_sub(frames.len() as u64);
-        for (place, Frame { kind, length, record, told }) in frames.into_iter().enumerate() {
-            let Some((frame, behind)) = rest.split_at_checked(length) else { return };
+        let mut told = Vec::with_capacity(frames.len());
+        for (place, Frame { kind, length, record }) in frames.into_iter().enumerate() {
+            let Some((frame, behind)) = rest.split_at_checked(length) else { break };
             rest = behind;
             let written = match at_once {
                 true => Ok(Ticket(first + place as u64 + 1)),
@@ -125,9 +126,9 @@ impl Appender {
                 let start = Position { segment: state.number, offset: end - length as u64 };
                 self.recent.keep(Placed { start, end, record });
             }
-            // Whoever asked may have gone; the record stands.
-            let _ = told.send(written);
+            told.push(written);
         }
+        told
     }
 
     fn append_frame(&self, kind: Kind, frame: &[u8]) -> StoreResult<Ticket> {

@@ -1,11 +1,9 @@
 //! Lanes: what one worker appends in the same turn goes out in one write.
 //!
 //! An append is a system call under a lock that all workers share; under load, several requests of a worker come to it
-//! within one turn of its runtime. The first of them gives the others their turn, then writes for all.
+//! within one turn of its runtime. Each gives the others their turn; the first that comes back writes for all.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::oneshot;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::frame::{Kind, Passing, Payload, encode};
 use super::{Spool, Ticket};
@@ -24,7 +22,12 @@ pub struct Lane {
 struct Waiting {
     bytes: Vec<u8>,
     frames: Vec<Frame>,
+    turn: Arc<Turn>,
 }
+
+/// How the frames that were written together went, in their order; empty until then.
+#[derive(Debug, Default)]
+struct Turn(OnceLock<Vec<StoreResult<Ticket>>>);
 
 /// A frame among the bytes that wait.
 #[derive(Debug)]
@@ -33,8 +36,6 @@ pub(super) struct Frame {
     pub(super) length: usize,
     /// What it holds, for the reader.
     pub(super) record: Passing,
-    /// Who wants to know how it went.
-    pub(super) told: oneshot::Sender<StoreResult<Ticket>>,
 }
 
 /// A turn's buffer that has grown beyond this is given back.
@@ -79,8 +80,7 @@ impl Lane {
         payload: P,
         passing: impl FnOnce(P) -> Passing,
     ) -> StoreResult<Ticket> {
-        let (told, written) = oneshot::channel();
-        let is_first = {
+        let (turn, place) = {
             let mut waiting = self.lock();
             let before = waiting.bytes.len();
             if let Err(error) = encode(&mut waiting.bytes, kind, &payload) {
@@ -88,24 +88,26 @@ impl Lane {
                 return Err(error);
             }
             let length = waiting.bytes.len() - before;
-            waiting.frames.push(Frame { kind, length, record: passing(payload), told });
-            waiting.frames.len() == 1
+            waiting.frames.push(Frame { kind, length, record: passing(payload) });
+            (Arc::clone(&waiting.turn), waiting.frames.len() - 1)
         };
-        if is_first {
-            // Dropped early (its task was cancelled), it still writes for the others.
-            let turn = Turn(self);
-            tokio::task::yield_now().await;
-            drop(turn);
+        // Dropped early (its task was cancelled), it still writes.
+        let duty = Duty { lane: self, turn: &turn };
+        tokio::task::yield_now().await;
+        drop(duty);
+        match turn.0.get().and_then(|written| written.get(place)) {
+            Some(written) => written.clone(),
+            None => Err(StoreError::new(StoreErrorKind::Internal, "a spool append was lost")),
         }
-        written.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::Internal, "a spool append was lost")))
     }
 
     fn write(&self) {
-        let (mut bytes, frames) = {
+        let (mut bytes, frames, turn) = {
             let mut waiting = self.lock();
-            (std::mem::take(&mut waiting.bytes), std::mem::take(&mut waiting.frames))
+            let Waiting { bytes, frames, turn } = &mut *waiting;
+            (std::mem::take(bytes), std::mem::take(frames), std::mem::take(turn))
         };
-        self.spool.appender.append_all(&bytes, frames);
+        let _ = turn.0.set(self.spool.appender.append_all(&bytes, frames));
         if bytes.capacity() <= KEEP_BUFFER {
             bytes.clear();
             let mut waiting = self.lock();
@@ -120,12 +122,17 @@ impl Lane {
     }
 }
 
-/// The duty to write what has gathered.
-struct Turn<'a>(&'a Lane);
+/// The duty to write what has gathered, unless another has.
+struct Duty<'a> {
+    lane: &'a Lane,
+    turn: &'a Turn,
+}
 
-impl Drop for Turn<'_> {
+impl Drop for Duty<'_> {
     fn drop(&mut self) {
-        self.0.write();
+        if self.turn.0.get().is_none() {
+            self.lane.write();
+        }
     }
 }
 

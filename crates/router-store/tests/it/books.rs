@@ -216,7 +216,7 @@ async fn a_dead_process_is_booked_as_interrupted_exactly_once() {
                 at_ms: record.created_at,
                 amount_nano: 77,
                 scopes: scopes.collect(),
-                key_id: record.key_id.into(),
+                key_id: record.key_id,
                 model: "gpt-4o".into(),
                 ..Reservation::default()
             }

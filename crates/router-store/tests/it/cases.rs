@@ -360,7 +360,7 @@ async fn what_providers_keep_is_known_again_by_its_owner(test: &TestStore) {
     assert_eq!(known, [("key_0", "resp_1"), ("key_0", "resp_4"), ("key_1", "msg_1"), ("key_1", "resp_1")]);
     let first = kept.iter().find(|pin| pin.key_id == "key_1" && pin.state_id == "resp_1").unwrap();
     let last = records[1].attempts.last().unwrap();
-    assert_eq!((first.channel.as_str(), first.provider_key_id.as_str()), (last.channel.as_str(), "pkey_1"));
+    assert_eq!((first.channel.as_str(), first.provider_key_id.as_str()), (&*last.channel, "pkey_1"));
     assert_eq!(first.made_at, records[1].created_at, "the first who made it keeps it");
 
     let newest = test.store.pinned_state(0, 2).await.unwrap();
@@ -386,12 +386,13 @@ async fn attempts_are_counted_by_group_channel_and_model(test: &TestStore) {
     test.fill(&records).await;
     let mut expected = std::collections::BTreeMap::<_, i64>::new();
     for record in &records[..1_299] {
+        let group = record.group.as_deref().map(str::to_owned);
         if record.status == RequestStatus::Interrupted {
-            *expected.entry((record.group.clone(), record.channel.clone().unwrap(), None)).or_default() += 1;
+            *expected.entry((group.clone(), record.channel.as_deref().unwrap().to_owned(), None)).or_default() += 1;
         }
         for attempt in record.attempts.iter().filter(|attempt| attempt.detail.as_deref() != Some("never sent")) {
-            let key = (record.group.clone(), attempt.channel.clone(), Some(attempt.upstream_model.clone()));
-            *expected.entry(key).or_default() += 1;
+            let (channel, model) = (attempt.channel.to_string(), attempt.upstream_model.to_string());
+            *expected.entry((group.clone(), channel, Some(model))).or_default() += 1;
         }
     }
     let counts = test.store.attempt_counts(NOW, NOW + 2, &["never sent"]).await.unwrap();

@@ -62,7 +62,7 @@ pub(crate) fn record(n: i64) -> RequestRecord {
     };
     let attempt = |no: i64, outcome: &'static str| AttemptRecord {
         n: no,
-        channel: format!("channel-{}", (n + no) % 3),
+        channel: format!("channel-{}", (n + no) % 3).into(),
         upstream_model: "gpt-4o-2024-08-06".into(),
         provider: "openai".into(),
         provider_key_id: Some("pkey_1".into()),
@@ -80,7 +80,7 @@ pub(crate) fn record(n: i64) -> RequestRecord {
     RequestRecord {
         id: format!("req_{n:08}"),
         client_request_id: (n % 2 == 0).then(|| format!("client-{n}")),
-        key_id: format!("key_{}", n % 2),
+        key_id: format!("key_{}", n % 2).into(),
         key_name: "ci".into(),
         endpoint: "/v1/chat/completions".into(),
         dialect: "openai_chat".into(),

@@ -2,6 +2,7 @@
 //!
 //! `{"g":"auto:fast","s":"balanced","a":"top_score","l":[["effective_cost","asc",0.3],…],
 //! "c":[["channel","model",rank,score,[raw,…]],…,["channel","model","code",until_ms],…],"r":[["channel","model","code"],…]}`.
+//! A model is `""` where it has the name of the one before it: most often all have the same, and names are most of the text.
 //! `[place,priority,weight,in_flight]` follows the raw values: the place among the candidates, and what orders beside layers.
 //! Where routing compared another price than the real one, `[real,effective,shadow,["policy",…]]` in USD follows. A
 //! session's cache stands as `"h":["channel","model",tokens,kept]`, its hash as `k`, the number of the request's turn as `q`;
@@ -88,9 +89,10 @@ impl Decision {
         out.push_str("\"n\":");
         integer(out, self.candidates.len());
         out.push_str(",\"c\":[");
+        let mut model_before = "";
         for (number, place) in self.places_in_order().take(IN_FULL).enumerate() {
             comma(out, number);
-            self.in_full(place, snapshot, out);
+            self.in_full(place, snapshot, &mut model_before, out);
         }
         out.push(']');
         if self.candidates.len() > IN_FULL {
@@ -137,9 +139,11 @@ impl Decision {
         out.push_str("],");
     }
 
-    fn in_full(&self, place: usize, snapshot: &Snapshot, out: &mut String) {
+    fn in_full<'a>(&self, place: usize, snapshot: &'a Snapshot, model_before: &mut &'a str, out: &mut String) {
         let Some(candidate) = self.candidates.get(place) else { return out.push_str("null") };
-        self.name(place, snapshot, out);
+        let (channel, model) = names(candidate.model, snapshot);
+        pair(channel, if model == *model_before { "" } else { model }, out);
+        *model_before = model;
         match candidate.verdict {
             Verdict::Eligible { rank } => {
                 out.push(',');
@@ -187,16 +191,10 @@ impl Decision {
 
     fn by_name(&self, place: usize, snapshot: &Snapshot, out: &mut String) {
         let Some(candidate) = self.candidates.get(place) else { return out.push_str("null") };
-        self.name(place, snapshot, out);
+        named(candidate.model, snapshot, out);
         out.push(',');
         string(out, candidate.verdict.reason().map_or("eligible", |reason| reason.as_code()));
         out.push(']');
-    }
-
-    /// `["channel","model"`, to be continued.
-    fn name(&self, place: usize, snapshot: &Snapshot, out: &mut String) {
-        let model = self.candidates.get(place).map_or(ModelIx(u32::MAX), |candidate| candidate.model);
-        named(model, snapshot, out);
     }
 }
 
@@ -205,9 +203,18 @@ pub(super) fn was_ranked(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Eligible { .. } | Verdict::Out(Reason::FallbacksOff))
 }
 
+/// Of channel and model.
+fn names(model: ModelIx, snapshot: &Snapshot) -> (&str, &str) {
+    snapshot.model_and_channel(model).map_or(("?", "?"), |(model, channel)| (&*channel.name, &*model.name))
+}
+
+/// `["channel","model"`, to be continued.
 fn named(model: ModelIx, snapshot: &Snapshot, out: &mut String) {
-    let found = snapshot.model_and_channel(model);
-    let (model, channel) = found.map_or(("?", "?"), |(model, channel)| (&*model.name, &*channel.name));
+    let (channel, model) = names(model, snapshot);
+    pair(channel, model, out);
+}
+
+fn pair(channel: &str, model: &str, out: &mut String) {
     out.push('[');
     string(out, channel);
     out.push(',');
@@ -252,6 +259,9 @@ fn prices(out: &mut String, costs: &Costs, weighed: bool, snapshot: &Snapshot) {
     out.push_str("]]");
 }
 
+/// What most weights are, and scores of whoever takes turns.
+const ONE: &str = "1.0";
+
 pub(super) fn comma(out: &mut String, number: usize) {
     if number > 0 {
         out.push(',');
@@ -261,11 +271,17 @@ pub(super) fn comma(out: &mut String, number: usize) {
 /// About seven digits, which is plenty for reading.
 #[expect(clippy::cast_possible_truncation, reason = "shorter on purpose")]
 pub(super) fn number_or_null(out: &mut String, value: f64) {
+    if value == 1.0 {
+        return out.push_str(ONE);
+    }
     finite_or_null(out, value as f32, f32::is_finite);
 }
 
 /// Every digit that counts.
 pub(super) fn exact_or_null(out: &mut String, value: f64) {
+    if value == 1.0 {
+        return out.push_str(ONE);
+    }
     finite_or_null(out, value, f64::is_finite);
 }
 

@@ -14,6 +14,7 @@ use crate::money::Nano;
 use crate::routing::Decision;
 use crate::routing::factors::{FactorRef, Origin};
 use crate::routing::reason::{Reason, Scope};
+use crate::routing::recompute::spell_out_models;
 use crate::routing::sighting::{Known, Load, Sighting};
 
 /// Field, order, weight.
@@ -111,7 +112,8 @@ impl Seen {
 }
 
 impl Written {
-    fn seen(self, at_ms: u64) -> Seen {
+    fn seen(mut self, at_ms: u64) -> Seen {
+        spell_out_models(self.c.iter_mut());
         let fields = |layers: &[WrittenLayer]| -> Vec<FactorRef> {
             layers.iter().map(|(field, ..)| FactorRef::known(field).unwrap_or(FactorRef::Known(u8::MAX))).collect()
         };

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use recorded::Recorded;
+pub(super) use recorded::spell_out_models;
+pub use recorded::{Recorded, spell_out};
 use recorded::{RecordedCandidate, RecordedTier};
 
 use super::decision::{Candidate, Standing, Verdict};

@@ -36,6 +36,24 @@ struct Written {
     c: Vec<Vec<Value>>,
 }
 
+/// Writes the model's name where a candidate of a stored decision only says that it is that of the one before it.
+pub fn spell_out(decision: &mut Value) {
+    if let Some(candidates) = decision.get_mut("c").and_then(Value::as_array_mut) {
+        spell_out_models(candidates.iter_mut().filter_map(Value::as_array_mut));
+    }
+}
+
+pub(in crate::routing) fn spell_out_models<'a>(candidates: impl Iterator<Item = &'a mut Vec<Value>>) {
+    let mut before = String::new();
+    for model in candidates.filter_map(|candidate| candidate.get_mut(1)) {
+        match model {
+            Value::String(name) if name.is_empty() => name.clone_from(&before),
+            Value::String(name) => before.clone_from(name),
+            _ => {}
+        }
+    }
+}
+
 /// A decision as it was stored with its request.
 #[derive(Clone, Debug)]
 pub struct Recorded {
@@ -89,12 +107,13 @@ impl Recorded {
     /// [`NotRecomputable`] for a text that is none, that an older version wrote, or that holds only a part of its
     /// candidates in full.
     pub fn parse(text: &str) -> Result<Self, NotRecomputable> {
-        let written: Written = serde_json::from_str(text).map_err(|_| NotRecomputable::Unreadable)?;
+        let mut written: Written = serde_json::from_str(text).map_err(|_| NotRecomputable::Unreadable)?;
         let wished = match written.y {
             None => None,
             Some(Value::Array(places)) => Some(places),
             Some(_) => return Err(NotRecomputable::Older),
         };
+        spell_out_models(written.c.iter_mut());
         let held_in_full = written.c.len();
         let mut candidates = Vec::new();
         for entry in &written.c {

@@ -1,7 +1,7 @@
 //! Explanations: complete, true, readable, small.
 
 use router_core::catalog::Snapshot;
-use router_core::routing::Decision;
+use router_core::routing::{Decision, spell_out};
 use serde_json::Value;
 
 use super::{NOW, World, ask, at, build, catalogue, channel, group, model, run};
@@ -81,5 +81,11 @@ fn the_compact_form_is_json_and_bounded() {
     let (snapshot, decision) = decision(3);
     let mut text = String::new();
     decision.compact_json(&snapshot, &ask("g"), &mut text);
-    assert!(text.contains(&format!("[\"c\\\"1\",\"m\",\"rate_limited\",{}]", NOW + 2_500)), "{text}");
+    assert!(text.contains(&format!("[\"c\\\"1\",\"\",\"rate_limited\",{}]", NOW + 2_500)), "{text}");
+    let mut json: Value = serde_json::from_str(&text).expect("JSON");
+    spell_out(&mut json);
+    assert_eq!(
+        json["c"].as_array().expect("candidates").iter().map(|candidate| &candidate[1]).collect::<Vec<_>>(),
+        ["m"; 3]
+    );
 }
