@@ -49,6 +49,8 @@ pub struct Entry {
     pub pinned: Option<Arc<str>>,
     /// Channels whose dialect could not hold it.
     pub unfit: Vec<Arc<str>>,
+    /// Channels that were passed over since a budget had no room.
+    pub no_budget: Vec<Arc<str>>,
     /// Every call that was sent, in order.
     pub attempts: Vec<Tried>,
     /// Attempts that found no room, in order.

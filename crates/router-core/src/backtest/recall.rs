@@ -59,6 +59,7 @@ pub(super) fn hindsight(core: &Snapshot, names: &Names, partings: &Partings, ent
             }
         };
     }
+    known.no_budget = entry.no_budget.iter().filter_map(|name| core.channel_by_name(name)).collect();
     known.attempts = attempts(core, names, entry, valid);
     Some(Box::new(known))
 }

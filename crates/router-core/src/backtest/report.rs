@@ -9,7 +9,6 @@ use super::observed::{Cell, HOUR_MS, Moments, Source};
 use super::run::Scope;
 use super::{Entry, Observations};
 use crate::catalog::{ModelIx, Snapshot};
-use crate::fault::FaultKind;
 use crate::money::Nano;
 use crate::rehearsal::Finished;
 use crate::request::{Outcome, Status};
@@ -446,5 +445,5 @@ fn cell_of<'o>(snapshot: &Snapshot, observed: &'o Observations, ix: ModelIx, hou
 
 /// Whether an attempt was never sent: a breaker, a limit or a budget of ours stood in its way.
 fn found_no_room(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failed(fault) if is_unsent(fault) || fault.kind == FaultKind::TooLargeForLimit)
+    matches!(outcome, Outcome::Failed(fault) if is_unsent(fault))
 }

@@ -198,17 +198,20 @@ impl Ledger {
     pub fn reserve(&self, budgets: &[ScopeBudget], amount: Nano, now_ms: u64) -> Result<Reservation, Box<Exceeded>> {
         let amount = amount.max(Nano::ZERO);
         let mut inner = self.lock();
-        let mut places = Vec::with_capacity(budgets.len());
-        for budget in budgets {
-            let window = inner.window(budget.period, now_ms);
-            let place = Place { scope: budget.scope, period: window.id, cap: budget.cap, end_ms: window.end_ms };
-            if !places.iter().any(|known: &Place| known.key() == place.key()) {
-                places.push(place);
-            }
-        }
+        let places = inner.places(budgets, now_ms);
         inner.hold(&places, amount)?;
         drop(inner);
         Ok(Reservation::new(self.clone(), places, amount))
+    }
+
+    /// Whether [`Self::reserve`] would find room now. Takes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::reserve`].
+    pub fn room(&self, budgets: &[ScopeBudget], amount: Nano, now_ms: u64) -> Result<(), Box<Exceeded>> {
+        let mut inner = self.lock();
+        let places = inner.places(budgets, now_ms);
+        inner.room(&places, amount)
     }
 
     /// Posts a cost that was never reserved here (found in the spool after a crash, say), in full.
@@ -314,8 +317,21 @@ impl Inner {
         window
     }
 
-    /// Adds `more` to every place's reservation if all caps allow it.
-    pub(super) fn hold(&mut self, places: &[Place], more: Nano) -> Result<(), Box<Exceeded>> {
+    /// Where those budgets are counted now, each once.
+    fn places(&mut self, budgets: &[ScopeBudget], now_ms: u64) -> Vec<Place> {
+        let mut places: Vec<Place> = Vec::with_capacity(budgets.len());
+        for budget in budgets {
+            let window = self.window(budget.period, now_ms);
+            let place = Place { scope: budget.scope, period: window.id, cap: budget.cap, end_ms: window.end_ms };
+            if !places.iter().any(|known| known.key() == place.key()) {
+                places.push(place);
+            }
+        }
+        places
+    }
+
+    /// Whether all caps allow `more`.
+    fn room(&self, places: &[Place], more: Nano) -> Result<(), Box<Exceeded>> {
         for place in places {
             let Some(cap) = place.cap else { continue };
             let Counter { spent, reserved } = self.counters.get(&place.key()).copied().unwrap_or_default();
@@ -336,6 +352,12 @@ impl Inner {
                 }));
             }
         }
+        Ok(())
+    }
+
+    /// Adds `more` to every place's reservation if all caps allow it.
+    pub(super) fn hold(&mut self, places: &[Place], more: Nano) -> Result<(), Box<Exceeded>> {
+        self.room(places, more)?;
         for place in places {
             self.counters.entry(place.key()).or_default().reserved += more;
         }

@@ -20,6 +20,8 @@ pub struct Hindsight {
     pub held: Option<Option<Held>>,
     /// The client key's limits had room for it.
     pub admitted: bool,
+    /// Channels that were passed over since a budget had no room. Counts where its attempts are known.
+    pub no_budget: Vec<ChannelIx>,
     /// What became of its attempts, in order; `None`: not known.
     pub attempts: Option<Vec<(ModelIx, Went)>>,
 }

@@ -9,7 +9,7 @@ use super::hindsight::{Recalled, Went};
 use super::provider::{Call, Ending, Provider, Reply};
 use super::watch::{Change, Finished, Note, Watch};
 use crate::admission::{Admission, AdmissionConfig, Entry, Place};
-use crate::catalog::Snapshot;
+use crate::catalog::{ChannelIx, Snapshot};
 use crate::fault::{Cell, ErrorCode, Fault, FaultKind};
 use crate::health::Health;
 use crate::limits::Ticket;
@@ -21,6 +21,7 @@ use crate::session::Sessions;
 use crate::usage::{Usage, UsageSource};
 use crate::world::{
     Account, Draw, Ended, Holding, MOST_CANDIDATES, Session, Target, Turns, World, attempted, is_unsent, recall,
+    short_of_money,
 };
 
 /// What a rehearsal is played on.
@@ -36,6 +37,19 @@ pub struct Stage {
     pub admission: AdmissionConfig,
     /// `limits.queue_timeout`, milliseconds.
     pub patience_ms: u64,
+}
+
+impl Stage {
+    /// Whether budgets have no room for the request there.
+    fn is_short(&self, request: &Request, target: &Target, channel: Option<ChannelIx>) -> bool {
+        match request.hindsight.as_ref().filter(|known| known.attempts.is_some()) {
+            Some(known) => channel.is_some_and(|channel| known.no_budget.contains(&channel)),
+            None => {
+                let ask = &request.ask;
+                self.world.no_room(&self.core, request.key, target, ask, request.at_ms).is_some()
+            }
+        }
+    }
 }
 
 /// A router on a virtual clock.
@@ -225,12 +239,24 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         running.last_resort = decision.last_resort;
         let draw = Draw { seed: request.seed, now_ms, pinned: request.pinned, session: running.session };
         let mut candidates = Vec::with_capacity(decision.eligible().min(MOST_CANDIDATES));
-        let unfit = |model| stage.core.model(model).is_some_and(|model| request.unfit.contains(&model.channel));
-        for candidate in decision.ranked().filter(|candidate| !unfit(candidate.model)).take(MOST_CANDIDATES) {
+        let mut short = false;
+        for candidate in decision.ranked().take(MOST_CANDIDATES) {
+            let target = Target { model: candidate.model, group: decision.group_of(candidate), key: 0 };
+            let channel = stage.core.model(candidate.model).map(|model| model.channel);
+            if channel.is_some_and(|channel| request.unfit.contains(&channel)) {
+                continue;
+            }
+            if stage.is_short(request, &target, channel) {
+                short = true;
+                continue;
+            }
             let order = stage.world.key_order(&stage.core, candidate.model, &draw);
             candidates.push(stage.world.candidate(&stage.core, candidate.model, order.len()));
-            running.targets.push(Target { model: candidate.model, group: decision.group_of(candidate), key: 0 });
+            running.targets.push(target);
             running.keys.push(order);
+        }
+        if short && running.targets.is_empty() {
+            return self.finish(running, Status::Error, Some(ErrorCode::BudgetExceeded), true);
         }
         let rules = &stage.world.rules;
         let total_ms = running.request.total_ms.map_or(rules.total_ms, |total| total.min(rules.total_ms));
@@ -415,10 +441,10 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         if held.is_err() && matches!(went, Some(Went::Sent)) {
             // There was room, whatever the order in which running requests ended.
             running.account.pass_over(target.clone());
-        } else if let Err(exceeded) = held {
-            if World::may_go_elsewhere(&stage.core, &exceeded, &target, &running.targets) {
-                let fault = Fault::new(FaultKind::TooLargeForLimit, exceeded.to_string());
-                return Err(unsent(&mut self.watch, &mut running.account, fault));
+        } else if held.is_err() {
+            let others = (&target, running.targets.as_slice());
+            if stage.world.fits_elsewhere(&stage.core, request.key, others, &request.ask, request.at_ms) {
+                return Err(unsent(&mut self.watch, &mut running.account, short_of_money()));
             }
             return Err(Unsent::Refused);
         }

@@ -12,17 +12,28 @@ use crate::limits::Ticket;
 use crate::request::{Event, Metered};
 
 /// Details of attempts that were never made, since no room or probe was to be had for them.
-pub const UNSENT: [&str; 3] = [NO_PROBE, CHANNEL_FULL, MEMBER_FULL];
+pub const UNSENT: [&str; 4] = [NO_PROBE, CHANNEL_FULL, MEMBER_FULL, NO_MONEY];
 const NO_PROBE: &str = "the circuit breaker lets no more probes through";
 const CHANNEL_FULL: &str = "our own limit for this channel is reached";
+const NO_MONEY: &str = "a budget that counts it has no room for what it may cost";
 const MEMBER_FULL: &str = "the group's daily limit for this member is reached";
 
 /// The fault of an attempt that was never sent, by its detail.
 #[must_use]
 pub fn unsent(detail: &str) -> Option<Fault> {
     let detail = UNSENT.into_iter().find(|known| *known == detail)?;
-    let kind = if detail == NO_PROBE { FaultKind::BreakerOpen } else { FaultKind::RateLimited };
+    let kind = match detail {
+        NO_PROBE => FaultKind::BreakerOpen,
+        NO_MONEY => FaultKind::TooLargeForLimit,
+        _ => FaultKind::RateLimited,
+    };
     Some(Fault::new(kind, detail))
+}
+
+/// The fault of an attempt that was never sent, since a budget has no room for it while another candidate fits.
+#[must_use]
+pub fn short_of_money() -> Fault {
+    Fault::new(FaultKind::TooLargeForLimit, NO_MONEY)
 }
 
 /// Whether an attempt was never sent.

@@ -1,6 +1,6 @@
 //! Which candidates a request may try in which order of provider keys: the plan of its state machine.
 
-use super::{Pinned, Session, Target, World};
+use super::{KeyCell, Pinned, Session, Target, World};
 use crate::catalog::{ModelIx, Snapshot};
 use crate::request::Candidate;
 use crate::routing::Live;
@@ -52,6 +52,14 @@ impl World {
         models.filter_map(back).min().map(|at_ms| at_ms - now_ms)
     }
 
+    /// Whether the key's own budget is used up.
+    fn is_spent(&self, key: &KeyCell, now_ms: u64) -> bool {
+        key.budget.is_some_and(|budget| {
+            let (spent, reserved) = self.ledger.used(budget.scope, budget.period, now_ms);
+            budget.cap.is_some_and(|cap| spent + reserved >= cap)
+        })
+    }
+
     /// The order in which a channel's keys are tried: those that are not set aside, drawn by weight; first the one that holds
     /// the session's cache. The same for all models of a channel. Empty means the first.
     #[must_use]
@@ -69,7 +77,11 @@ impl World {
             .enumerate()
             .map(|(place, key)| {
                 let place = u16::try_from(place).unwrap_or(u16::MAX);
-                (key.health.cooldown.is_cooling(draw.now_ms), lot(draw.seed, place, key.weight), place)
+                (
+                    (key.health.cooldown.is_cooling(draw.now_ms) || self.is_spent(key, draw.now_ms)),
+                    lot(draw.seed, place, key.weight),
+                    place,
+                )
             })
             .collect();
         let healthy = drawn.iter().any(|(cooling, ..)| !cooling);

@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 pub use account::{Account, Held};
 pub use cells::{Cells, ChannelState, Keeper};
-pub use hold::{Ended, Holding, Reported, UNSENT, is_unsent, unsent};
+pub use hold::{Ended, Holding, Reported, UNSENT, is_unsent, short_of_money, unsent};
 pub use keys::{Draw, MOST_CANDIDATES, attempted};
 pub use sessions::{Session, recall};
 pub use turns::Turns;
 pub use view::{Pinned, View};
 
+use crate::ask::Ask;
 use crate::budget::{Exceeded, Ledger, Period, ScopeBudget, ScopeKind, Window};
 use crate::catalog::{Channel, ChannelIx, Group, GroupIx, KeyIx, ModelIx, Snapshot};
 use crate::health::{BreakerConfig, CooldownConfig, Health};
@@ -282,12 +283,45 @@ impl World {
         let _ = self.ledger.post(&self.scopes(core, key, target), cost, now_ms);
     }
 
-    /// Whether a budget that is used up keeps only this target away: another channel or key has one of its own.
+    /// The budget that has no room for the most that an attempt there may cost, with any of the channel's keys; `None` where
+    /// there is room. Takes nothing.
     #[must_use]
-    pub fn may_go_elsewhere(core: &Snapshot, exceeded: &Exceeded, target: &Target, all: &[Target]) -> bool {
-        let channel_of = |target: &Target| core.model(target.model).map(|model| model.channel);
-        matches!(exceeded.kind, ScopeKind::Channel | ScopeKind::ProviderKey)
-            && all.iter().any(|other| channel_of(other) != channel_of(target))
+    pub fn no_room(
+        &self,
+        core: &Snapshot,
+        key: Option<KeyIx>,
+        target: &Target,
+        ask: &Ask,
+        now_ms: u64,
+    ) -> Option<Box<Exceeded>> {
+        let keys = &self.channel_of(core, target.model)?.keys;
+        let several = keys.iter().any(|key| key.budget.is_some());
+        let mut exceeded = None;
+        for place in 0..if several { keys.len() } else { 1 } {
+            let scopes = self.scopes(core, key, &Target { key: place, ..target.clone() });
+            if scopes.is_empty() {
+                return None;
+            }
+            match self.ledger.room(&scopes, core.reserved_cost(target.model, ask), now_ms) {
+                Ok(()) => return None,
+                Err(error) => _ = exceeded.get_or_insert(error),
+            }
+        }
+        exceeded
+    }
+
+    /// Whether the budgets have room for an attempt at another of the targets.
+    #[must_use]
+    pub fn fits_elsewhere(
+        &self,
+        core: &Snapshot,
+        key: Option<KeyIx>,
+        (target, all): (&Target, &[Target]),
+        ask: &Ask,
+        now_ms: u64,
+    ) -> bool {
+        let mut others = all.iter().filter(|other| other.model != target.model);
+        others.any(|other| self.no_room(core, key, other, ask, now_ms).is_none())
     }
 }
 

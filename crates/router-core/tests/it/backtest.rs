@@ -128,6 +128,7 @@ fn entry(core: &Snapshot, text: &str, finished: &router_core::rehearsal::Finishe
         ask: Some(asked.ask),
         pinned: None,
         unfit: Vec::new(),
+        no_budget: Vec::new(),
         unsent: unsent.collect(),
         seen: Seen::read(text, request.at_ms),
         unchanged: Some(Arc::new(Unchanged {

@@ -38,6 +38,7 @@ pub(super) fn of(row: &RequestRecord, unchanged: Option<Arc<Unchanged>>) -> Entr
         chosen: first.map(|(channel, model)| (Arc::from(channel.as_str()), Arc::from(model.as_str()))),
         pinned: asked.as_ref().filter(|asked| asked.is_pinned).and_then(|_| Some(Arc::from(first?.0.as_str()))),
         ask: asked.map(|asked| asked.ask),
+        no_budget: row.flags.iter().filter_map(|flag| flag.strip_prefix("no_budget:")).map(Arc::from).collect(),
         unfit: unfit.map(Arc::from).collect(),
         attempts: sent.map(|attempt| tried(row, attempt)).collect(),
         unsent: without.collect(),

@@ -8,7 +8,7 @@ use router_core::ask::Endpoint;
 use router_core::budget::{Exceeded, ScopeKind};
 use router_core::fault::{ErrorCode, Fault, FaultKind};
 use router_core::request::Event;
-use router_core::world::{Ended, Holding, Target, World, attempted};
+use router_core::world::{Ended, Holding, Target, attempted, short_of_money};
 use router_wire::dialects::AccountBound;
 
 use super::book::NotHeld;
@@ -79,8 +79,10 @@ impl Run {
         let amount = snapshot.core.reserved_cost(target.model, &self.job.intake.ask);
         self.job.book.hold(target.clone(), amount).await.map_err(|refused| match refused {
             NotHeld::Exceeded(exceeded) => {
-                if World::may_go_elsewhere(&snapshot.core, &exceeded, target, &self.targets) {
-                    Held::Skip(Fault::new(FaultKind::TooLargeForLimit, exceeded.to_string()))
+                let (others, ask) = ((target, self.targets.as_slice()), &self.job.intake.ask);
+                let (key, now_ms) = (self.job.book.key(), self.job.now.unix_ms);
+                if snapshot.world.fits_elsewhere(&snapshot.core, key, others, ask, now_ms) {
+                    Held::Skip(short_of_money())
                 } else {
                     Held::Refuse(budget_exceeded(&exceeded))
                 }
@@ -251,7 +253,7 @@ enum Held {
     Skip(Fault),
 }
 
-fn budget_exceeded(exceeded: &Exceeded) -> ApiError {
+pub(super) fn budget_exceeded(exceeded: &Exceeded) -> ApiError {
     let whose = match exceeded.kind {
         ScopeKind::Router => "The router's".to_owned(),
         ScopeKind::Group => format!("The group `{}`'s", exceeded.id),

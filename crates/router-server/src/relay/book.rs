@@ -168,6 +168,13 @@ impl Book {
         self.record.flags.push(format!("passed_over:{channel}:{param}"));
     }
 
+    /// Notes a candidate for which a budget has no room.
+    pub(super) fn no_budget(&mut self, model: ModelIx) {
+        let named = self.opening.snapshot.core.model_and_channel(model);
+        let channel = named.map_or("", |(_, channel)| &channel.name);
+        self.record.flags.push(format!("no_budget:{channel}"));
+    }
+
     /// Notes the parameters that the provider did not get.
     pub(super) fn dropped(&mut self, dropped: &[String]) {
         let short = |param: &String| format!("dropped:{}", beginning(param, 100));

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response};
 use router_core::ask::Endpoint;
+use router_core::budget::Exceeded;
 use router_core::catalog::ModelIx;
 use router_core::fault::ErrorCode;
 use router_core::money::Nano;
@@ -20,6 +21,7 @@ use router_wire::relay::Passage;
 use tokio::sync::{mpsc, oneshot};
 
 use super::admit::Job;
+use super::attempt::budget_exceeded;
 use super::book::Closing;
 use super::count::Counts;
 use super::explained;
@@ -40,7 +42,7 @@ pub(super) async fn run(job: Box<Job>, head: oneshot::Sender<Response<Body>>) {
         return run.count_tokens().await;
     }
     if let Some(unfit) = unfit.filter(|_| run.targets.is_empty()) {
-        return run.refuse(unsupported(&unfit)).await;
+        return run.refuse(unfit.error()).await;
     }
     let mut event = Event::Start;
     loop {
@@ -66,6 +68,24 @@ pub(super) async fn run(job: Box<Job>, head: oneshot::Sender<Response<Body>>) {
             // Both are consumed where the answer is read; here they would mean that nothing is going on.
             Command::Wait | Command::Relay => Event::Deadline(None),
         };
+    }
+}
+
+/// Why a candidate is passed over before any attempt.
+enum Unusable {
+    /// Its dialect cannot hold the request.
+    Unfit(Unsupported),
+    /// A budget has no room for what it may cost. Whoever could do it otherwise counts for more than who cannot.
+    Short(Box<Exceeded>),
+}
+
+impl Unusable {
+    /// What the client is told where nobody else is left.
+    fn error(&self) -> ApiError {
+        match self {
+            Self::Unfit(why) => unsupported(why),
+            Self::Short(exceeded) => budget_exceeded(exceeded),
+        }
     }
 }
 
@@ -142,8 +162,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The run of a job, and why its best candidate cannot take the request, if it cannot.
-    fn new(mut job: Box<Job>, head: oneshot::Sender<Response<Body>>) -> (Self, Option<Unsupported>) {
+    /// The run of a job, and why a candidate cannot take the request, if one cannot.
+    fn new(mut job: Box<Job>, head: oneshot::Sender<Response<Body>>) -> (Self, Option<Unusable>) {
         job.worker.app.retries.request();
         // Only the best candidate may count tokens: where it cannot, our own estimate is as good as another's count.
         let most = if job.endpoint == Endpoint::CountTokens { 1 } else { MOST_CANDIDATES };
@@ -159,7 +179,16 @@ impl Run {
             let target = Target { model: candidate.model, group: job.decision.group_of(candidate), key: 0 };
             if let Some(why) = job.unfit(&snapshot, &target, &mut fits) {
                 job.book.passed_over(candidate.model, &why);
-                unfit.get_or_insert(why);
+                unfit.get_or_insert(Unusable::Unfit(why));
+                continue;
+            }
+            let (key, ask, now_ms) = (job.book.key(), &job.intake.ask, job.now.unix_ms);
+            if let Some(exceeded) = snapshot.world.no_room(&snapshot.core, key, &target, ask, now_ms) {
+                job.book.no_budget(candidate.model);
+                match &unfit {
+                    Some(Unusable::Short(_)) => {}
+                    _ => unfit = Some(Unusable::Short(exceeded)),
+                }
                 continue;
             }
             let order = snapshot.world.key_order(&snapshot.core, candidate.model, &draw);

@@ -122,6 +122,73 @@ async fn a_channels_budget_sends_requests_elsewhere() {
     }
 }
 
+/// A cent for each that is asked.
+fn cents(count: u32) -> serde_json::Value {
+    json!([{"name": MODEL, "price": {"input": 0.0, "output": 0.0, "per_request": f64::from(count) / 100.0}}])
+}
+
+#[tokio::test]
+async fn whoever_does_not_fit_is_passed_over_by_whoever_does() {
+    let three = json!({"daily_budget": 0.03});
+    let setups = [
+        ("This key's", TestRouter::setup().key("poor", POOR).and(three.clone())),
+        (
+            "The group",
+            TestRouter::setup().group(
+                "auto:poor",
+                json!({"strategy": "priority", "select": {"models": [MODEL]}, "budget_limits": three}),
+            ),
+        ),
+        ("The router's", TestRouter::setup().system(json!({"budgets": {"daily": 0.03}}))),
+    ];
+    for (whose, setup) in setups {
+        let [dear, cheap] = [SimProvider::start().await, SimProvider::start().await];
+        let router =
+            setup.channel("dear", &dear).models(cents(2)).channel("cheap", &cheap).models(cents(1)).start().await;
+        let call = || match whose {
+            "This key's" => router.chat().bearer(POOR),
+            "The group" => router.chat().model("auto:poor"),
+            _ => router.chat(),
+        };
+        for channel in ["dear", "cheap"] {
+            let reply = call().send().await;
+            assert_eq!((reply.status(), reply.header("x-router-channel")), (200, channel), "{whose}: {}", reply.text());
+            assert_eq!(reply.header("x-router-attempts"), "1", "{whose}");
+        }
+        let error = call().send().await.error(402, "budget_exceeded");
+        assert!(error["message"].as_str().is_some_and(|said| said.contains(whose)), "{error}");
+        assert_eq!((dear.stats().requests, cheap.stats().requests), (1, 1), "{whose}");
+        let rows = router.rows(3).await;
+        assert_eq!(rows[1].flags, ["no_budget:dear"], "{whose}");
+    }
+}
+
+#[tokio::test]
+async fn nearly_spent_budgets_use_up_no_attempt_and_no_retry() {
+    let providers = providers(6).await;
+    let mut setup = TestRouter::setup().system(json!({"failover": {"retry_budget": 0.0, "max_attempts": 2}}));
+    for (place, provider) in providers.iter().enumerate() {
+        // Of all but the last half a cent is left after one request.
+        let budget = if place < 5 { json!(0.015) } else { json!(null) };
+        setup = setup.channel(&format!("c{place}"), provider).models(cents(1));
+        setup = setup.and(json!({"limits": {"daily_budget": budget}}));
+    }
+    let router = setup.start().await;
+    for channel in ["c0", "c1", "c2", "c3", "c4", "c5", "c5", "c5"] {
+        let reply = router.chat().send().await;
+        assert_eq!((reply.status(), reply.header("x-router-channel")), (200, channel), "{}", reply.text());
+        assert_eq!(reply.header("x-router-attempts"), "1");
+    }
+}
+
+async fn providers(count: usize) -> Vec<SimProvider> {
+    let mut providers = Vec::with_capacity(count);
+    for _ in 0..count {
+        providers.push(SimProvider::start().await);
+    }
+    providers
+}
+
 #[tokio::test]
 async fn failed_attempts_give_their_reservation_back() {
     let bad = SimProvider::start().await.on_any(Script::status(500));

@@ -26,6 +26,8 @@ pub(crate) struct Row {
     /// Nano-USD.
     pub(crate) reserved: i64,
     pub(crate) config_version: i64,
+    /// Oddities.
+    pub(crate) flags: Vec<String>,
 }
 
 /// A call to a provider.
@@ -62,6 +64,12 @@ impl Row {
             cost: money("cost_usd"),
             reserved: money("reserved_usd"),
             config_version: row["config_version"].as_i64().expect("a number"),
+            flags: row["flags"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|flag| Some(flag.as_str()?.to_owned()))
+                .collect(),
         }
     }
 }
