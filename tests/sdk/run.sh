@@ -49,6 +49,10 @@ run_suite() {
   export SDK_KEY=sk-router-sdk-test-key-0000000000000000 SDK_KEY_POOR=sk-router-sdk-test-poor-000000000000000
   export SDK_KEY_LIMITED=sk-router-sdk-test-limited-000000000000 SDK_KEY_EXPIRED=sk-router-sdk-test-expired-00000000000
   export SDK_KEY_NARROW=sk-router-sdk-test-narrow-0000000000000 SDK_KEY_ELSEWHERE=sk-router-sdk-test-elsewhere-0000000000
+  # Routers that refuse everybody, each for a reason of its own: lines `NAME: listening on URL`.
+  start states env -u DATABASE_URL -u REDIS_URL python3 "$here/states.py" "$router" "$SIM_ROOT" "$folder/states"
+  export SDK_STATES
+  SDK_STATES=$(cat "$folder/states.out")
   export SMART_AI_ROUTER_ADMIN_KEY=sk-router-sdk-test-admin-00000000000000
   export SMART_AI_ROUTER__SERVER__PORT=0
   start router env -u DATABASE_URL -u REDIS_URL -u OPENAI_API_KEY -u OPENAI_BASE_URL \

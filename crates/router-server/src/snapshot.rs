@@ -44,6 +44,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// `server.max_request_bytes`
     pub max_request_bytes: usize,
+    /// `server.body_timeout`
+    pub body_timeout: std::time::Duration,
     /// By which requests run.
     pub rules: Rules,
     /// `egress.allow_insecure_http`

@@ -23,6 +23,7 @@ pub fn settings(system: &System, instance: HeaderValue) -> Settings {
         ip_allow: system.auth.ip_allow.iter().map(|network| network.0).collect(),
         trusted_proxies: system.server.trusted_proxies.iter().map(|network| network.0).collect(),
         max_request_bytes: usize::try_from(system.server.max_request_bytes.as_bytes()).unwrap_or(usize::MAX),
+        body_timeout: system.server.body_timeout.as_duration(),
         rules: rules(system),
         allow_insecure_http: system.egress.allow_insecure_http,
         metrics_auth: system.telemetry.metrics_auth,

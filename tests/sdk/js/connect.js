@@ -4,6 +4,8 @@ import OpenAI from "openai";
 
 export const MODEL = "gpt-4o-mini";
 export const HELLO = [{ role: "user", content: "Hello, router!" }];
+/** Routers that refuse everybody: name of the state → root URL (tests/sdk/states.py). */
+export const STATES = Object.fromEntries(process.env.SDK_STATES.split("\n").map((line) => line.split(": listening on ")));
 
 /** A fetch that keeps the heads of what it gets. `edit(url, init)` may change a request before it leaves: `[url, init]`. */
 export function counted(edit) {

@@ -6,15 +6,15 @@ import { test } from "node:test";
 import Anthropic from "@anthropic-ai/sdk";
 import { ApiError, GoogleGenAI } from "@google/genai";
 import OpenAI from "openai";
-import { HELLO, MODEL, counted, withBody, withHeaders, withoutKey } from "./connect.js";
+import { HELLO, MODEL, STATES, counted, withBody, withHeaders, withoutKey } from "./connect.js";
 
 const ROOT = process.env.ROUTER_URL;
 const SCHEMA = { type: "object", properties: { a: { type: "string" } }, required: ["a"], additionalProperties: false };
 
-const gpt = (apiKey, fetch) => new OpenAI({ apiKey, fetch, baseURL: `${ROOT}/v1` });
+const gpt = (root, apiKey, fetch) => new OpenAI({ apiKey, fetch, baseURL: `${root}/v1` });
 
 /**
- * `client(key, fetch)`, `ask(client, model)`; `error`: the class of what it throws; `patience`: requests for one call, where asking
+ * `client(root, key, fetch)`, `ask(client, model)`; `error`: the class of what it throws; `patience`: requests for one call, where asking
  * again makes sense; `schema`: what asks for JSON after a schema, for a model that cannot.
  */
 const SDKS = {
@@ -33,14 +33,14 @@ const SDKS = {
     schema: { text: { format: { type: "json_schema", name: "x", schema: SCHEMA } } },
   },
   anthropic: {
-    client: (apiKey, fetch) => new Anthropic({ apiKey, fetch, baseURL: ROOT }),
+    client: (root, apiKey, fetch) => new Anthropic({ apiKey, fetch, baseURL: root }),
     ask: (client, model) => client.messages.create({ model, max_tokens: 16, messages: HELLO }),
     error: Anthropic.APIError,
     patience: 3,
     schema: { output_config: { format: { type: "json_schema", schema: SCHEMA } } },
   },
   gemini: {
-    client: (apiKey, fetch) => new GoogleGenAI({ apiKey, httpOptions: { baseUrl: ROOT, apiVersion: "v1beta", fetch } }),
+    client: (root, apiKey, fetch) => new GoogleGenAI({ apiKey, httpOptions: { baseUrl: root, apiVersion: "v1beta", fetch } }),
     ask: (client, model) => client.models.generateContent({ model, contents: "Hello" }),
     error: ApiError,
     patience: 1,
@@ -53,7 +53,8 @@ const elsewhere = (url, init) => [`${String(url).split(/\/models|\?/)[0]}/no/whe
 /** Adds to the body. */
 const withMembers = (members) => (url, init) => [url, { ...init, body: JSON.stringify({ ...JSON.parse(init.body), ...members }) }];
 
-// name, statuses, codes, and how to get it; `again`: whether waiting helps.
+// name, statuses, codes, and how to get it; `again`: whether waiting helps; `state`: of a router that refuses everybody (tests/sdk/states.py);
+// `before`: headers of a request that goes before it.
 const CASES = [
   ["no JSON", [400], ["invalid_json"], { edit: withBody('{"model": "gpt-4o-mini", ') }],
   ["nothing in it", [400], ["missing_required_parameter"], { edit: withBody("{}") }],
@@ -74,15 +75,21 @@ const CASES = [
   ["an unknown model", [404], ["model_not_found"], { model: "no-such-model" }],
   ["a model that is not for this key", [404], ["model_not_found"], { key: "SDK_KEY_NARROW", model: "via-chat" }],
   ["an unknown path", [404], ["not_found"], { edit: elsewhere }],
+  ["a body that does not come", [408], ["request_timeout"], { again: true, state: "request_timeout" }],
   ["a body that is too large", [413], ["request_too_large"], { edit: withBody(" ".repeat(1024 * 1024 + 1)) }],
   ["a form", [415], ["unsupported_media_type"], { edit: withBody("a=b", { "content-type": "application/x-www-form-urlencoded" }) }],
+  ["another body under the same name", [422], ["idempotency_mismatch"], { edit: withHeaders({ "idempotency-key": "sdk" }), before: { "idempotency-key": "sdk" } }],
   ["headers that are too large", [431], ["headers_too_large"], { edit: withHeaders({ "x-note": "x".repeat(17_000) }) }],
-  ["the key's own limit", [429], ["rate_limit_exceeded"], { again: true, key: "SDK_KEY_LIMITED" }],
+  ["the key's own limit", [429], ["rate_limit_exceeded"], { again: true, key: "SDK_KEY_LIMITED", before: {} }],
   ["every candidate at its limit", [429], ["rate_limit_exceeded"], { again: true, model: "sim-status-429" }],
   ["an empty answer", [502, 503], ["upstream_bad_response", "no_channel_available"], { again: true, model: "sim-empty" }],
   ["a provider that is not there", [502, 503], ["upstream_error", "no_channel_available"], { again: true, model: "sim-dead" }],
   ["a failing provider", [502, 503], ["upstream_error", "no_channel_available"], { again: true, model: "sim-status-500" }],
   ["nobody who could ever", [503], ["no_channel_available"], { model: "auto:nobody" }],
+  ["too many at once", [503], ["overloaded"], { again: true, state: "overloaded" }],
+  ["books that cannot be written", [503], ["accounting_unavailable"], { again: true, state: "accounting_unavailable" }],
+  ["a router that ends", [503], ["shutting_down"], { again: true, state: "shutting_down" }],
+  ["a channel that leads back", [508], ["loop_detected"], { state: "loop_detected" }],
   ["a provider that does not answer", [504, 503], ["upstream_timeout", "no_channel_available"], { again: true, model: "sim-hang" }],
 ];
 
@@ -99,17 +106,18 @@ function takeNaps(context) {
 }
 
 for (const [sdkName, sdk] of Object.entries(SDKS)) {
-  for (const [name, statuses, codes, { again = false, key = "SDK_KEY", model = MODEL, edit }] of CASES) {
+  for (const [name, statuses, codes, { again = false, key = "SDK_KEY", model = MODEL, edit, state, before }] of CASES) {
     test(`${sdkName}: ${name}`, async (context) => {
       const secret = process.env[key] ?? key;
-      if (key === "SDK_KEY_LIMITED") {
-        // The one request that the key may make in a minute; perhaps another SDK has had it.
-        const headers = { authorization: `Bearer ${secret}`, "content-type": "application/json" };
-        await fetch(`${ROOT}/v1/chat/completions`, { method: "POST", headers, body: JSON.stringify({ model: MODEL, messages: HELLO }) });
+      if (before) {
+        // Perhaps another SDK has had it.
+        const headers = { authorization: `Bearer ${secret}`, "content-type": "application/json", ...before };
+        const body = JSON.stringify({ model: MODEL, messages: HELLO, temperature: 0.5 });
+        await fetch(`${ROOT}/v1/chat/completions`, { method: "POST", headers, body });
       }
       const wire = counted(edit === "schema" ? withMembers(sdk.schema) : edit);
       const naps = takeNaps(context);
-      const error = await sdk.ask(sdk.client(secret, wire.fetch), model).then(() => assert.fail("no error was raised"), (raised) => raised);
+      const error = await sdk.ask(sdk.client(state ? STATES[state] : ROOT, secret, wire.fetch), model).then(() => assert.fail("no error was raised"), (raised) => raised);
       assert.ok(error instanceof sdk.error, String(error));
       assert.equal(error.status, wire.heads.at(-1).status);
       assert.ok(!String(error).includes(secret) && !/upstream-key|127\.0\.0\.1/.test(String(error)), String(error));

@@ -9,6 +9,8 @@ import openai
 import pytest
 
 BASE_URL = os.environ["ROUTER_URL"] + "/v1"
+# Routers that refuse everybody: name of the state → root URL (tests/sdk/states.py).
+STATES = dict(line.split(": listening on ") for line in os.environ["SDK_STATES"].splitlines())
 CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key")
 
 

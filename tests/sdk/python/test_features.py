@@ -34,6 +34,25 @@ def test_chat(client):
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens > 0
 
 
+def test_a_request_that_is_sent_again_under_its_key_has_its_answer_already(client):
+    ask = client.chat.completions.with_raw_response.create
+    first, again = (ask(model=MODEL, messages=HELLO, extra_headers={"idempotency-key": "sdk-again"}) for _ in range(2))
+    assert again.headers["x-router-replay-of"] == first.headers["x-request-id"] != again.headers["x-request-id"]
+    assert again.parse() == first.parse()
+    assert float(first.headers["x-router-cost"]) > 0 == float(again.headers["x-router-cost"])
+
+
+def test_a_stream_that_was_left_is_whole_when_it_is_asked_for_again(client):
+    def ask():
+        return client.chat.completions.create(model=MODEL, messages=HELLO, stream=True, extra_headers={"idempotency-key": "sdk-left"})
+
+    with ask() as left:
+        began = next(iter(left))
+    chunks = list(ask())
+    assert chunks[0] == began and chunks[-1].choices[0].finish_reason == "stop"
+    assert "Hello, router!" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+
+
 def test_chat_headers_name_the_route_and_the_cost(client):
     raw = client.chat.completions.with_raw_response.create(model=MODEL, messages=HELLO, extra_headers={"x-request-id": "sdk-test-1"})
     usage = raw.parse().usage

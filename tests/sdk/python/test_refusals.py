@@ -13,7 +13,7 @@ import httpx
 import httpx2
 import openai
 import pytest
-from conftest import BASE_URL, Wire, Wire2, with_body, with_headers, without_key
+from conftest import BASE_URL, STATES, Wire, Wire2, with_body, with_headers, without_key
 from google import genai
 from google.genai import errors, types
 
@@ -27,7 +27,7 @@ class Sdk(NamedTuple):
     """An SDK, as far as a refusal needs it."""
 
     transport: type
-    client: Callable[[str, Any], Any]
+    client: Callable[[str, str, Any], Any]
     ask: Callable[[Any, str], Any]
     error: type
     # Requests for one call, where asking again makes sense.
@@ -38,8 +38,8 @@ class Sdk(NamedTuple):
     schema: dict
 
 
-def gpt(key, http):
-    return openai.OpenAI(api_key=key, base_url=BASE_URL, http_client=http)
+def gpt(root, key, http):
+    return openai.OpenAI(api_key=key, base_url=f"{root}/v1", http_client=http)
 
 
 SDKS = {
@@ -54,13 +54,13 @@ SDKS = {
         {"text": {"format": {"type": "json_schema", "name": "x", "schema": SCHEMA}}},
     ),
     "anthropic": Sdk(
-        Wire2, lambda key, http: anthropic.Anthropic(api_key=key, base_url=ROOT, http_client=http),
+        Wire2, lambda root, key, http: anthropic.Anthropic(api_key=key, base_url=root, http_client=http),
         lambda client, model: client.messages.create(model=model, max_tokens=16, messages=HELLO),
         anthropic.APIStatusError, 3, lambda error: error.body["error"]["type"],
         {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
     ),
     "gemini": Sdk(
-        Wire, lambda key, http: genai.Client(api_key=key, http_options=types.HttpOptions(base_url=ROOT, api_version="v1beta", httpx_client=http)),
+        Wire, lambda root, key, http: genai.Client(api_key=key, http_options=types.HttpOptions(base_url=root, api_version="v1beta", httpx_client=http)),
         lambda client, model: client.models.generate_content(model=model, contents="Hello"),
         errors.APIError, 1, lambda error: error.status,
         {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": SCHEMA}},
@@ -88,6 +88,10 @@ class Case(NamedTuple):
     key: str = "SDK_KEY"
     model: str = MODEL
     edit: Any = None
+    # A router that is in this state (tests/sdk/states.py) instead of the usual one.
+    state: Any = None
+    # Headers of a request that goes before it.
+    before: Any = None
 
 
 FORM = with_body(b"a=b", **{"content-type": "application/x-www-form-urlencoded"})
@@ -113,27 +117,35 @@ CASES = [
     Case("an unknown group", (404,), "model_not_found", model="auto:none"),
     Case("a model that is not for this key", (404,), "model_not_found", key="SDK_KEY_NARROW", model="via-chat"),
     Case("an unknown path", (404,), "not_found", edit=elsewhere),
+    Case("a body that does not come", (408,), "request_timeout", again=True, state="request_timeout"),
     Case("a body that is too large", (413,), "request_too_large", edit=with_body(b" " * (1024 * 1024 + 1))),
     Case("a form", (415,), "unsupported_media_type", edit=FORM),
+    Case("another body under the same name", (422,), "idempotency_mismatch", edit=with_headers(idempotency_key="sdk"), before={"idempotency-key": "sdk"}),
     Case("headers that are too large", (431,), "headers_too_large", edit=with_headers(x_note="x" * 17_000)),
-    Case("the key's own limit", (429,), "rate_limit_exceeded", again=True, key="SDK_KEY_LIMITED"),
+    Case("the key's own limit", (429,), "rate_limit_exceeded", again=True, key="SDK_KEY_LIMITED", before={}),
     Case("every candidate at its limit", (429,), "rate_limit_exceeded", again=True, model="sim-status-429"),
     Case("an empty answer", (502, 503), "upstream_bad_response no_channel_available", again=True, model="sim-empty"),
     Case("a provider that is not there", (502, 503), "upstream_error no_channel_available", again=True, model="sim-dead"),
     Case("a failing provider", (502, 503), "upstream_error no_channel_available", again=True, model="sim-status-500"),
     Case("nobody who could ever", (503,), "no_channel_available", model="auto:nobody"),
+    Case("too many at once", (503,), "overloaded", again=True, state="overloaded"),
+    Case("books that cannot be written", (503,), "accounting_unavailable", again=True, state="accounting_unavailable"),
+    Case("a router that ends", (503,), "shutting_down", again=True, state="shutting_down"),
+    Case("a channel that leads back", (508,), "loop_detected", state="loop_detected"),
     Case("a provider that does not answer", (504, 503), "upstream_timeout no_channel_available", again=True, model="sim-hang"),
 ]
 
 # What each dialect calls it; OpenAI's word is the code, but for these.
 OPENAI = {"budget_exceeded": {"insufficient_quota"}, "content_policy": {"content_policy_violation"}, "invalid_value": {"invalid_value", "invalid_type"}}
 ANTHROPIC = {
-    400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error",
-    413: "request_too_large", 415: "invalid_request_error", 431: "invalid_request_error", 429: "rate_limit_error", 502: "api_error", 503: "overloaded_error", 504: "timeout_error",
+    400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error", 408: "timeout_error",
+    413: "request_too_large", 415: "invalid_request_error", 422: "invalid_request_error", 431: "invalid_request_error", 429: "rate_limit_error",
+    502: "api_error", 503: "overloaded_error", 504: "timeout_error", 508: "api_error",
 }
 GEMINI = {
-    400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 402: "RESOURCE_EXHAUSTED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 413: "INVALID_ARGUMENT",
-    415: "INVALID_ARGUMENT", 431: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
+    400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 402: "RESOURCE_EXHAUSTED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 408: "DEADLINE_EXCEEDED",
+    413: "INVALID_ARGUMENT", 415: "INVALID_ARGUMENT", 422: "INVALID_ARGUMENT", 431: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED",
+    502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED", 508: "INTERNAL",
 }
 
 
@@ -143,7 +155,7 @@ def words(sdk, status, code):
         return {ANTHROPIC[status]}
     if sdk == "gemini":
         return {GEMINI[status]}
-    if sdk == "responses" and code == "no_channel_available":
+    if sdk == "responses" and status == 503:
         return {"server_is_overloaded"}
     return OPENAI.get(code, {code})
 
@@ -153,13 +165,14 @@ def words(sdk, status, code):
 def test_a_refusal(name, case, naps):
     sdk = SDKS[name]
     key = os.environ.get(case.key, case.key)
-    if case.key == "SDK_KEY_LIMITED":
-        # The one request that the key may make in a minute; perhaps another SDK has had it.
-        httpx.post(f"{BASE_URL}/chat/completions", headers={"authorization": f"Bearer {key}"}, json={"model": MODEL, "messages": HELLO})
+    if case.before is not None:
+        # Perhaps another SDK has had it.
+        body = {"model": MODEL, "messages": HELLO, "temperature": 0.5}
+        httpx.post(f"{BASE_URL}/chat/completions", headers={"authorization": f"Bearer {key}", **case.before}, json=body)
     wire = sdk.transport(with_members(sdk.schema) if case.edit == "schema" else case.edit)
     http = httpx2 if sdk.transport is Wire2 else httpx
     with http.Client(transport=wire) as over, pytest.raises(sdk.error) as caught:
-        sdk.ask(sdk.client(key, over), case.model)
+        sdk.ask(sdk.client(STATES[case.state] if case.state else ROOT, key, over), case.model)
 
     error, last = caught.value, wire.heads[-1]
     statuses = (429,) if name == "responses" and case.code == "budget_exceeded" else case.status

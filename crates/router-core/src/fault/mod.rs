@@ -68,6 +68,8 @@ pub enum FaultKind {
     ModelOutput,
     /// Not sent: the circuit breaker lets nobody through, or no more probes.
     BreakerOpen,
+    /// The channel leads back to this router.
+    Loop,
     /// Ours.
     Internal,
 }

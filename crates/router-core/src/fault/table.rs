@@ -159,6 +159,8 @@ pub const RULES: &[Rule] = &[
     rule(FaultKind::ForeignState,     "foreign_state",      Blame::ChannelModel, Scope::None,         StayAway::No,          Elsewhere::Any,           true,  false, ErrorCode::InvalidValue),
     rule(FaultKind::ModelOutput,      "model_output",       Blame::ChannelModel, Scope::None,         StayAway::No,          Elsewhere::Any,           false, false, ErrorCode::UpstreamBadResponse),
     rule(FaultKind::BreakerOpen,      "breaker_open",       Blame::Provider,     Scope::None,         StayAway::No,          Elsewhere::Any,           false, false, ErrorCode::NoChannelAvailable),
+    // Nothing to wait for, and nothing that a breaker could learn: the configuration is wrong, and every such request says so.
+    rule(FaultKind::Loop,             "loop",               Blame::Router,       Scope::None,         StayAway::No,          Elsewhere::Any,           false, false, ErrorCode::LoopDetected),
     rule(FaultKind::Internal,         "internal",           Blame::Router,       Scope::None,         StayAway::No,          Elsewhere::Nowhere,       false, false, ErrorCode::InternalError),
 ];
 

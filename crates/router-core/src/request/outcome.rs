@@ -130,7 +130,7 @@ impl FinalError {
 /// | none | 503 `no_channel_available` |
 /// | one found the request wrong, or we failed | that one's: 400 or 500 |
 /// | all say that the request does not fit them (context, policy, feature, size) | the last one's 400 |
-/// | the rest after these, apart from refused keys and missing models: none | 503 `no_channel_available` |
+/// | the rest after these, apart from refused keys, missing models and channels that lead back: none | the last one's 503 `no_channel_available` or 508 |
 /// | … all rate limited | 429 |
 /// | … all too late | 504 |
 /// | … otherwise | the last failure's 502 |
@@ -146,7 +146,8 @@ pub fn final_error<'a>(faults: impl DoubleEndedIterator<Item = &'a Fault> + Clon
     }
     let code = |fault: &Fault| fault.rule().error;
     let passing = faults.filter(|f| !does_not_fit(f));
-    let serving = passing.clone().filter(|f| code(f) != ErrorCode::NoChannelAvailable);
+    let serving =
+        passing.clone().filter(|f| !matches!(code(f), ErrorCode::NoChannelAvailable | ErrorCode::LoopDetected));
     let Some(last) = serving.clone().next_back() else {
         return passing.clone().next_back().map_or(none, FinalError::of);
     };

@@ -361,6 +361,9 @@ fn the_last_word_is_chosen_over_all_attempts() {
         (&[K::Overloaded, K::BreakerOpen], ErrorCode::UpstreamError),
         (&[K::RateLimited, K::BreakerOpen], ErrorCode::RateLimitExceeded),
         (&[K::ModelOutput], ErrorCode::UpstreamBadResponse),
+        (&[K::Loop, K::Loop], ErrorCode::LoopDetected),
+        (&[K::Loop, K::RateLimited], ErrorCode::RateLimitExceeded),
+        (&[K::Temporary, K::Loop], ErrorCode::UpstreamError),
         (&[K::Internal], ErrorCode::InternalError),
     ];
     for (kinds, code) in table {

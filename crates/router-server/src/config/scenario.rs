@@ -345,12 +345,13 @@ pub enum FaultWord {
 impl FaultWord {
     /// Faults that come from a provider; the others come from our own clocks and walls.
     fn words() -> Vec<&'static str> {
-        const OURS: [FaultKind; 6] = [
+        const OURS: [FaultKind; 7] = [
             FaultKind::FirstByteTimeout,
             FaultKind::IdleTimeout,
             FaultKind::TotalTimeout,
             FaultKind::EgressDenied,
             FaultKind::BreakerOpen,
+            FaultKind::Loop,
             FaultKind::Internal,
         ];
         let theirs = RULES.iter().filter(|rule| !OURS.contains(&rule.kind)).map(|rule| rule.class);

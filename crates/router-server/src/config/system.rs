@@ -63,6 +63,8 @@ section! {
         shutdown_grace: Span = Span::from_secs(30),
         /// Largest request body.
         max_request_bytes: ByteSize = ByteSize::from_mib(20),
+        /// How long a request body may take to arrive. One that comes at less than 1 KiB a second is given up after 5 s.
+        body_timeout: Span = Span::from_secs(30),
         /// Most connections at a time.
         max_connections: u32 = 8192,
         /// Proxies whose `x-forwarded-for` is believed.

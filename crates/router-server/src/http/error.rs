@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use router_core::fault::{ClientError, ErrorCode};
 use router_core::limits::Rates;
@@ -121,8 +121,11 @@ impl ApiError {
         if let Some(seconds) = self.retry_after_s.filter(|_| retry) {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.code == ErrorCode::MethodNotAllowed {
-            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+        match self.code {
+            ErrorCode::MethodNotAllowed => _ = headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST")),
+            // The rest of the request would be taken for the next one.
+            ErrorCode::RequestTimeout => _ = headers.insert(CONNECTION, HeaderValue::from_static("close")),
+            _ => {}
         }
         response
     }
@@ -135,6 +138,13 @@ pub fn invalid_api_key() -> ApiError {
         ErrorCode::InvalidApiKey,
         "The API key is not valid. Use a key that `smart-ai-router key create` printed.",
     )
+}
+
+/// The router is told to end.
+#[must_use]
+pub fn shutting_down() -> ApiError {
+    let message = "This router is about to end. Try again in a moment.";
+    ApiError::new(ErrorCode::ShuttingDown, message).retry_after_ms(Some(1_000))
 }
 
 /// No key came.

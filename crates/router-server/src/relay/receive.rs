@@ -14,13 +14,12 @@ use super::admit::Arrival;
 use super::form::{self, Form};
 use crate::clock::Now;
 use crate::http::auth::{Presented, presented, query_key};
-use crate::http::error::{ApiError, invalid_api_key, missing_api_key};
+use crate::http::error::{ApiError, invalid_api_key, missing_api_key, shutting_down};
 use crate::http::intake::{self, BodyError, BodyLimits};
 use crate::snapshot::ServerSnapshot;
 use crate::telemetry::metrics::ReasonLabel;
 
-/// Time for a whole request body, and for its first kilobytes.
-const BODY_TOTAL: std::time::Duration = std::time::Duration::from_secs(30);
+/// After so long a body must have come at its least rate.
 const BODY_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Who asks.
@@ -54,16 +53,16 @@ pub(super) async fn receive(
 ) -> Result<(Identity, Form), ApiError> {
     let app = &worker.app;
     if app.is_stopping() {
-        return Err(ApiError::new(ErrorCode::ShuttingDown, "This router is about to end. Try again in a moment.")
-            .retry_after_ms(Some(1_000)));
+        return Err(shutting_down());
     }
     if arrival.parts.headers.get_all(crate::http::HOP_HEADER).iter().any(|hop| hop == snapshot.settings.instance) {
         return Err(ApiError::new(ErrorCode::LoopDetected, "A channel of this router points back at this router."));
     }
     let identity = authenticate(snapshot, arrival.parts, arrival.peer, arrival.now)?;
     let form = is_form(arrival.parts, arrival.route.endpoint)?;
+    let settings = &snapshot.settings;
     let limits =
-        BodyLimits { max_bytes: snapshot.settings.max_request_bytes, total: BODY_TOTAL, patience: BODY_PATIENCE };
+        BodyLimits { max_bytes: settings.max_request_bytes, total: settings.body_timeout, patience: BODY_PATIENCE };
     let read = if form {
         form::receive(body, limits, &app.bodies).await
     } else {

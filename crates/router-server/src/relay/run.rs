@@ -29,7 +29,7 @@ use super::fit::Fits;
 use super::headers::{Way, overhead_us, stamp_attempts, stamp_dropped, stamp_rates};
 use super::tongue::{Tongue, unsupported_words};
 use crate::http::body::Body;
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, shutting_down};
 use crate::telemetry::metrics::ReasonLabel;
 
 /// Headers of an answer beside those of limits: room is made for them at once.
@@ -512,7 +512,7 @@ impl Run {
             ErrorCode::RateLimitExceeded => format!("Every channel for this model is rate limited ({tries})."),
             ErrorCode::NoChannelAvailable => format!("No channel can serve this model at the moment ({tries})."),
             ErrorCode::UpstreamBadResponse => format!("The provider's answer was not usable ({tries})."),
-            ErrorCode::ShuttingDown => "This router is about to end. Try again in a moment.".to_owned(),
+            ErrorCode::ShuttingDown => return shutting_down(),
             ErrorCode::ContextLengthExceeded => {
                 "The request is longer than the context of the models that could serve it.".to_owned()
             }
@@ -522,6 +522,7 @@ impl Run {
             }
             ErrorCode::InvalidValue => "The provider refused the request as invalid.".to_owned(),
             ErrorCode::InternalError => "The router failed at this request.".to_owned(),
+            ErrorCode::LoopDetected => "A channel of this router points back at this router.".to_owned(),
             _ => format!(
                 "The provider failed ({tries}, last: {}).",
                 if error.class.is_empty() { "unknown" } else { error.class }

@@ -1,6 +1,6 @@
 //! Requests that never reach a provider, each with its status, shape and headers.
 
-use router_testkit::SimProvider;
+use router_testkit::{SimProvider, dead_address};
 use serde_json::json;
 
 use crate::support::{Call, KEY, MODEL, ORDERED, TestRouter};
@@ -103,6 +103,42 @@ async fn a_request_that_is_its_own_echo_ends() {
     let (name, value) = hop.expect("a header that names this router").clone();
     router.chat().header(&name, &value).send().await.error(508, "loop_detected");
     assert_eq!(provider.stats().requests, 1);
+}
+
+#[tokio::test]
+async fn a_channel_that_leads_back_is_a_508_or_passed_over() {
+    let provider = SimProvider::start().await;
+    let port = dead_address().expect("a free port").port();
+    let setup = TestRouter::setup().channel_at("back", &format!("http://127.0.0.1:{port}/v1"));
+    let setup = setup.env("SMART_AI_ROUTER__SERVER__PORT", &port.to_string());
+    let router = setup.clone().start().await;
+    for _ in 0..2 {
+        let error = router.chat().send().await.error(508, "loop_detected");
+        assert!(error["message"].as_str().is_some_and(|text| text.contains("points back")), "{error}");
+    }
+    let row = router.rows(2).await.remove(0);
+    assert_eq!(
+        (row.error_code.as_deref(), row.outcomes(), row.cost),
+        (Some("loop_detected"), vec![("back", "loop")], 0)
+    );
+    drop(router);
+
+    let router = setup.channel("good", &provider).start().await;
+    assert_eq!(router.chat().send().await.status(), 200);
+    assert_eq!(router.row().await.outcomes(), [("back", "loop"), ("good", "completed")]);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_in_time_is_a_408() {
+    let provider = SimProvider::start().await;
+    let setup = TestRouter::setup().channel("only", &provider).system(json!({"server": {"body_timeout": "200ms"}}));
+    let router = setup.start().await;
+    // The head promises one byte more than comes.
+    let length = Call::hello().to_string().len() + 1;
+    let reply = router.chat().header("content-length", &length.to_string()).send().await;
+    reply.error(408, "request_timeout");
+    assert_eq!((reply.header("x-should-retry"), reply.header("connection")), ("true", "close"));
+    assert_eq!(provider.stats().requests, 0);
 }
 
 #[tokio::test]

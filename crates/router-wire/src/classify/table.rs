@@ -63,6 +63,8 @@ pub(super) const CODES: &[(&str, FaultKind)] = &[
     ("resource_not_found_error", ModelUnavailable),
     ("invalid_model", ModelUnavailable),
     ("cmek_key_unavailable", ModelUnavailable),
+    // our own word, of a router that was asked by itself
+    ("loop_detected", Loop),
     // load
     ("slow_down", Overloaded),
     ("server_is_overloaded", Overloaded),
@@ -303,6 +305,7 @@ pub(super) const fn by_status(status: u16) -> FaultKind {
         429 => RateLimited,
         451 => ContentPolicy,
         498 | 503 | 529 => Overloaded,
+        508 => Loop,
         _ => Temporary,
     }
 }

@@ -87,10 +87,12 @@ pub(super) fn failed(response: &mut Map<String, Value>, error: &ErrorView<'_>) {
     response.insert("error".into(), json!({"code": code(error), "message": error.message}));
 }
 
-/// The code as agents that speak this dialect know it: `server_is_overloaded` where no channel can answer now.
+/// The code as agents that speak this dialect know it: `server_is_overloaded` where nobody can answer now.
 pub(super) fn code<'a>(error: &ErrorView<'a>) -> &'a str {
     match error.code {
-        Some("no_channel_available" | "overloaded") => "server_is_overloaded",
+        Some("no_channel_available" | "overloaded" | "accounting_unavailable" | "starting" | "shutting_down") => {
+            "server_is_overloaded"
+        }
         Some(code) => code,
         None => "server_error",
     }
