@@ -50,8 +50,11 @@ endurance: ## fifty times kill -9, a thousand clients, a full disk, memory: agai
 		cargo test --locked --package router-server --test endurance -- --nocapture
 
 .PHONY: soak
-soak: ## 50,000 simulated worlds with random faults, the oracles over all of them: make soak SEEDS=1000
+soak: ## 50,000 simulated worlds under the oracles, then an hour of traffic with faults at the optimised binary: make soak SEEDS=1000 SECONDS=600
 	ROUTER_SEEDS=$(or $(SEEDS),50000) cargo test --locked --package router-core --test it every_seed_keeps_the_rules
+	cargo build --release --locked --package router-server
+	env $(PROVIDER_ENV) SOAK_SECONDS=$(or $(SECONDS),3600) ENDURANCE_ROUTER="$(abspath $(TARGET))/release/smart-ai-router" \
+		cargo test --locked --package router-server --test endurance mixed_traffic -- --nocapture
 
 .PHONY: fuzz
 fuzz: ## look for inputs that break a parser or translator, 600 s for each of the five targets: make fuzz SECONDS=60

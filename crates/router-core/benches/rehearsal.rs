@@ -110,6 +110,7 @@ fn stage() -> Stage {
         core,
         world,
         retries: RetryBudgetConfig::default(),
+        hedges: RetryBudgetConfig::hedges(50),
         admission: AdmissionConfig::default(),
         patience_ms: 5_000,
     }

@@ -2,7 +2,7 @@
 
 use crate::money::Nano;
 use crate::pricing::{ExactCost, Price, booked_cost};
-use crate::request::{AttemptRecord, Metered, Outcome};
+use crate::request::{AttemptRecord, Metered, Outcome, answering};
 
 /// What a request came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,8 +48,9 @@ pub fn settle<'p>(attempts: &[AttemptRecord], tariff: impl Fn(usize) -> Tariff<'
         settlement.attempt_costs.push(sum.round_up() - before);
     }
     settlement.cost = sum.round_up();
-    let answering = attempts.last().filter(|last| last.relayed || !matches!(last.outcome, Outcome::Failed(_)));
-    if let Some(metered) = answering.and_then(|last| last.metered) {
+    let answer = answering(attempts).and_then(|place| attempts.get(place));
+    let answer = answer.filter(|attempt| attempt.relayed || !matches!(attempt.outcome, Outcome::Failed(_)));
+    if let Some(metered) = answer.and_then(|attempt| attempt.metered) {
         settlement.answer = Metered { usage: metered.usage.sanitized().0, source: metered.source };
     }
     settlement

@@ -47,6 +47,8 @@ pub struct App {
     pub bodies: BodyMemory,
     /// Bounds on retries.
     pub retries: RetryBudget,
+    /// Bounds on second attempts beside silent ones.
+    pub hedges: RetryBudget,
     /// Whether records must be on the disk, not only written (`durability: full`).
     pub durable: bool,
     /// How the router is.
@@ -112,8 +114,6 @@ pub struct Parts {
     pub gate: Arc<Gate>,
     /// Of the settings.
     pub bodies: BodyMemory,
-    /// Of the settings.
-    pub retries: RetryBudget,
     /// `durability: full`
     pub durable: bool,
 }
@@ -123,6 +123,8 @@ impl App {
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
         let egress = Arc::new(ArcSwap::from_pointee(egress_of(&parts.snapshot)));
+        let settings = &parts.snapshot.settings;
+        let (retries, hedges) = (RetryBudget::new(settings.retries), RetryBudget::new(settings.hedges));
         Arc::new(Self {
             snapshot: ArcSwap::from_pointee(parts.snapshot),
             egress,
@@ -135,7 +137,8 @@ impl App {
             metrics: parts.metrics,
             gate: parts.gate,
             bodies: parts.bodies,
-            retries: parts.retries,
+            retries,
+            hedges,
             durable: parts.durable,
             status: Status::default(),
             sessions: Sessions::default(),
@@ -148,6 +151,8 @@ impl App {
     pub fn swap(&self, snapshot: ServerSnapshot) {
         self.egress.store(Arc::new(egress_of(&snapshot)));
         self.ledger.set_zone(snapshot.zone.clone());
+        self.retries.configure(snapshot.settings.retries);
+        self.hedges.configure(snapshot.settings.hedges);
         self.snapshot.store(Arc::new(snapshot));
     }
 

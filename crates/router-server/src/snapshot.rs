@@ -11,6 +11,7 @@ use router_core::budget::{Ledger, ScopeBudget, Zone};
 use router_core::catalog::spec::CatalogSpec;
 use router_core::catalog::{Channel, ChannelIx, GroupIx, KeyIx, ModelIx, Snapshot};
 use router_core::health::BreakerState;
+use router_core::request::RetryBudgetConfig;
 use router_core::world::{ChannelCell, Rules, World};
 use router_store::SecretString;
 use router_wire::adapters::{self, Adapter, Call, UpstreamPreset};
@@ -48,6 +49,10 @@ pub struct Settings {
     pub body_timeout: std::time::Duration,
     /// By which requests run.
     pub rules: Rules,
+    /// `failover.retry_budget`
+    pub retries: RetryBudgetConfig,
+    /// `failover.hedge_budget`
+    pub hedges: RetryBudgetConfig,
     /// `egress.allow_insecure_http`
     pub allow_insecure_http: bool,
     /// `telemetry.metrics_auth`

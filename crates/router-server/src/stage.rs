@@ -29,6 +29,7 @@ pub fn stage(loaded: &Loaded, spec: CatalogSpec) -> Result<Stage, String> {
         core: Arc::new(core),
         world,
         retries: wiring::retries(&loaded.system),
+        hedges: wiring::hedges(&loaded.system),
         admission: wiring::admission(&loaded.system),
         patience_ms: loaded.system.limits.queue_timeout.as_millis(),
     })

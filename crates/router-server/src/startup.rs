@@ -11,7 +11,6 @@ use http::HeaderValue;
 use router_core::budget::{Ledger, Period, ScopeKind, Window, Zone};
 use router_core::catalog::spec::ClientKeySpec;
 use router_core::money::Nano;
-use router_core::request::RetryBudget;
 use router_store::{
     ClientKeySpec as StoredKeySpec, DataDir, Durability, MasterKey, NewClientKey, Role, SecretString, Spool,
     SpoolOptions, Store, StoreErrorKind, StoreOptions, Vault, Writer, WriterHandle, WriterOptions,
@@ -177,7 +176,6 @@ pub async fn prepare_with(
         metrics,
         gate: Gate::new(wiring::admission(&loaded.system), limits.queue_timeout.as_duration()),
         bodies: BodyMemory::new(BODY_MEMORY),
-        retries: RetryBudget::new(wiring::retries(&loaded.system)),
         durable: loaded.system.database.durability == ConfiguredDurability::Full,
     });
     app.status.started_ms.store(now_ms, Ordering::Relaxed);

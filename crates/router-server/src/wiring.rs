@@ -12,6 +12,7 @@ use router_store::SecretString;
 use router_wire::adapters::{Auth, MaxOutputParam, UpstreamPreset, by_name};
 
 use crate::config::objects::{AuthStyle, MaxOutputParam as ConfiguredMaxOutput};
+use crate::config::units::Share;
 use crate::config::{Channel, Loaded, System};
 use crate::snapshot::{ChannelWiring, Settings};
 
@@ -25,6 +26,8 @@ pub fn settings(system: &System, instance: HeaderValue) -> Settings {
         max_request_bytes: usize::try_from(system.server.max_request_bytes.as_bytes()).unwrap_or(usize::MAX),
         body_timeout: system.server.body_timeout.as_duration(),
         rules: rules(system),
+        retries: retries(system),
+        hedges: hedges(system),
         allow_insecure_http: system.egress.allow_insecure_http,
         metrics_auth: system.telemetry.metrics_auth,
         instance,
@@ -40,6 +43,7 @@ pub fn rules(system: &System) -> Rules {
         max_attempts: system.failover.max_attempts,
         total_ms: system.timeouts.total.as_millis(),
         per_channel: (u64::from(system.limits.max_in_flight) * 3 / 4).max(1),
+        hedge_after: system.failover.hedge_after.map(|hedge| hedge.0).unwrap_or_default(),
         breaker: BreakerConfig {
             failure_threshold: breaker.failure_threshold,
             error_rate: breaker.error_rate.0,
@@ -69,10 +73,19 @@ pub fn admission(system: &System) -> AdmissionConfig {
 
 /// How many retries requests pay for.
 #[must_use]
-#[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "clamped to 0…1,000")]
 pub fn retries(system: &System) -> RetryBudgetConfig {
-    let share = system.failover.retry_budget.0;
-    RetryBudgetConfig { per_mille: (share.clamp(0.0, 1.0) * 1_000.0) as u32, ..RetryBudgetConfig::default() }
+    RetryBudgetConfig { per_mille: per_mille(system.failover.retry_budget), ..RetryBudgetConfig::default() }
+}
+
+/// How many second attempts beside silent ones requests pay for.
+#[must_use]
+pub fn hedges(system: &System) -> RetryBudgetConfig {
+    RetryBudgetConfig::hedges(per_mille(system.failover.hedge_budget))
+}
+
+#[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "clamped to 0…1,000")]
+fn per_mille(share: Share) -> u32 {
+    (share.0.clamp(0.0, 1.0) * 1_000.0) as u32
 }
 
 /// How to speak to each channel, by name.

@@ -62,6 +62,7 @@ impl Background {
                 TriedEnd::Cancelled => Event::ClientGone(Some(metered)),
             };
             let ended = Ended {
+                spent_until_ms: None,
                 event: &event,
                 began_ms: 0,
                 first_byte_ms: tried.first_ms,

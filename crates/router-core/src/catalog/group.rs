@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::spec::Slo;
+use super::spec::{HedgeAfter, Slo};
 use super::{Capabilities, Channel, ChannelModel, Hours, ModelIx};
 use crate::money::Nano;
 use crate::routing::{FactorRef, Layer, Reason, Selector, Strategy};
@@ -43,6 +43,8 @@ pub struct Group {
     pub(crate) overrides: Vec<Overrides>,
     /// Groups or models to try when no candidate is left.
     pub fallback: Box<[Arc<str>]>,
+    /// When a second attempt starts beside a silent first one; `None`: as the router does it.
+    pub hedge_after: Option<HedgeAfter>,
     /// Built in rather than configured.
     pub built_in: bool,
 }

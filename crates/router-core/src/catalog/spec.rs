@@ -259,8 +259,22 @@ pub struct GroupSpec {
     pub select: Option<SelectSpec>,
     /// Groups or models to try when no candidate is left.
     pub fallback: Vec<Arc<str>>,
+    /// When a second attempt starts beside a silent first one; `None`: as the router does it (`failover.hedge_after`).
+    pub hedge_after: Option<HedgeAfter>,
     /// Built in rather than configured: may be empty without being a fault.
     pub built_in: bool,
+}
+
+/// When a second attempt starts beside a silent first one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HedgeAfter {
+    /// Never.
+    #[default]
+    Never,
+    /// After the time to the first token that 95 of 100 answers of the channel model have held, once enough were seen.
+    P95,
+    /// After so many milliseconds.
+    Ms(u64),
 }
 
 /// `slo` of a group. `None` is no goal.

@@ -57,6 +57,19 @@ impl Health {
         self.cooldown.success(now_ms.saturating_sub(latency_ms));
     }
 
+    /// Books that no content had come after so many milliseconds, when another attempt answered: what is slower than what is
+    /// known. So a slow one does not look quick because only its quick answers are waited for.
+    pub fn outrun(&self, silent_ms: u64, now_ms: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "averages for ranking")]
+        let silent = silent_ms as f64;
+        if self.first_byte_ms.get().is_some_and(|known| silent > known) {
+            self.first_byte_ms.record_peak(silent, Self::TAU_MS, now_ms);
+        }
+        if self.first_byte_tail.p95_ms().is_some_and(|known| silent >= known) {
+            self.first_byte_tail.record(silent, now_ms);
+        }
+    }
+
     /// Books a failure that counts (`Rule::counts`).
     pub fn failed(&self, now_ms: u64) {
         self.success.record(false, Self::TAU_MS, now_ms);

@@ -31,6 +31,8 @@ pub struct Cooldown {
     firm_until_ms: AtomicU64,
     /// Of that, until when because the provider says that there were too many requests.
     limited_until_ms: AtomicU64,
+    /// Until when nothing is left by the provider's own count. No fault, so a success does not end it.
+    spent_until_ms: AtomicU64,
     row: Mutex<Row>,
 }
 
@@ -59,7 +61,7 @@ impl Cooldown {
         };
         let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
         row.last_ms = row.last_ms.max(now_ms);
-        if !self.is_cooling(now_ms) {
+        if now_ms >= self.until_ms.load(Ordering::Relaxed) {
             row.faults = row.faults.saturating_add(1);
         }
         let until_ms = match (fault.until_ms.filter(|&date| date > now_ms), fault.retry_after_ms) {
@@ -87,6 +89,13 @@ impl Cooldown {
         self.until_ms.fetch_max(until_ms, Ordering::Relaxed);
     }
 
+    /// The provider says that nothing is left of a limit until then (same clock as `now_ms`): others go first until then, so that
+    /// it need not refuse anybody. Bounded by `max_ms`; only a guess, since headers are not to be trusted and a part may be
+    /// there sooner: where nobody else is left, it is tried.
+    pub fn spent(&self, until_ms: u64, config: &CooldownConfig, now_ms: u64) {
+        self.spent_until_ms.store(until_ms.min(now_ms.saturating_add(config.max_ms)), Ordering::Relaxed);
+    }
+
     /// A success of an attempt that started at `started_ms`: the thing comes back at once, and the next fault is
     /// the first again. An attempt that had started before the last fault says nothing about now.
     pub fn success(&self, started_ms: u64) {
@@ -104,6 +113,7 @@ impl Cooldown {
     pub fn reset(&self) {
         let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
         *row = Row::default();
+        self.spent_until_ms.store(0, Ordering::Relaxed);
         self.forget();
     }
 
@@ -122,7 +132,11 @@ impl Cooldown {
     /// Whether it stays away now.
     #[must_use]
     pub fn is_cooling(&self, now_ms: u64) -> bool {
-        now_ms < self.until_ms.load(Ordering::Relaxed)
+        now_ms < self.away_until_ms()
+    }
+
+    fn away_until_ms(&self) -> u64 {
+        self.until_ms.load(Ordering::Relaxed).max(self.spent_until_ms.load(Ordering::Relaxed))
     }
 
     /// Until when it stays away because of too many requests, if it does now. Clients hear of that as 429, of every
@@ -136,7 +150,7 @@ impl Cooldown {
     /// Until when it stays away, if it does now.
     #[must_use]
     pub fn until(&self, now_ms: u64) -> Option<u64> {
-        let until_ms = self.until_ms.load(Ordering::Relaxed);
+        let until_ms = self.away_until_ms();
         (now_ms < until_ms).then_some(until_ms)
     }
 }

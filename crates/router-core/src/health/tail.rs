@@ -20,6 +20,8 @@ const BOUNDS_MS: [f64; BUCKETS] = {
 const ONE: u32 = 256;
 /// More observations than this weigh no more: then all are halved.
 const MOST: u32 = 400 * ONE;
+/// With fewer observations one of them decides where the tail begins.
+const ENOUGH: u32 = 20;
 /// After this time an observation counts half.
 const HALF_LIFE_MS: u64 = 300_000;
 const SHARE: f64 = 0.95;
@@ -55,6 +57,14 @@ impl Tail {
     pub fn p95_ms(&self) -> Option<f64> {
         let bits = self.p95.load(Ordering::Relaxed);
         (bits != 0).then(|| f64::from(f32::from_bits(bits)))
+    }
+
+    /// As [`Self::p95_ms`] in whole milliseconds; `None` as long as it stands on less than [`ENOUGH`] observations.
+    #[must_use]
+    pub fn settled_p95_ms(&self) -> Option<u64> {
+        let enough = self.total() >= ENOUGH * ONE;
+        #[expect(clippy::cast_sign_loss, reason = "a time")]
+        self.p95_ms().filter(|_| enough).map(|ms| ms.ceil() as u64)
     }
 
     fn age(&self, now_ms: u64) {

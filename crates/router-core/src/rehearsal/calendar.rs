@@ -12,6 +12,8 @@ pub(super) enum Due {
     End(u32),
     /// A deadline of that attempt may have come.
     Alarm(u32),
+    /// That attempt has been silent for so long that another may start beside it.
+    Hedge(u32),
     /// Its client leaves.
     Leaves,
     /// It has waited in the queue, and now it may run.

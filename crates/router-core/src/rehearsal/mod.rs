@@ -12,8 +12,10 @@ mod calendar;
 mod hindsight;
 mod law;
 mod provider;
+mod race;
 mod request;
 mod router;
+mod standing;
 mod watch;
 
 pub use hindsight::{Hindsight, Went};

@@ -7,11 +7,12 @@ use super::Request;
 use super::calendar::{Calendar, Due};
 use super::hindsight::{Recalled, Went};
 use super::provider::{Call, Ending, Provider, Reply};
-use super::watch::{Change, Finished, Note, Watch};
+use super::standing::{changes, standing};
+use super::watch::{Finished, Note, Watch};
 use crate::admission::{Admission, AdmissionConfig, Entry, Place};
+use crate::catalog::spec::HedgeAfter;
 use crate::catalog::{ChannelIx, Snapshot};
-use crate::fault::{Cell, ErrorCode, Fault, FaultKind};
-use crate::health::Health;
+use crate::fault::{ErrorCode, Fault, FaultKind};
 use crate::limits::Ticket;
 use crate::request::{
     AttemptRecord, Command, Event, Metered, Plan, RequestMachine, RetryBudget, RetryBudgetConfig, Status,
@@ -33,6 +34,8 @@ pub struct Stage {
     pub world: World,
     /// `failover.retry_budget`
     pub retries: RetryBudgetConfig,
+    /// `failover.hedge_budget`
+    pub hedges: RetryBudgetConfig,
     /// `limits` of the router.
     pub admission: AdmissionConfig,
     /// `limits.queue_timeout`, milliseconds.
@@ -59,63 +62,78 @@ pub struct VirtualRouter<P, W> {
     pub provider: P,
     /// Who is told.
     pub watch: W,
-    stage: Stage,
+    pub(super) stage: Stage,
     sessions: Sessions,
     turns: Turns,
-    retries: RetryBudget,
+    pub(super) retries: RetryBudget,
+    pub(super) hedges: RetryBudget,
     /// A waiter's waker is its number.
     gate: Admission<u64>,
-    calendar: Calendar,
-    running: BTreeMap<u64, Box<Running>>,
+    pub(super) calendar: Calendar,
+    pub(super) running: BTreeMap<u64, Box<Running>>,
     next: u64,
-    now_ms: u64,
+    pub(super) now_ms: u64,
 }
 
 /// A request that has come and not ended.
 #[derive(Debug)]
-struct Running {
-    number: u64,
-    request: Request,
+pub(super) struct Running {
+    pub(super) number: u64,
+    pub(super) request: Request,
     session: Option<Session>,
     /// In the gate's queue.
     waiting: Option<Place>,
-    machine: RequestMachine,
+    pub(super) machine: RequestMachine,
     targets: Vec<Target>,
     keys: Vec<Vec<u16>>,
     /// Where each attempt went.
-    tried: Vec<Target>,
-    account: Account,
+    pub(super) tried: Vec<Target>,
+    pub(super) account: Account,
     ticket: Option<Ticket>,
     /// Nobody is left but whom only our guess keeps away.
     last_resort: bool,
-    attempt: Option<Attempt>,
+    /// The attempts that are out: one, or two before either has anything for the client.
+    pub(super) out: Vec<Attempt>,
 }
 
 /// An attempt that is out.
 #[derive(Debug)]
-struct Attempt {
-    number: u32,
+pub(super) struct Attempt {
+    pub(super) number: u32,
     holding: Holding,
     reply: Reply,
     began_ms: u64,
 }
 
+impl Attempt {
+    /// Its place among the attempts of its request.
+    pub(super) const fn place(&self) -> usize {
+        self.number.saturating_sub(1) as usize
+    }
+}
+
 impl Running {
     /// Milliseconds since it came: the machine's clock.
-    const fn ms(&self, now_ms: u64) -> u64 {
+    pub(super) const fn ms(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.request.at_ms)
     }
 
     /// What a request that was sent has consumed at least: its input.
-    fn input_only(&self) -> Metered {
+    pub(super) fn input_only(&self) -> Metered {
         let usage = Usage { input: self.request.ask.input_tokens, ..Usage::default() };
         Metered { usage, source: UsageSource::Estimated }
     }
 
-    /// What the attempt that is out has consumed, as far as anybody can tell.
-    fn passed(&self, now_ms: u64) -> Option<Metered> {
-        let attempt = self.attempt.as_ref().filter(|_| self.request.ask.stream)?;
-        attempt.reply.passed(self.ms(now_ms).saturating_sub(attempt.began_ms))
+    /// What an attempt that is out has consumed, as far as anybody can tell.
+    fn passed(&self, attempt: &Attempt, now_ms: u64) -> Option<Metered> {
+        let passed = || attempt.reply.passed(self.ms(now_ms).saturating_sub(attempt.began_ms));
+        self.request.ask.stream.then(passed).flatten()
+    }
+
+    /// Takes the attempt of that number from those that are out.
+    pub(super) fn take(&mut self, number: u32) -> Option<Attempt> {
+        let place = self.out.iter().position(|attempt| attempt.number == number)?;
+        Some(self.out.remove(place))
     }
 }
 
@@ -129,6 +147,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
             sessions: Sessions::default(),
             turns: Turns::default(),
             retries: RetryBudget::new(stage.retries),
+            hedges: RetryBudget::new(stage.hedges),
             gate: Admission::new(stage.admission),
             calendar: Calendar::default(),
             running: BTreeMap::new(),
@@ -197,7 +216,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
             account: Account::default(),
             ticket: None,
             last_resort: false,
-            attempt: None,
+            out: Vec::new(),
         });
         match self.gate.enter(turn, || number) {
             Entry::Run => self.judge(running),
@@ -238,6 +257,10 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         self.retries.request();
         running.last_resort = decision.last_resort;
         let draw = Draw { seed: request.seed, now_ms, pinned: request.pinned, session: running.session };
+        let hedge = stage.world.hedge_after(&stage.core, &decision);
+        if hedge != HedgeAfter::Never {
+            self.hedges.request();
+        }
         let mut candidates = Vec::with_capacity(decision.eligible().min(MOST_CANDIDATES));
         let mut short = false;
         for candidate in decision.ranked().take(MOST_CANDIDATES) {
@@ -251,7 +274,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
                 continue;
             }
             let order = stage.world.key_order(&stage.core, candidate.model, &draw);
-            candidates.push(stage.world.candidate(&stage.core, candidate.model, order.len()));
+            candidates.push(stage.world.candidate(&stage.core, candidate.model, order.len(), hedge));
             running.targets.push(target);
             running.keys.push(order);
         }
@@ -271,33 +294,44 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
             return self.happens_waiting(running, place, due);
         }
         let now_ms = self.now_ms;
-        let out = running.attempt.as_ref().map(|attempt| (attempt.number, attempt.began_ms));
-        match (due, out) {
-            (Due::First(of), Some((number, _))) if of == number => {
-                self.goes_on(running, Event::Content);
-            }
-            (Due::End(of), Some((number, _))) if of == number => {
-                let event = ending(&running, now_ms);
+        let of = match due {
+            Due::First(of) | Due::End(of) | Due::Alarm(of) | Due::Hedge(of) => Some(of),
+            Due::Leaves | Due::Admitted | Due::QueueTimeout => None,
+        };
+        if due == Due::Leaves && running.out.len() > 1 {
+            return self.leaves_a_race(running);
+        }
+        if running.out.len() > 1 && of.is_some_and(|of| running.out.iter().any(|attempt| attempt.number == of)) {
+            return self.happens_racing(running, due);
+        }
+        let Some(attempt) = running.out.first().filter(|attempt| of.is_none_or(|of| of == attempt.number)) else {
+            // Of an attempt that is over.
+            self.running.insert(running.number, running);
+            return;
+        };
+        match due {
+            Due::First(_) => self.goes_on(running, Event::Content),
+            Due::End(_) => {
+                let event = ending(&running, attempt, now_ms);
                 self.attempt_ended(running, event);
             }
-            (Due::Alarm(of), Some((number, began_ms))) if of == number => {
-                let last_ms = running.attempt.as_ref().map_or(0, |attempt| attempt.reply.last_ms);
-                let sign_ms = running.ms(now_ms).min(began_ms.saturating_add(last_ms));
+            Due::Alarm(number) => {
+                let sign_ms = running.ms(now_ms).min(attempt.began_ms.saturating_add(attempt.reply.last_ms));
+                let passed = running.passed(attempt, now_ms);
                 running.machine.touch(sign_ms);
                 if running.machine.next_deadline().is_some_and(|deadline| deadline > running.ms(now_ms)) {
                     self.set_alarm(&running, number);
                     self.running.insert(running.number, running);
                 } else {
-                    let event = Event::Deadline(running.passed(now_ms));
-                    self.attempt_ended(running, event);
+                    self.attempt_ended(running, Event::Deadline(passed));
                 }
             }
-            (Due::Leaves, Some(_)) => {
-                let metered = running.passed(now_ms).unwrap_or_else(|| running.input_only());
+            Due::Leaves => {
+                let metered = running.passed(attempt, now_ms).unwrap_or_else(|| running.input_only());
                 self.attempt_ended(running, Event::ClientGone(Some(metered)));
             }
-            // Of an attempt that is over.
-            _ => {
+            Due::Hedge(_) => self.hedge(running),
+            Due::Admitted | Due::QueueTimeout => {
                 self.running.insert(running.number, running);
             }
         }
@@ -312,7 +346,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
                 running.waiting = None;
                 return self.judge(running);
             }
-            Due::First(_) | Due::End(_) | Due::Alarm(_) => {
+            Due::First(_) | Due::End(_) | Due::Alarm(_) | Due::Hedge(_) => {
                 self.running.insert(running.number, running);
                 return;
             }
@@ -323,23 +357,31 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
     }
 
     /// Books the end of the attempt that is out, then goes on.
-    fn attempt_ended(&mut self, mut running: Box<Running>, event: Event) {
-        let Some(attempt) = running.attempt.take() else { return };
-        running.account.ended(&event);
+    pub(super) fn attempt_ended(&mut self, mut running: Box<Running>, event: Event) {
+        if let Some(attempt) = running.out.pop() {
+            self.book(&mut running, attempt, &event);
+        }
+        self.goes_on(running, event);
+    }
+
+    /// Books the end of an attempt.
+    pub(super) fn book(&mut self, running: &mut Running, attempt: Attempt, event: &Event) {
+        running.account.ended(attempt.place(), event);
         let (now_ms, ended_ms) = (self.now_ms, running.ms(self.now_ms));
         let target = attempt.holding.target().clone();
         let (world, core) = (&self.stage.world, &self.stage.core);
-        if let (Event::Ended(Some(metered)), Some(session)) = (&event, &running.session) {
+        if let (Event::Ended(Some(metered)), Some(session)) = (event, &running.session) {
             session.remember(&self.sessions, world, core, &target, metered, now_ms);
         }
         let ended = Ended {
-            event: &event,
+            event,
             began_ms: attempt.began_ms,
-            first_byte_ms: running.machine.attempts().last().and_then(|attempt| attempt.first_byte_ms),
+            first_byte_ms: running.machine.attempts().get(attempt.place()).and_then(|attempt| attempt.first_byte_ms),
             ended_ms,
             total_ms: running.machine.plan().total_ms,
             now_ms,
             seed: running.request.seed,
+            spent_until_ms: None,
         };
         let before = standing(world, core, &target, now_ms);
         let reported = attempt.holding.report(world, core, &ended);
@@ -357,19 +399,30 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         for (cell, change) in changes(before, after) {
             self.watch.note(now_ms, running.number, Note::Changed { target: &target, cell, change });
         }
-        self.goes_on(running, event);
+    }
+
+    /// Tells the state machine.
+    pub(super) fn tell(&self, running: &mut Running, event: Event) -> Command {
+        let (now_ms, retries) = (self.now_ms, &self.retries);
+        let ms = running.ms(now_ms);
+        let unsent = matches!(&event, Event::Failed(fault, _) if is_unsent(fault));
+        let goes_on = running.request.hindsight.as_ref().and_then(|known| known.goes_on(&running.tried));
+        // Taken in any case, for those that come after.
+        let retry = || unsent || (goes_on != Some(false) && (retries.take(now_ms) || goes_on == Some(true)));
+        running.machine.on(event, ms, retry)
+    }
+
+    /// Tells the state machine, and carries out what it says.
+    pub(super) fn goes_on(&mut self, mut running: Box<Running>, event: Event) {
+        let command = self.tell(&mut running, event);
+        self.obey(running, command);
     }
 
     /// Carries out what the state machine says, until it waits or has ended.
-    fn goes_on(&mut self, mut running: Box<Running>, mut event: Event) {
+    pub(super) fn obey(&mut self, mut running: Box<Running>, mut command: Command) {
         loop {
-            let (now_ms, retries) = (self.now_ms, &self.retries);
-            let ms = running.ms(now_ms);
-            let unsent = matches!(&event, Event::Failed(fault, _) if is_unsent(fault));
-            let goes_on = running.request.hindsight.as_ref().and_then(|known| known.goes_on(&running.tried));
-            // Taken in any case, for those that come after.
-            let retry = || unsent || (goes_on != Some(false) && (retries.take(now_ms) || goes_on == Some(true)));
-            let terminal = match running.machine.on(event, ms, retry) {
+            let now_ms = self.now_ms;
+            let terminal = match command {
                 Command::Attempt { attempt, candidate, key } => {
                     match self.attempt(&mut running, attempt, candidate, key) {
                         Ok(()) => {
@@ -377,7 +430,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
                             return;
                         }
                         Err(Unsent::Fault(fault)) => {
-                            event = Event::Failed(fault, None);
+                            command = self.tell(&mut running, Event::Failed(fault, None));
                             continue;
                         }
                         Err(Unsent::Refused) => {
@@ -387,7 +440,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
                 }
                 Command::Relay => {
                     if let Some((attempt, target)) =
-                        running.attempt.as_ref().map(|attempt| (attempt.number, attempt.holding.target()))
+                        running.out.first().map(|attempt| (attempt.number, attempt.holding.target()))
                     {
                         self.watch.note(now_ms, running.number, Note::FirstByte { attempt, target });
                     }
@@ -408,7 +461,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
     }
 
     /// Sends an attempt, or says why it cannot go out.
-    fn attempt(
+    pub(super) fn attempt(
         &mut self,
         running: &mut Running,
         number: u32,
@@ -464,12 +517,15 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
             self.calendar.add(now_ms.saturating_add(*end_ms), running.number, Due::End(number));
         }
         let began_ms = running.ms(now_ms);
-        running.attempt = Some(Attempt { number, holding, reply, began_ms });
+        running.out.push(Attempt { number, holding, reply, began_ms });
         self.set_alarm(running, number);
+        if let Some(hedge_ms) = running.machine.next_hedge() {
+            self.calendar.add(running.request.at_ms.saturating_add(hedge_ms), running.number, Due::Hedge(number));
+        }
         Ok(())
     }
 
-    fn set_alarm(&mut self, running: &Running, attempt: u32) {
+    pub(super) fn set_alarm(&mut self, running: &Running, attempt: u32) {
         let deadline = running.machine.next_deadline().unwrap_or(u64::MAX);
         let at_ms = running.request.at_ms.saturating_add(deadline);
         self.calendar.add(at_ms, running.number, Due::Alarm(attempt));
@@ -512,44 +568,19 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
 }
 
 /// Why an attempt did not go out.
-enum Unsent {
+pub(super) enum Unsent {
     Fault(Fault),
     /// A budget that counts every candidate is used up.
     Refused,
 }
 
 /// The event that an answer ends with.
-fn ending(running: &Running, now_ms: u64) -> Event {
-    let Some(attempt) = &running.attempt else { return Event::Deadline(None) };
+pub(super) fn ending(running: &Running, attempt: &Attempt, now_ms: u64) -> Event {
     match &attempt.reply.end {
         Some((_, Ending::Whole)) => {
             Event::Ended(Some(Metered { usage: attempt.reply.usage, source: UsageSource::Reported }))
         }
-        Some((_, Ending::Failed(fault))) => Event::Failed(fault.clone(), running.passed(now_ms)),
+        Some((_, Ending::Failed(fault))) => Event::Failed(fault.clone(), running.passed(attempt, now_ms)),
         None => Event::Deadline(None),
     }
-}
-
-/// What keeps channel, channel model and key away.
-type Standing = [Option<(crate::health::BreakerState, Option<u64>)>; 3];
-
-const CELLS: [Cell; 3] = [Cell::Channel, Cell::ChannelModel, Cell::Key];
-
-fn standing(world: &World, core: &Snapshot, target: &Target, now_ms: u64) -> Standing {
-    let channel = world.channel_of(core, target.model);
-    let of = |health: &Health| (health.breaker.state(now_ms), health.cooldown.until(now_ms));
-    [
-        channel.map(|channel| of(&channel.state.health)),
-        world.model(target.model).map(|health| of(health)),
-        channel.and_then(|channel| channel.keys.get(target.key)).map(|key| of(&key.health)),
-    ]
-}
-
-fn changes(before: Standing, after: Standing) -> impl Iterator<Item = (Cell, Change)> {
-    let pairs = before.into_iter().zip(after).zip(CELLS);
-    pairs.filter_map(|((before, after), cell)| Some((before?, after?, cell))).flat_map(|(before, after, cell)| {
-        let breaker = (before.0 != after.0).then_some(Change::Breaker(after.0));
-        let cooldown = (before.1 != after.1).then_some(after.1.map_or(Change::Back, Change::CoolingUntil));
-        [breaker, cooldown].into_iter().flatten().map(move |change| (cell, change))
-    })
 }

@@ -48,7 +48,7 @@ pub enum Note<'a> {
         attempt: u32,
         /// Where it was.
         target: &'a Target,
-        /// `completed`, `client_closed`, or the fault's class.
+        /// `completed`, `client_closed`, `outrun`, or the fault's class.
         outcome: &'static str,
         /// Of a good answer: milliseconds to its first content.
         first_ms: Option<u64>,

@@ -19,6 +19,8 @@ pub(super) struct Ruled {
     providers: Vec<u32>,
     /// The context must be longer than this.
     context: Option<u64>,
+    /// Somebody found that no other try makes sense.
+    hopeless: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,36 +38,49 @@ impl Ruled {
         self.tried.push(Tried { target, channel, key_failed: false });
     }
 
-    /// The target after a fault of the last one; `None` if nothing else makes sense.
-    pub(super) fn after(&mut self, plan: &Plan, fault: &Fault) -> Option<Target> {
+    /// Notes what a fault of a target rules out.
+    pub(super) fn note(&mut self, plan: &Plan, target: Target, fault: &Fault) {
         let rule = fault.rule();
-        let last = self.tried.last_mut()?;
-        last.key_failed = rule.blame == Blame::Key;
-        let target = last.target;
-        let candidate = plan.candidates.get(target.candidate)?;
-        if rule.other_key
-            && let Some(key) = self.other_key(candidate.channel, candidate.keys, target)
-        {
-            return Some(Target { key: Some(key), ..target });
+        if let Some(tried) = self.tried.iter_mut().find(|tried| tried.target == target) {
+            tried.key_failed = rule.blame == Blame::Key;
         }
+        let Some(candidate) = plan.candidates.get(target.candidate) else { return };
         if rule.scope == Scope::Channel {
             self.channels.push(candidate.channel);
         }
         match rule.elsewhere {
-            Elsewhere::Nowhere => return None,
+            Elsewhere::Nowhere => self.hopeless = true,
             Elsewhere::Any => {}
             Elsewhere::LongerContext => self.context = self.context.max(candidate.context_length),
             Elsewhere::OtherProvider => self.providers.push(candidate.provider),
+        }
+    }
+
+    /// The target after a fault of that one, which has been noted; `None` if nothing else makes sense.
+    pub(super) fn after(&self, plan: &Plan, target: Target, fault: &Fault) -> Option<Target> {
+        if self.hopeless {
+            return None;
+        }
+        let candidate = plan.candidates.get(target.candidate)?;
+        let other = || self.other_key(candidate.channel, candidate.keys, target);
+        if let Some(key) = fault.rule().other_key.then(other).flatten() {
+            return Some(Target { key: Some(key), ..target });
         }
         self.next(plan)
     }
 
     /// The best target that is left.
     pub(super) fn next(&self, plan: &Plan) -> Option<Target> {
-        self.pick(plan, false).or_else(|| self.pick(plan, true))
+        self.pick(plan, false, None).or_else(|| self.pick(plan, true, None))
     }
 
-    fn pick(&self, plan: &Plan, last_resort: bool) -> Option<Target> {
+    /// The best target beside one that runs: on another channel, and so with another key.
+    pub(super) fn beside(&self, plan: &Plan, running: Target) -> Option<Target> {
+        let channel = plan.candidates.get(running.candidate)?.channel;
+        self.pick(plan, false, Some(channel)).filter(|_| !self.hopeless)
+    }
+
+    fn pick(&self, plan: &Plan, last_resort: bool, not_on: Option<u32>) -> Option<Target> {
         plan.candidates.iter().enumerate().find_map(|(place, candidate)| {
             let tried = self.tried.iter().any(|tried| tried.target.candidate == place);
             let too_short = match (self.context, candidate.context_length) {
@@ -73,7 +88,8 @@ impl Ruled {
                 _ => false,
             };
             let away = !last_resort && self.channels.contains(&candidate.channel);
-            if tried || too_short || away || self.providers.contains(&candidate.provider) {
+            let busy = not_on == Some(candidate.channel);
+            if tried || too_short || away || busy || self.providers.contains(&candidate.provider) {
                 return None;
             }
             let key = match candidate.keys {

@@ -2,11 +2,14 @@
 //!
 //! Its user keeps one loop: carry the command out, wait for whatever comes first (the upstream, the client, the
 //! time of [`RequestMachine::next_deadline`], shutdown), tell it as an event, take the next command. Chunks of a
-//! stream are not events: [`RequestMachine::touch`] is one store.
+//! stream are not events: [`RequestMachine::touch`] is one store. Where a second attempt runs beside the first, `race` says
+//! what its user tells beyond that.
 
+use super::Plan;
 use super::choice::{Ruled, Target};
 use super::outcome::{AttemptRecord, FinalError, Metered, Outcome, Status, Terminal, final_error};
-use super::{Candidate, Plan};
+use super::race::Rival;
+use crate::catalog::spec::Timeouts;
 use crate::fault::{ErrorCode, Fault, FaultKind};
 
 /// What happened. Events that end an attempt carry what it consumed so far, where somebody counted.
@@ -29,6 +32,8 @@ pub enum Event {
     Deadline(Option<Metered>),
     /// The router ends and its grace is over.
     Shutdown(Option<Metered>),
+    /// The attempt beside this one answered first ([`RequestMachine::outrun`] has been told): nothing new to the machine.
+    Outrun(Option<Metered>),
 }
 
 /// What to do now. Every command but `Wait` and `Relay` ends the attempt before it: drop its connection.
@@ -58,7 +63,7 @@ pub enum Command {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Nothing sent yet.
     New,
     /// An attempt runs, nothing of it has gone to the client.
@@ -72,15 +77,21 @@ enum State {
 /// One request. Times are milliseconds of any one clock; a monotonic one in production.
 #[derive(Debug)]
 pub struct RequestMachine {
-    plan: Plan,
-    state: State,
-    ruled: Ruled,
-    attempts: Vec<AttemptRecord>,
-    total_deadline_ms: u64,
-    /// Of the running attempt: first byte, later idle.
-    attempt_deadline_ms: u64,
+    pub(super) plan: Plan,
+    pub(super) state: State,
+    pub(super) ruled: Ruled,
+    pub(super) attempts: Vec<AttemptRecord>,
+    pub(super) total_deadline_ms: u64,
+    /// Place of the attempt that runs or ran last; while two run, of the elder.
+    pub(super) current: usize,
+    /// Its deadline: first byte, later idle.
+    pub(super) attempt_deadline_ms: u64,
     first_byte_ms: u64,
     idle_ms: u64,
+    /// The attempt that runs beside it.
+    pub(super) rival: Option<Rival>,
+    /// When one may be started.
+    pub(super) hedge_at_ms: Option<u64>,
 }
 
 impl RequestMachine {
@@ -94,9 +105,12 @@ impl RequestMachine {
             ruled: Ruled::default(),
             attempts: Vec::new(),
             total_deadline_ms,
+            current: 0,
             attempt_deadline_ms: u64::MAX,
             first_byte_ms: u64::MAX,
             idle_ms: u64::MAX,
+            rival: None,
+            hedge_at_ms: None,
         }
     }
 
@@ -106,12 +120,12 @@ impl RequestMachine {
         match (self.state, event) {
             (State::New, Event::Start) => self.start(now_ms),
             (State::New | State::Waiting | State::Relaying, Event::ClientGone(metered)) => {
-                self.end_attempt(Outcome::ClientClosed, metered, now_ms);
+                self.end_all(Outcome::ClientClosed, metered, now_ms);
                 self.state = State::Done;
                 Command::Stop(Terminal { status: Status::ClientClosed, error: None })
             }
             (State::New | State::Waiting | State::Relaying, Event::Shutdown(metered)) => {
-                self.end_attempt(Outcome::Shutdown, metered, now_ms);
+                self.end_all(Outcome::Shutdown, metered, now_ms);
                 self.fail(Status::Shutdown, plain(ErrorCode::ShuttingDown))
             }
             (State::Waiting, Event::FirstByte) => {
@@ -120,7 +134,8 @@ impl RequestMachine {
             }
             (State::Waiting, Event::Content) => self.relay(now_ms),
             (State::Waiting | State::Relaying, Event::Ended(metered)) => {
-                self.end_attempt(Outcome::Completed, metered, now_ms);
+                self.end(self.current, Outcome::Completed, metered, now_ms);
+                self.end_all(Outcome::Outrun, None, now_ms);
                 self.state = State::Done;
                 Command::Complete(Terminal { status: Status::Completed, error: None })
             }
@@ -157,7 +172,10 @@ impl RequestMachine {
     pub fn next_deadline(&self) -> Option<u64> {
         match self.state {
             State::New => Some(self.total_deadline_ms),
-            State::Waiting | State::Relaying => Some(self.attempt_deadline_ms.min(self.total_deadline_ms)),
+            State::Waiting | State::Relaying => {
+                let rival_ms = self.rival.map_or(u64::MAX, |rival| rival.deadline_ms);
+                Some(self.attempt_deadline_ms.min(rival_ms).min(self.total_deadline_ms))
+            }
             State::Done => None,
         }
     }
@@ -165,7 +183,13 @@ impl RequestMachine {
     /// Whether content has gone to the client.
     #[must_use]
     pub fn has_relayed(&self) -> bool {
-        self.attempts.last().is_some_and(|attempt| attempt.relayed)
+        self.current().is_some_and(|attempt| attempt.relayed)
+    }
+
+    /// The attempt that runs or ran last; while two run, the elder.
+    #[must_use]
+    pub fn current(&self) -> Option<&AttemptRecord> {
+        self.attempts.get(self.current)
     }
 
     /// Whether the terminal command was given.
@@ -200,11 +224,19 @@ impl RequestMachine {
     }
 
     fn attempt(&mut self, target: Target, now_ms: u64) -> Command {
+        let candidate = self.plan.candidates.get(target.candidate);
+        let hedge_after_ms = candidate.and_then(|candidate| candidate.hedge_after_ms);
+        self.hedge_at_ms = hedge_after_ms.map(|after| now_ms.saturating_add(after));
+        self.current = self.attempts.len();
+        self.state = State::Waiting;
+        let command = self.begin(target, now_ms);
+        self.follow(self.current);
+        command
+    }
+
+    /// Notes an attempt that begins.
+    pub(super) fn begin(&mut self, target: Target, now_ms: u64) -> Command {
         self.ruled.begin(&self.plan, target);
-        let timeouts = self.plan.candidates.get(target.candidate).map(|candidate: &Candidate| candidate.timeouts);
-        let timeouts = timeouts.unwrap_or_default();
-        self.attempt_deadline_ms = now_ms.saturating_add(timeouts.first_byte_ms);
-        (self.first_byte_ms, self.idle_ms) = (timeouts.first_byte_ms, timeouts.stream_idle_ms);
         self.attempts.push(AttemptRecord {
             candidate: target.candidate,
             key: target.key,
@@ -215,19 +247,34 @@ impl RequestMachine {
             metered: None,
             relayed: false,
         });
-        self.state = State::Waiting;
         Command::Attempt { attempt: self.made(), candidate: target.candidate, key: target.key }
     }
 
+    /// Makes the attempt at that place the current one, with its deadlines.
+    pub(super) fn follow(&mut self, place: usize) {
+        let Some(attempt) = self.attempts.get(place) else { return };
+        let timeouts = self.timeouts(attempt.candidate);
+        self.current = place;
+        self.attempt_deadline_ms = attempt.started_ms.saturating_add(timeouts.first_byte_ms);
+        (self.first_byte_ms, self.idle_ms) = (timeouts.first_byte_ms, timeouts.stream_idle_ms);
+    }
+
+    pub(super) fn timeouts(&self, candidate: usize) -> Timeouts {
+        self.plan.candidates.get(candidate).map(|candidate| candidate.timeouts).unwrap_or_default()
+    }
+
     fn first_byte(&mut self, now_ms: u64) {
-        let Some(attempt) = self.attempts.last_mut() else { return };
+        let Some(attempt) = self.attempts.get_mut(self.current) else { return };
         attempt.first_byte_ms.get_or_insert(now_ms);
         self.attempt_deadline_ms = now_ms.saturating_add(self.idle_ms);
     }
 
     fn relay(&mut self, now_ms: u64) -> Command {
         self.first_byte(now_ms);
-        if let Some(attempt) = self.attempts.last_mut() {
+        if self.rival.is_some() {
+            self.outrun(self.current, None, now_ms);
+        }
+        if let Some(attempt) = self.attempts.get_mut(self.current) {
             attempt.relayed = true;
         }
         self.state = State::Relaying;
@@ -238,9 +285,10 @@ impl RequestMachine {
         if now_ms >= self.total_deadline_ms {
             let fault = Fault::new(FaultKind::TotalTimeout, "the request's whole time is over");
             let error = FinalError::of(&fault);
-            self.end_attempt(Outcome::Failed(fault), metered, now_ms);
+            self.end_all(Outcome::Failed(fault), metered, now_ms);
             return self.fail(Status::Timeout, error);
         }
+        self.race_deadlines(now_ms);
         if now_ms < self.attempt_deadline_ms {
             return Command::Wait;
         }
@@ -251,11 +299,18 @@ impl RequestMachine {
     fn failed(&mut self, fault: Fault, metered: Option<Metered>, now_ms: u64, retry: impl FnOnce() -> bool) -> Command {
         if self.state == State::Relaying {
             let error = FinalError::of(&fault);
-            self.end_attempt(Outcome::Failed(fault), metered, now_ms);
+            self.end(self.current, Outcome::Failed(fault), metered, now_ms);
             return self.fail(Status::Error, error);
         }
-        let next = self.ruled.after(&self.plan, &fault);
-        self.end_attempt(Outcome::Failed(fault), metered, now_ms);
+        if self.rival.is_some() {
+            self.dropped_out(self.current, fault, metered, now_ms);
+            return Command::Wait;
+        }
+        let next = self.target(self.current).and_then(|target| {
+            self.ruled.note(&self.plan, target, &fault);
+            self.ruled.after(&self.plan, target, &fault)
+        });
+        self.end(self.current, Outcome::Failed(fault), metered, now_ms);
         match next {
             Some(target) if self.made() < self.plan.max_attempts && now_ms < self.total_deadline_ms && retry() => {
                 self.attempt(target, now_ms)
@@ -281,18 +336,31 @@ impl RequestMachine {
         if relayed { Command::FailStream(terminal) } else { Command::Answer(terminal) }
     }
 
-    fn end_attempt(&mut self, outcome: Outcome, metered: Option<Metered>, now_ms: u64) {
-        let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended_ms.is_none()) else { return };
+    /// Ends all attempts that run: two at most.
+    fn end_all(&mut self, outcome: Outcome, metered: Option<Metered>, now_ms: u64) {
+        if let Some(rival) = self.rival.take() {
+            self.end(rival.place, outcome.clone(), metered, now_ms);
+        }
+        self.end(self.current, outcome, metered, now_ms);
+    }
+
+    pub(super) fn end(&mut self, place: usize, outcome: Outcome, metered: Option<Metered>, now_ms: u64) {
+        let attempt = self.attempts.get_mut(place).filter(|attempt| attempt.ended_ms.is_none());
+        let Some(attempt) = attempt else { return };
         attempt.ended_ms = Some(now_ms);
         attempt.outcome = outcome;
         attempt.metered = metered;
     }
 
-    fn idle_counts(&self) -> bool {
-        self.attempts.last().is_some_and(|attempt| attempt.first_byte_ms.is_some())
+    pub(super) fn idle_counts(&self) -> bool {
+        self.current().is_some_and(|attempt| attempt.first_byte_ms.is_some())
     }
 
-    fn made(&self) -> u32 {
+    pub(super) fn target(&self, place: usize) -> Option<Target> {
+        self.attempts.get(place).map(|attempt| Target { candidate: attempt.candidate, key: attempt.key })
+    }
+
+    pub(super) fn made(&self) -> u32 {
         u32::try_from(self.attempts.len()).unwrap_or(u32::MAX)
     }
 }

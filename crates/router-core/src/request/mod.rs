@@ -5,9 +5,10 @@ mod choice;
 mod machine;
 mod outcome;
 mod plan;
+mod race;
 mod retry_budget;
 
 pub use machine::{Command, Event, RequestMachine};
-pub use outcome::{AttemptRecord, FinalError, Metered, Outcome, Status, Terminal, final_error};
+pub use outcome::{AttemptRecord, FinalError, Metered, Outcome, Status, Terminal, answering, final_error};
 pub use plan::{Candidate, Plan};
 pub use retry_budget::{RetryBudget, RetryBudgetConfig};

@@ -25,10 +25,12 @@ pub enum Outcome {
     ClientClosed,
     /// Cancelled because the router ends.
     Shutdown,
+    /// Cancelled because the attempt beside it answered first.
+    Outrun,
 }
 
 impl Outcome {
-    /// The word in rows and metrics: `completed`, `client_closed`, `shutdown`, or the fault's class.
+    /// The word in rows and metrics: `completed`, `client_closed`, `shutdown`, `outrun`, or the fault's class.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -37,8 +39,17 @@ impl Outcome {
             Self::Failed(fault) => fault.kind.class(),
             Self::ClientClosed => "client_closed",
             Self::Shutdown => "shutdown",
+            Self::Outrun => "outrun",
         }
     }
+}
+
+/// The place of the attempt that a request's row tells of: whose answer the client got or was getting, else the last.
+#[must_use]
+pub fn answering(attempts: &[AttemptRecord]) -> Option<usize> {
+    let served = |attempt: &AttemptRecord| attempt.relayed || matches!(attempt.outcome, Outcome::Completed);
+    let ran = |attempt: &AttemptRecord| !matches!(attempt.outcome, Outcome::Outrun);
+    attempts.iter().rposition(served).or_else(|| attempts.iter().rposition(ran))
 }
 
 /// One attempt, for the row and the books. Times are those that the events came with.

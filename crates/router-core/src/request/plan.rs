@@ -16,6 +16,8 @@ pub struct Candidate {
     pub context_length: Option<u64>,
     /// The channel's deadlines; `total_ms` is not read here but from the [`Plan`].
     pub timeouts: Timeouts,
+    /// Milliseconds of silence after which a second attempt may start beside the one at this candidate; `None`: never.
+    pub hedge_after_ms: Option<u64>,
 }
 
 /// A request's candidates, best first, and its bounds.

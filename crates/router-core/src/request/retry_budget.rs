@@ -1,5 +1,6 @@
 //! The retry budget: attempts ≤ (1 + share) × requests + a floor per second, over the whole router, so that an
-//! outage does not multiply the load on what still works.
+//! outage does not multiply the load on what still works. Second attempts beside silent ones have such a budget of their own,
+//! without a floor, and count as retries as well.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,6 +11,15 @@ pub struct RetryBudgetConfig {
     pub per_mille: u32,
     /// Retries in a second that are always allowed, so that a quiet router fails over too.
     pub floor_per_second: u32,
+}
+
+impl RetryBudgetConfig {
+    /// For second attempts beside silent ones: so many for each thousand requests that may have one
+    /// (`failover.hedge_budget` × 1,000).
+    #[must_use]
+    pub const fn hedges(per_mille: u32) -> Self {
+        Self { per_mille, floor_per_second: 0 }
+    }
 }
 
 impl Default for RetryBudgetConfig {

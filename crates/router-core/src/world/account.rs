@@ -55,16 +55,16 @@ impl Account {
         self.attempts.push(Held { target, amount: Nano::ZERO, scopes: Vec::new(), reservation: None });
     }
 
-    /// Releases what the last attempt held, if it ended so that it has consumed nothing.
-    pub fn ended(&mut self, event: &Event) {
+    /// Releases what the attempt at that place held, if it ended so that it has consumed nothing.
+    pub fn ended(&mut self, place: usize, event: &Event) {
         if let Event::Failed(_, None) | Event::Deadline(None) = event {
-            self.release_last();
+            self.release(place);
         }
     }
 
-    /// Releases what the last attempt held: it consumed nothing.
-    pub fn release_last(&mut self) {
-        let Some(held) = self.attempts.last_mut() else { return };
+    /// Releases what the attempt at that place held: it consumed nothing.
+    pub fn release(&mut self, place: usize) {
+        let Some(held) = self.attempts.get_mut(place) else { return };
         held.amount = Nano::ZERO;
         held.scopes.clear();
         if let Some(reservation) = held.reservation.take() {
@@ -74,7 +74,7 @@ impl Account {
 
     /// Forgets the last attempt: it could not be written down, so it is not made.
     pub fn forget_last(&mut self) {
-        self.release_last();
+        self.release(self.attempts.len().saturating_sub(1));
         self.attempts.pop();
     }
 

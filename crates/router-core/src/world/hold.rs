@@ -6,10 +6,10 @@ use super::{Target, World};
 use crate::ask::Ask;
 use crate::budget::{Period, Window};
 use crate::catalog::Snapshot;
-use crate::fault::{Cell, Fault, FaultKind};
+use crate::fault::{Cell, Fault, FaultKind, Scope};
 use crate::health::{Health, InFlight, Pass};
 use crate::limits::Ticket;
-use crate::request::{Event, Metered};
+use crate::request::{Event, Metered, Outcome};
 
 /// Details of attempts that were never made, since no room or probe was to be had for them.
 pub const UNSENT: [&str; 4] = [NO_PROBE, CHANNEL_FULL, MEMBER_FULL, NO_MONEY];
@@ -72,12 +72,14 @@ pub struct Ended<'a> {
     pub now_ms: u64,
     /// The request's seed.
     pub seed: u64,
+    /// Until when nothing is left of the provider's limits, as a good answer says; unix milliseconds.
+    pub spent_until_ms: Option<u64>,
 }
 
 /// What became of an attempt, in a word of rows and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reported {
-    /// `completed`, `client_closed`, or the fault's class.
+    /// `completed`, `client_closed`, `outrun`, or the fault's class.
     pub outcome: &'static str,
     /// Of a good answer: milliseconds from sending to its first content.
     pub first_ms: Option<u64>,
@@ -207,7 +209,20 @@ impl Holding {
                 self.correct(metered.as_ref(), ended.now_ms);
                 outcome("client_closed")
             }
+            Event::Outrun(metered) => {
+                self.outrun(world, core, ended);
+                self.correct(metered.as_ref(), ended.now_ms);
+                outcome(Outcome::Outrun.as_str())
+            }
             Event::Start | Event::FirstByte | Event::Content => None,
+        }
+    }
+
+    fn outrun(&self, world: &World, core: &Snapshot, ended: &Ended<'_>) {
+        let silent_ms = ended.ended_ms.saturating_sub(ended.began_ms);
+        if let Some((model, channel)) = world.model(self.target.model).zip(world.channel_of(core, self.target.model)) {
+            model.outrun(silent_ms, ended.now_ms);
+            channel.state.health.outrun(silent_ms, ended.now_ms);
         }
     }
 
@@ -226,6 +241,12 @@ impl Holding {
             channel.state.health.answered(first_ms, whole_ms, output, ended.now_ms);
             if let Some(key) = channel.keys.get(self.target.key) {
                 key.health.cooldown.success(ended.now_ms.saturating_sub(whole_ms));
+                if let Some(until_ms) = ended.spent_until_ms {
+                    // Limits are counted for the pair of key and model.
+                    let of_key = Scope::KeyModel.cell(channel.keys.len()) == Some(Cell::Key);
+                    let health = if of_key { &key.health } else { model };
+                    health.cooldown.spent(until_ms, &world.rules.cooldown, ended.now_ms);
+                }
             }
         }
         for pass in &mut self.passes {

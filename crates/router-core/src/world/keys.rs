@@ -1,9 +1,10 @@
 //! Which candidates a request may try in which order of provider keys: the plan of its state machine.
 
 use super::{KeyCell, Pinned, Session, Target, World};
+use crate::catalog::spec::HedgeAfter;
 use crate::catalog::{ModelIx, Snapshot};
 use crate::request::Candidate;
-use crate::routing::Live;
+use crate::routing::{Decision, Live};
 
 /// Candidates beyond this are never tried in one request.
 pub const MOST_CANDIDATES: usize = 32;
@@ -22,9 +23,16 @@ pub struct Draw {
 }
 
 impl World {
+    /// When a second attempt of a request starts beside a silent first one: as its group says, else the router.
+    #[must_use]
+    pub fn hedge_after(&self, core: &Snapshot, decision: &Decision) -> HedgeAfter {
+        let group = decision.tiers.first().and_then(|tier| core.group(tier.group?));
+        group.and_then(|group| group.hedge_after).unwrap_or(self.rules.hedge_after)
+    }
+
     /// The candidate as the state machine needs it; `keys` are those in its order.
     #[must_use]
-    pub fn candidate(&self, core: &Snapshot, model: ModelIx, keys: usize) -> Candidate {
+    pub fn candidate(&self, core: &Snapshot, model: ModelIx, keys: usize, hedge: HedgeAfter) -> Candidate {
         let found = core.model_and_channel(model);
         Candidate {
             channel: found.map_or(u32::MAX, |(model, _)| model.channel.0),
@@ -32,6 +40,11 @@ impl World {
             keys: u16::try_from(keys.max(1)).unwrap_or(u16::MAX),
             context_length: found.and_then(|(model, _)| model.context_length),
             timeouts: found.map(|(_, channel)| channel.timeouts).unwrap_or_default(),
+            hedge_after_ms: match hedge {
+                HedgeAfter::Never => None,
+                HedgeAfter::P95 => self.model(model).and_then(|health| health.first_byte_tail.settled_p95_ms()),
+                HedgeAfter::Ms(ms) => Some(ms),
+            },
         }
     }
 

@@ -22,6 +22,7 @@ pub use view::{Pinned, View};
 
 use crate::ask::Ask;
 use crate::budget::{Exceeded, Ledger, Period, ScopeBudget, ScopeKind, Window};
+use crate::catalog::spec::HedgeAfter;
 use crate::catalog::{Channel, ChannelIx, Group, GroupIx, KeyIx, ModelIx, Snapshot};
 use crate::health::{BreakerConfig, CooldownConfig, Health};
 use crate::limits::{Limiter, Limits, Refusal, Ticket};
@@ -42,6 +43,8 @@ pub struct Rules {
     /// The most attempts that a channel without a `max_in_flight` of its own may have running beside other channels: one that
     /// hangs leaves room for them.
     pub per_channel: u64,
+    /// `failover.hedge_after`
+    pub hedge_after: HedgeAfter,
 }
 
 impl Default for Rules {
@@ -52,6 +55,7 @@ impl Default for Rules {
             max_attempts: 3,
             total_ms: crate::catalog::spec::Timeouts::default().total_ms,
             per_channel: u64::MAX,
+            hedge_after: HedgeAfter::Never,
         }
     }
 }

@@ -116,8 +116,9 @@ impl Live for View<'_> {
         let first_back =
             usable.map(|(_, key)| key).map(|key| self.away(&key.health)).min_by_key(|key| key.cooldown_until_ms);
         if let Some(key) = first_back.filter(|key| key.cooldown_until_ms > 0) {
+            let own_is_firm = away.cooldown_until_ms > 0 && !away.cooldown_is_guess;
             away.cooldown_until_ms = away.cooldown_until_ms.max(key.cooldown_until_ms);
-            away.cooldown_is_guess = false;
+            away.cooldown_is_guess = key.cooldown_is_guess && !own_is_firm;
             away.rate_limited_until_ms = away.rate_limited_until_ms.max(key.rate_limited_until_ms);
         }
         let spent_today = cell.budget.map_or(Nano::ZERO, |budget| {

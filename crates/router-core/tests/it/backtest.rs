@@ -172,7 +172,14 @@ fn stage(core: &Arc<Snapshot>) -> Stage {
     let ledger = Ledger::new(core.zone().clone());
     let world = World::build(core, Rules::default(), |_| Manners::default(), &Cells::default(), &ledger);
     let admission = AdmissionConfig { max_in_flight: 1_000, queue: 0 };
-    Stage { core: Arc::clone(core), world, retries: RetryBudgetConfig::default(), admission, patience_ms: 0 }
+    Stage {
+        core: Arc::clone(core),
+        world,
+        retries: RetryBudgetConfig::default(),
+        hedges: RetryBudgetConfig::hedges(50),
+        admission,
+        patience_ms: 0,
+    }
 }
 
 /// Requests over some hours, two in three seconds.

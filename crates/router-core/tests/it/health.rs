@@ -430,6 +430,24 @@ fn only_a_cooldown_that_nobody_named_is_a_guess() {
 }
 
 #[test]
+fn what_a_provider_says_is_spent_is_a_guess_that_no_success_ends() {
+    let config = CooldownConfig::default();
+    let cooldown = Cooldown::default();
+    cooldown.spent(20_000, &config, 1_000);
+    assert_eq!((cooldown.until(19_999), cooldown.until(20_000)), (Some(20_000), None));
+    assert!(cooldown.is_guess(1_000) && cooldown.rate_limited_until(1_000).is_none());
+    cooldown.success(2_000);
+    assert_eq!(cooldown.until(2_000), Some(20_000), "an answer that was still let through says nothing");
+    cooldown.spent(u64::MAX, &config, 2_000);
+    assert_eq!(cooldown.until(2_000), Some(2_000 + config.max_ms), "nobody stays away for ever on a provider's word");
+    // A refusal counts as the first in a row nevertheless, and is firm.
+    let until = cooldown.fault(&fault(FaultKind::RateLimited, None, None), &config, 3_000, 1).expect("it stays away");
+    assert!(until - 3_000 <= 33_000 && !cooldown.is_guess(3_000));
+    cooldown.reset();
+    assert_eq!(cooldown.until(3_000), None);
+}
+
+#[test]
 fn a_cooldown_for_too_many_requests_is_told_from_others() {
     let config = CooldownConfig::default();
     let cooldown = Cooldown::default();

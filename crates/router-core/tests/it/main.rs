@@ -5,6 +5,7 @@ mod admission;
 mod backtest;
 mod budget;
 mod health;
+mod hedging;
 mod limits;
 mod money;
 mod outages;

@@ -72,6 +72,7 @@ pub(crate) fn stage_of(core: Snapshot, rules: Rules, ledger: &Ledger) -> Stage {
         world,
         core,
         retries: RetryBudgetConfig::default(),
+        hedges: RetryBudgetConfig::hedges(50),
         admission: AdmissionConfig::default(),
         patience_ms: 5_000,
     }

@@ -11,7 +11,14 @@ use router_core::usage::{Usage, UsageSource};
 /// Four candidates: two on channel 0, one on channel 1, one on channel 2 of another provider.
 pub(crate) fn candidate(channel: u32, provider: u32, keys: u16, context: u64) -> Candidate {
     let timeouts = Timeouts { first_byte_ms: 100, stream_idle_ms: 50, ..Timeouts::default() };
-    Candidate { channel, provider, keys, context_length: (context > 0).then_some(context), timeouts }
+    Candidate {
+        channel,
+        provider,
+        keys,
+        context_length: (context > 0).then_some(context),
+        timeouts,
+        hedge_after_ms: None,
+    }
 }
 
 fn plan(candidates: Vec<Candidate>) -> Plan {

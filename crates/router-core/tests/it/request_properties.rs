@@ -34,8 +34,11 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 fn any_plan() -> impl Strategy<Value = Plan> {
-    let one = (0..3u32, 0..2u32, 0..3u16, prop_oneof![Just(0), 1_000..3_000u64])
-        .prop_map(|(channel, provider, keys, context)| candidate(channel, provider, keys, context));
+    let one = (0..3u32, 0..2u32, 0..3u16, prop_oneof![Just(0), 1_000..3_000u64], proptest::option::of(0..100u64));
+    let one = one.prop_map(|(channel, provider, keys, context, hedge_after_ms)| Candidate {
+        hedge_after_ms,
+        ..candidate(channel, provider, keys, context)
+    });
     (proptest::collection::vec(one, 0..6), 1..6u32, 0..500u64).prop_map(|(mut candidates, max_attempts, total_ms)| {
         // keys belong to the channel
         let keys: Vec<(u32, u16)> = candidates.iter().map(|c: &Candidate| (c.channel, c.keys)).collect();
@@ -65,16 +68,44 @@ proptest! {
     #[test]
     fn every_life_keeps_the_rules(
         plan in any_plan(),
-        steps in proptest::collection::vec((any_event(), 0..60u64, any::<bool>(), prop::bool::weighted(0.9)), 1..40),
+        steps in proptest::collection::vec(
+            (any_event(), 0..60u64, any::<bool>(), prop::bool::weighted(0.9), (0..8u8, any_kind())),
+            1..40,
+        ),
     ) {
         let mut machine = RequestMachine::new(plan.clone(), 0);
         let mut seen = Seen::default();
         let mut now = 0;
-        let start = (Event::Start, 0, false, true);
-        for (event, pause, touch, allow) in std::iter::once(start).chain(steps) {
+        let start = (Event::Start, 0, false, true, (7, FaultKind::Cut));
+        for (event, pause, touch, allow, (beside, kind)) in std::iter::once(start).chain(steps) {
             now += pause;
             if touch {
                 machine.touch(now);
+            }
+            let (current, rival) = (machine.current_place(), machine.rival());
+            match beside {
+                0..3 => {
+                    let running = machine.attempts().get(current).map(|attempt| plan.candidates[attempt.candidate].channel);
+                    let mut asked = 0;
+                    if let Some(Command::Attempt { attempt, candidate, key }) = machine.hedge(now, || { asked += 1; allow }) {
+                        prop_assert!(allow && asked == 1 && !seen.relayed && seen.terminals == 0 && rival.is_none());
+                        prop_assert!(attempt <= plan.max_attempts && now < plan.total_ms);
+                        prop_assert!(running.is_some_and(|channel| channel != plan.candidates[candidate].channel));
+                        prop_assert!(seen.targets.insert((candidate, key)), "the same target twice");
+                        let channel = plan.candidates[candidate].channel;
+                        prop_assert!(key.is_none_or(|key| !seen.failed_keys.contains(&(channel, key))), "a key that had failed");
+                        prop_assert!(machine.rival().is_some());
+                        seen.retries_allowed += 1;
+                    }
+                }
+                3 => machine.outrun(current, None, now),
+                4 => machine.outrun(rival.unwrap_or(99), None, now),
+                5 => machine.dropped_out(current, Fault::new(kind, ""), None, now),
+                6 => machine.dropped_out(rival.unwrap_or(99), Fault::new(kind, ""), None, now),
+                _ => {}
+            }
+            if (3..7).contains(&beside) {
+                prop_assert!(machine.rival().is_none() && machine.is_done() == (seen.terminals > 0), "one is left");
             }
             let before = machine.attempts().len();
             let mut asked = 0;
@@ -134,19 +165,20 @@ proptest! {
             prop_assert_eq!(machine.is_done(), seen.terminals == 1);
             prop_assert_eq!(machine.next_deadline().is_none(), machine.is_done());
             prop_assert!(machine.next_deadline().is_none_or(|at| at <= plan.total_ms));
-            // at most the last attempt runs, and only before the end: so each is settled exactly once
+            // the current attempt runs, one beside it at most, and only before the end: so each is settled exactly once
             let open: Vec<_> = machine.attempts().iter().filter(|a| a.ended_ms.is_none()).collect();
-            prop_assert_eq!(open.len(), usize::from(seen.running));
+            prop_assert_eq!(open.len(), usize::from(seen.running) + usize::from(machine.rival().is_some()));
+            prop_assert!(machine.rival().is_none() || !seen.relayed && seen.running, "two after content, or after the end");
             for attempt in machine.attempts() {
                 prop_assert_eq!(attempt.ended_ms.is_none(), matches!(attempt.outcome, Outcome::Running));
                 prop_assert!(attempt.ended_ms.is_none_or(|end| attempt.started_ms <= end && end <= now));
                 prop_assert!(attempt.first_byte_ms.is_none_or(|first| attempt.started_ms <= first));
             }
-            prop_assert!(machine.attempts().iter().rev().skip(1).all(|attempt| !attempt.relayed));
+            prop_assert!(machine.attempts().iter().filter(|attempt| attempt.relayed).count() <= 1);
         }
         prop_assert!(machine.attempts().len() as u32 <= 1 + seen.retries_allowed);
         // whoever obeys the deadlines gets to an end
-        for _ in 0..=plan.max_attempts + 1 {
+        for _ in 0..=2 * plan.max_attempts + 2 {
             if let Some(at) = machine.next_deadline() {
                 machine.on(Event::Start, at, || true);
                 now = now.max(at);

@@ -90,6 +90,7 @@ fn build(name: &str, entry: &GroupEntry, scope: &mut Scope<'_>) -> GroupSpec {
         members: entry.channels.iter().map(member).collect(),
         select: select(entry),
         fallback: entry.fallback.iter().map(|name| name.as_str().into()).collect(),
+        hedge_after: entry.hedge_after.map(|hedge| hedge.0),
         built_in: false,
     }
 }

@@ -10,7 +10,7 @@ use super::decode::{Decode, Faults, choice, section};
 use super::node::{Node, Path, Value};
 use super::prices::PriceEntry;
 use super::secret::Secret;
-use super::units::{ByteSize, Decimal, Network, Share, Span, Usd, Zone};
+use super::units::{ByteSize, Decimal, Hedge, Network, Share, Span, Usd, Zone};
 
 section! {
     /// Every setting of the program.
@@ -189,9 +189,9 @@ section! {
         max_attempts: u32 = 4,
         /// Second attempts, as a share of all requests.
         retry_budget: Share = Share(0.2),
-        /// Ask a second channel when the first is silent for so long; null: never.
-        hedge_after: Option<Span> = None,
-        /// Such second questions, as a share of all requests.
+        /// Ask a second channel, too, when the first is silent for so long: p95 (the time to the first token that 95 of 100 answers have held) or a time; null: never. Groups may say otherwise.
+        hedge_after: Option<Hedge> = None,
+        /// Such second questions, as a share of the requests that may have one. They count as retries, too.
         hedge_budget: Share = Share(0.05),
     }
 }

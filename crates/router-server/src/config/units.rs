@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use router_core::catalog::spec::HedgeAfter;
 use router_core::money::{Nano, parse_decimal};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
@@ -98,6 +99,36 @@ impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, factor) = Self::UNITS.iter().find(|(_, n)| self.0.is_multiple_of(*n)).copied().unwrap_or(("ms", 1));
         write!(f, "{}{unit}", self.0 / factor)
+    }
+}
+
+/// When a second attempt starts beside a silent first one: `p95`, a time, or `never`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hedge(pub HedgeAfter);
+
+leaf!(Hedge, "p95 (the time to the first token that 95 of 100 answers have held), a time such as 800ms, or never", Hedge::parse, {
+    "type": "string",
+    "pattern": "^(\\$\\{.*|p95|never|[0-9]+(\\.[0-9]+)?(ms|s|m|h|d))$",
+    "description": "p95, a time such as 800ms, or never",
+});
+
+impl Hedge {
+    fn parse(text: &str) -> Option<Self> {
+        Some(Self(match text {
+            "never" => HedgeAfter::Never,
+            "p95" => HedgeAfter::P95,
+            text => HedgeAfter::Ms(Span::parse(text)?.as_millis()),
+        }))
+    }
+}
+
+impl fmt::Display for Hedge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            HedgeAfter::Never => f.write_str("never"),
+            HedgeAfter::P95 => f.write_str("p95"),
+            HedgeAfter::Ms(ms) => Span(ms).fmt(f),
+        }
     }
 }
 

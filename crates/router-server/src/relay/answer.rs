@@ -136,7 +136,7 @@ impl Run {
 
     /// The usage of an answer of which nobody will hear the end: what was reserved for it.
     fn at_most(&self) -> Metered {
-        let last = self.machine.attempts().last();
+        let last = self.machine.current();
         let target = last.and_then(|attempt| self.attempted(attempt.candidate, attempt.key));
         let output = target.map_or(0, |target| self.job.output_bound(&target));
         let usage = Usage { input: self.job.intake.ask.input_tokens, output, ..Usage::default() };

@@ -3,12 +3,13 @@
 use std::pin::pin;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, Method, Response, StatusCode};
 use router_core::ask::Endpoint;
 use router_core::budget::{Exceeded, ScopeKind};
 use router_core::fault::{ErrorCode, Fault, FaultKind};
 use router_core::request::Event;
 use router_core::world::{Ended, Holding, Target, attempted, short_of_money};
+use router_wire::classify::spent_until;
 use router_wire::dialects::AccountBound;
 
 use super::book::NotHeld;
@@ -26,8 +27,25 @@ impl Run {
     /// Makes an attempt and gives the event that it ended with.
     pub(super) async fn attempt(&mut self, candidate: usize, key: Option<u16>) -> Step {
         let snapshot = self.job.snapshot.clone();
-        let Some((target, channel)) = self.target(&snapshot, candidate, key) else {
-            return Step::Event(Event::Failed(Fault::new(FaultKind::Internal, "no such candidate"), None));
+        let secured = match self.secure(&snapshot, candidate, key).await {
+            Ok(secured) => secured,
+            Err(step) => return step,
+        };
+        match self.prepared(&snapshot, &secured) {
+            Ok(prepared) => self.exchange(secured, prepared).await,
+            Err(fault) => self.ended(secured, Event::Failed(fault, None)),
+        }
+    }
+
+    /// Takes what the newest attempt needs of its channel, and reserves the most that it may cost.
+    pub(super) async fn secure<'a>(
+        &mut self,
+        snapshot: &'a ServerSnapshot,
+        candidate: usize,
+        key: Option<u16>,
+    ) -> Result<Secured<'a>, Step> {
+        let Some((target, channel)) = self.target(snapshot, candidate, key) else {
+            return Err(Step::Event(Event::Failed(Fault::new(FaultKind::Internal, "no such candidate"), None)));
         };
         let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
         let (ask, last_resort) = (&self.job.intake.ask, self.job.decision.last_resort);
@@ -35,26 +53,26 @@ impl Run {
             Ok(holding) => holding,
             Err(fault) => {
                 self.job.book.pass_over(target);
-                return Step::Event(Event::Failed(fault, None));
+                return Err(Step::Event(Event::Failed(fault, None)));
             }
         };
-        match self.reserve(&snapshot, &target).await {
+        match self.reserve(snapshot, &target).await {
             Ok(()) => {}
-            Err(Held::Refuse(error)) => return Step::Refused(error),
+            Err(Held::Refuse(error)) => return Err(Step::Refused(error)),
             Err(Held::Skip(fault)) => {
                 self.job.book.pass_over(target);
-                return Step::Event(Event::Failed(fault, None));
+                return Err(Step::Event(Event::Failed(fault, None)));
             }
         }
         self.job.book.synced().await;
-        let began_ms = self.ms();
-        let event = self.exchange(&snapshot, channel, &holding).await;
-        let event = match self.after_upload(event) {
-            Step::Event(event) => event,
-            refused @ Step::Refused(_) => return refused,
-        };
-        self.job.book.ended(&event);
-        self.report(holding, channel, &event, began_ms);
+        let place = self.machine.attempts().len().saturating_sub(1);
+        Ok(Secured { place, holding, channel, began_ms: self.ms() })
+    }
+
+    /// Notes in books and health that an attempt has ended.
+    pub(super) fn ended(&mut self, secured: Secured<'_>, event: Event) -> Step {
+        self.job.book.ended(secured.place, &event);
+        self.report(secured, &event);
         Step::Event(event)
     }
 
@@ -97,44 +115,50 @@ impl Run {
         })
     }
 
-    /// Sends, and reads what comes.
-    async fn exchange(&mut self, snapshot: &ServerSnapshot, channel: &ChannelSide, holding: &Holding) -> Event {
-        let target = holding.target();
+    /// What an attempt sends.
+    pub(super) fn prepared(&mut self, snapshot: &ServerSnapshot, secured: &Secured<'_>) -> Result<ToSend, Fault> {
+        let (target, channel) = (secured.holding.target(), secured.channel);
         let Some((model, key)) = snapshot.core.model(target.model).zip(channel.keys.get(target.key)) else {
-            return Event::Failed(Fault::new(FaultKind::Internal, "no such candidate"), None);
+            return Err(Fault::new(FaultKind::Internal, "no such candidate"));
         };
         let Some(side) = snapshot.model(target.model) else {
-            return Event::Failed(Fault::new(FaultKind::Internal, "no such model"), None);
+            return Err(Fault::new(FaultKind::Internal, "no such model"));
         };
-        let prepared = match self.job.prepare(channel, model, side, target) {
-            Ok(prepared) => prepared,
-            Err(fault) => return Event::Failed(fault, None),
-        };
+        let prepared = self.job.prepare(channel, model, side, target)?;
         let mut headers = key.headers.to_map(self.job.intake.ask.stream);
         if matches!(prepared.tongue, Tongue::Same) {
             headers.extend(self.job.forwarded.clone());
         }
         headers.insert(crate::http::HOP_HEADER, snapshot.settings.instance.clone());
-        (self.tongue, self.dropped) = (prepared.tongue, prepared.dropped);
+        let rest = self.job.upload.as_ref().map(Upload::send);
+        let request = UpstreamRequest { method: Method::POST, uri: prepared.uri, headers, body: prepared.body, rest };
+        let bound = prepared.bound.filter(|bound| (bound.holds)(&request.body));
+        Ok(ToSend { request, tongue: prepared.tongue, dropped: prepared.dropped, bound })
+    }
+
+    /// Sends, and reads what comes, to the end of the attempt.
+    pub(super) async fn exchange(&mut self, secured: Secured<'_>, prepared: ToSend) -> Step {
+        let ToSend { mut request, tongue, dropped, bound } = prepared;
+        (self.tongue, self.dropped) = (tongue, dropped);
         // Of an attempt before this one.
         self.passage = None;
-        let rest = self.job.upload.as_ref().map(Upload::send);
-        let mut request =
-            UpstreamRequest { method: Method::POST, uri: prepared.uri, headers, body: prepared.body, rest };
-        let bound = prepared.bound.filter(|bound| (bound.holds)(&request.body));
         let mut again = None;
         match bound {
-            Some(bound) if self.has_moved(target) => _ = self.unbind(bound, &mut request),
+            Some(bound) if self.has_moved(secured.holding.target()) => _ = self.unbind(bound, &mut request),
             bound => again = bound.map(|bound| (bound, request.clone())),
         }
-        loop {
-            let event = self.ask(channel, request).await;
+        let event = loop {
+            let event = self.ask(secured.channel, request).await;
             let foreign = matches!(&event, Event::Failed(fault, _) if fault.kind == FaultKind::ForeignState);
-            let Some((bound, mut whole)) = again.take().filter(|_| foreign) else { return event };
+            let Some((bound, mut whole)) = again.take().filter(|_| foreign) else { break event };
             if !self.unbind(bound, &mut whole) {
-                return event;
+                break event;
             }
             request = whole;
+        };
+        match self.after_upload(event) {
+            Step::Event(event) => self.ended(secured, event),
+            refused @ Step::Refused(_) => refused,
         }
     }
 
@@ -170,26 +194,33 @@ impl Run {
         self.measure_upload();
         let status = response.status();
         if status.is_redirection() {
-            let fault = Fault {
-                status: Some(status.as_u16()),
-                ..Fault::new(FaultKind::Redirect, "redirects are not followed")
-            };
-            return Event::Failed(fault, None);
+            return Event::Failed(redirected(status), None);
         }
         if !status.is_success() {
             return self.read_error(channel, response).await;
         }
-        self.returned = match self.tongue {
-            Tongue::Same => router_wire::headers::returned(self.job.dialect, response.headers()),
-            Tongue::Other { .. } | Tongue::Vectors(_) => HeaderMap::new(),
-        };
+        self.note_returned(response.headers());
         // What of a form asks for a stream may have stood behind what was read of it.
-        let streams = self.job.upload.is_some() && is_events(response.headers());
-        if self.job.intake.ask.stream || streams || self.job.endpoint == Endpoint::Speech {
+        let events = self.job.upload.is_some() && is_events(response.headers());
+        if self.streams() || events {
             self.read_stream(channel, response).await
         } else {
             self.read_whole(channel, response).await
         }
+    }
+
+    /// Whether the answer goes on as it comes.
+    pub(super) fn streams(&self) -> bool {
+        self.job.intake.ask.stream || self.job.endpoint == Endpoint::Speech
+    }
+
+    /// Keeps the headers of the provider's answer that are the client's, and what they say of its limits.
+    pub(super) fn note_returned(&mut self, headers: &HeaderMap) {
+        self.spent_until_ms = spent_until(headers, self.job.now.unix_ms.saturating_add(self.ms()));
+        self.returned = match self.tongue {
+            Tongue::Same => router_wire::headers::returned(self.job.dialect, headers),
+            Tongue::Other { .. } | Tongue::Vectors(_) => HeaderMap::new(),
+        };
     }
 
     /// The event of a wait that ended before anything came: the request was sent, so its input counts.
@@ -209,12 +240,24 @@ impl Run {
             Ok(Err(_)) => Bytes::new(),
             Err(interrupt) => return self.cut_short(interrupt),
         };
+        Event::Failed(self.classify(channel, head.status, &head.headers, &bytes), None)
+    }
+
+    /// The fault that a provider's error answer tells of.
+    pub(super) fn classify(
+        &self,
+        channel: &ChannelSide,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Fault {
         let now_ms = self.job.now.unix_ms.saturating_add(self.ms());
-        Event::Failed(channel.adapter.classify(head.status.as_u16(), &head.headers, &bytes, now_ms), None)
+        channel.adapter.classify(status.as_u16(), headers, body, now_ms)
     }
 
     /// Tells health, limits, sessions and metrics how the attempt went.
-    fn report(&self, holding: Holding, channel: &ChannelSide, event: &Event, began_ms: u64) {
+    fn report(&self, secured: Secured<'_>, event: &Event) {
+        let Secured { place, holding, channel, began_ms } = secured;
         let (snapshot, ended_ms) = (&self.job.snapshot, self.ms());
         let now_ms = self.job.now.unix_ms.saturating_add(ended_ms);
         if let Event::Ended(Some(metered)) = event {
@@ -224,11 +267,12 @@ impl Run {
         let ended = Ended {
             event,
             began_ms,
-            first_byte_ms: self.machine.attempts().last().and_then(|attempt| attempt.first_byte_ms),
+            first_byte_ms: self.machine.attempts().get(place).and_then(|attempt| attempt.first_byte_ms),
             ended_ms,
             total_ms: self.job.controls.total_ms,
             now_ms,
             seed: self.job.seed,
+            spent_until_ms: self.spent_until_ms,
         };
         let Some(reported) = holding.report(&snapshot.world, &snapshot.core, &ended) else { return };
         match (reported.first_ms, snapshot.model(model)) {
@@ -246,6 +290,30 @@ impl Run {
         let labels = AttemptLabels { provider, channel: name, outcome };
         self.job.worker.app.metrics.attempts.get_or_create_owned(&labels).inc();
     }
+}
+
+/// An attempt that may be sent: what it holds, and since when.
+pub(super) struct Secured<'a> {
+    /// Its place among the attempts of the request.
+    pub(super) place: usize,
+    pub(super) holding: Holding,
+    pub(super) channel: &'a ChannelSide,
+    pub(super) began_ms: u64,
+}
+
+/// What an attempt sends, and in which words.
+pub(super) struct ToSend {
+    pub(super) request: UpstreamRequest,
+    pub(super) tongue: Tongue,
+    /// What its provider does not get.
+    pub(super) dropped: Vec<String>,
+    /// What only the account that wrote it can read, if there is some.
+    pub(super) bound: Option<&'static AccountBound>,
+}
+
+/// Redirects are not followed.
+pub(super) fn redirected(status: StatusCode) -> Fault {
+    Fault { status: Some(status.as_u16()), ..Fault::new(FaultKind::Redirect, "redirects are not followed") }
 }
 
 enum Held {

@@ -11,7 +11,7 @@ use router_core::catalog::{GroupIx, KeyIx, ModelIx};
 use router_core::fault::ErrorCode;
 use router_core::ids::RequestId;
 use router_core::money::Nano;
-use router_core::request::{AttemptRecord, Event, Outcome, Status};
+use router_core::request::{AttemptRecord, Event, Outcome, Status, answering};
 use router_core::routing::Decision;
 use router_core::settle::Settlement;
 use router_core::usage::Usage;
@@ -145,14 +145,14 @@ impl Book {
         self.account.pass_over(target);
     }
 
-    /// Notes how the last attempt ended: what it consumed nothing of is released.
-    pub(super) fn ended(&mut self, event: &Event) {
-        self.account.ended(event);
+    /// Notes how the attempt at that place ended: what it consumed nothing of is released.
+    pub(super) fn ended(&mut self, place: usize, event: &Event) {
+        self.account.ended(place, event);
     }
 
     /// The last attempt's request never went out whole, so that nobody has worked for it.
     pub(super) fn unsent(&mut self) {
-        self.account.release_last();
+        self.account.release(self.account.attempts().len().saturating_sub(1));
     }
 
     /// Nothing was asked of anybody: no row.
@@ -313,12 +313,13 @@ impl Book {
         let whole_us = u64::try_from(ended.saturating_duration_since(now.instant).as_micros()).unwrap_or(u64::MAX);
         record.overhead_us = signed(whole_us.saturating_sub(closing.upstream_us));
         record.bytes_out = i64::try_from(closing.bytes_out).unwrap_or(i64::MAX);
-        if let Some((last, row)) = closing.attempts.last().zip(attempts.last()) {
+        let answering = answering(closing.attempts);
+        if let Some((answer, row)) = answering.and_then(|at| closing.attempts.get(at).zip(attempts.get(at))) {
             record.channel = Some(row.channel.clone());
             record.provider = Some(row.provider.clone());
             record.upstream_model = Some(row.upstream_model.clone());
-            record.ttft_ms = last.first_byte_ms.filter(|_| last.relayed).map(signed);
-            record.throughput_tps = throughput(last, settlement.answer.usage.output, latency_ms);
+            record.ttft_ms = answer.first_byte_ms.filter(|_| answer.relayed).map(signed);
+            record.throughput_tps = throughput(answer, settlement.answer.usage.output, latency_ms);
         }
         if !settlement.answer.usage.service.is_standard() {
             record.flags.push(format!("service_tier:{}", settlement.answer.usage.service.as_str()));

@@ -15,6 +15,7 @@ mod fit;
 mod form;
 mod headers;
 mod pinned;
+mod race;
 mod receive;
 mod run;
 mod stored;

@@ -55,7 +55,11 @@ pub(super) async fn run(job: Box<Job>, head: oneshot::Sender<Response<Body>>) {
         event = match command {
             Command::Attempt { attempt, candidate, key } => {
                 run.note_failover(attempt);
-                match run.attempt(candidate, key).await {
+                let step = match run.machine.next_hedge() {
+                    None => run.attempt(candidate, key).await,
+                    Some(_) => Box::pin(run.race(candidate, key)).await,
+                };
+                match step {
                     Step::Event(event) => event,
                     Step::Refused(error) => return run.refuse(error).await,
                 }
@@ -149,6 +153,8 @@ pub(super) struct Run {
     pub(super) tongue: Tongue,
     /// What its provider did not get.
     pub(super) dropped: Vec<String>,
+    /// Until when nothing is left of its limits, as the provider of the running attempt says.
+    pub(super) spent_until_ms: Option<u64>,
     /// Headers of the provider's answer that are the client's.
     pub(super) returned: HeaderMap,
     /// Of the provider's stream, which is the client's where it is sound.
@@ -175,6 +181,7 @@ impl Run {
         let snapshot = job.snapshot.clone();
         let mut fits = Fits::default();
         let draw = Draw { seed: job.seed, now_ms: job.now.unix_ms, pinned: job.pinned, session: job.session };
+        let hedge = job.hedge_after();
         for candidate in &ranked {
             let target = Target { model: candidate.model, group: job.decision.group_of(candidate), key: 0 };
             if let Some(why) = job.unfit(&snapshot, &target, &mut fits) {
@@ -192,7 +199,7 @@ impl Run {
                 continue;
             }
             let order = snapshot.world.key_order(&snapshot.core, candidate.model, &draw);
-            candidates.push(snapshot.world.candidate(&snapshot.core, candidate.model, order.len()));
+            candidates.push(snapshot.world.candidate(&snapshot.core, candidate.model, order.len(), hedge));
             keys.push(order);
             targets.push(target);
         }
@@ -210,6 +217,7 @@ impl Run {
             bytes_out: 0,
             tongue: Tongue::Same,
             dropped: Vec::new(),
+            spent_until_ms: None,
             returned: HeaderMap::new(),
             content_type: None,
             ending: None,
@@ -246,8 +254,12 @@ impl Run {
 
     /// When the machine wants to be told that the time is over.
     pub(super) fn alarm_at(&self) -> tokio::time::Instant {
-        let deadline = self.machine.next_deadline().unwrap_or(0);
-        (self.job.now.instant + Duration::from_millis(deadline)).into()
+        self.at(self.machine.next_deadline().unwrap_or(0))
+    }
+
+    /// A time of the machine's clock.
+    pub(super) fn at(&self, ms: u64) -> tokio::time::Instant {
+        (self.job.now.instant + Duration::from_millis(ms)).into()
     }
 
     /// Whether that time has come.
@@ -313,7 +325,7 @@ impl Run {
         if let Some(passage) = &self.passage {
             self.kept_ids.extend_from_slice(passage.kept_ids());
         }
-        let attempt = self.machine.attempts().last();
+        let attempt = self.machine.current();
         let target = attempt.and_then(|attempt| self.attempted(attempt.candidate, attempt.key));
         if let Some(target) = target.filter(|_| !self.kept_ids.is_empty()) {
             self.job.keep(std::mem::take(&mut self.kept_ids), &target);
@@ -321,7 +333,7 @@ impl Run {
     }
 
     fn current_model(&self) -> Option<ModelIx> {
-        let attempt = self.machine.attempts().last()?;
+        let attempt = self.machine.current()?;
         self.targets.get(attempt.candidate).map(|target| target.model)
     }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::response::Parts;
 use http_body_util::BodyExt;
 use router_core::fault::{Fault, FaultKind};
 use router_core::request::{Event, Metered};
@@ -23,12 +24,56 @@ use crate::upstream::{UpstreamBody, body_fault};
 /// Frames between the provider's and the client's connection; with reads of at most 32 KiB this is 256 KiB.
 pub(super) const BUFFERED_FRAMES: usize = 8;
 
+/// A stream of which something may have been read.
+pub(super) struct BegunStream {
+    pub(super) head: Parts,
+    pub(super) body: UpstreamBody,
+    pub(super) passage: Passage,
+    /// What the passage let through.
+    pub(super) out: Vec<Bytes>,
+    pub(super) end: Option<StreamEnd>,
+}
+
+/// A frame of a body, its end, or the end of its connection.
+pub(super) type Read = Option<Result<http_body::Frame<Bytes>, hyper::Error>>;
+
+/// Feeds a frame to the passage. The end of the stream, if this was it.
+pub(super) fn take_in(
+    frame: Read,
+    passage: &mut Passage,
+    out: &mut Vec<Bytes>,
+) -> Result<Option<StreamEnd>, Box<Fault>> {
+    match frame {
+        None => Ok(Some(passage.finish(out))),
+        // A connection that breaks behind the proper end has broken nothing.
+        Some(Err(error)) => match passage.finish(out) {
+            StreamEnd::Complete => Ok(Some(StreamEnd::Complete)),
+            _ => Err(Box::new(body_fault(&error, FaultKind::Cut))),
+        },
+        Some(Ok(frame)) => {
+            let Ok(data) = frame.into_data() else { return Ok(None) };
+            match passage.feed(data, out) {
+                Ok(()) => Ok((passage.done() || passage.error().is_some()).then(|| passage.finish(out))),
+                Err(fault) => Err(Box::new(Fault::new(fault.kind, fault.what))),
+            }
+        }
+    }
+}
+
 impl Run {
     /// Relays a stream. From here to its end the time counts as the provider's, but for what precedes the head.
     pub(super) async fn read_stream(&mut self, channel: &ChannelSide, response: Response<UpstreamBody>) -> Event {
+        let (head, body) = response.into_parts();
+        let passage = self.job.passage(&self.tongue);
+        let out = Vec::with_capacity(4);
+        self.read_begun(channel, BegunStream { head, body, passage, out, end: None }).await
+    }
+
+    /// As [`Self::read_stream`], of a stream of which something may have been read.
+    pub(super) async fn read_begun(&mut self, channel: &ChannelSide, begun: BegunStream) -> Event {
         self.waiting_since = Some(Instant::now());
-        let mut passage = self.job.passage(&self.tongue);
-        let event = self.relay_stream(channel, response, &mut passage).await;
+        let BegunStream { head, body, mut passage, out, end } = begun;
+        let event = self.relay_stream(channel, head, body, &mut passage, out, end).await;
         self.passage = Some(passage);
         self.count_waiting();
         self.waiting_since = None;
@@ -38,16 +83,25 @@ impl Run {
     async fn relay_stream(
         &mut self,
         channel: &ChannelSide,
-        response: Response<UpstreamBody>,
+        head: Parts,
+        mut body: UpstreamBody,
         passage: &mut Passage,
+        mut out: Vec<Bytes>,
+        end: Option<StreamEnd>,
     ) -> Event {
-        let (head, mut body) = response.into_parts();
         self.content_type = head.headers.get(CONTENT_TYPE).cloned();
         // Made once for the stream: to watch anew for each of its events would cost more than to relay it.
         let abort = self.job.worker.abort.clone();
         let mut shutdown = pin!(abort.cancelled());
         let mut alarm = pin!(tokio::time::sleep_until(self.alarm_at()));
-        let mut out: Vec<Bytes> = Vec::with_capacity(4);
+        if !out.is_empty()
+            && let Err(interrupt) = self.pass(passage, &mut out).await
+        {
+            return self.stream_interrupted(interrupt, passage);
+        }
+        if let Some(end) = end {
+            return self.judge_stream(channel, head.status.as_u16(), &head.headers, end, passage).await;
+        }
         let end = loop {
             let frame = tokio::select! {
                 biased;
@@ -65,20 +119,21 @@ impl Run {
                 }
                 Err(interrupt) => return self.stream_interrupted(interrupt, passage),
             };
-            let mut end = match self.take_in(frame, passage, &mut out) {
+            let mut end = match take_in(frame, passage, &mut out) {
                 Ok(end) => end,
-                Err(event) => return *event,
+                Err(fault) => return Event::Failed(*fault, self.stream_metered(passage)),
             };
             // What arrives while the other tasks have their turn goes out in the same write.
             tokio::task::yield_now().await;
             for _ in 1..BUFFERED_FRAMES {
                 let Some(frame) = body.frame().now_or_never().filter(|_| end.is_none()) else { break };
-                match self.take_in(frame, passage, &mut out) {
+                match take_in(frame, passage, &mut out) {
                     Ok(now) => end = now,
-                    Err(event) => {
+                    Err(fault) => {
                         // What came before the fault is the client's.
+                        let metered = self.stream_metered(passage);
                         return match self.pass(passage, &mut out).await {
-                            Ok(()) => *event,
+                            Ok(()) => Event::Failed(*fault, metered),
                             Err(interrupt) => self.stream_interrupted(interrupt, passage),
                         };
                     }
@@ -97,32 +152,6 @@ impl Run {
             }
         };
         self.judge_stream(channel, head.status.as_u16(), &head.headers, end, passage).await
-    }
-
-    /// Feeds a frame to the passage. The end of the stream, if this was it.
-    fn take_in(
-        &self,
-        frame: Option<Result<http_body::Frame<Bytes>, hyper::Error>>,
-        passage: &mut Passage,
-        out: &mut Vec<Bytes>,
-    ) -> Result<Option<StreamEnd>, Box<Event>> {
-        match frame {
-            None => Ok(Some(passage.finish(out))),
-            // A connection that breaks behind the proper end has broken nothing.
-            Some(Err(error)) => match passage.finish(out) {
-                StreamEnd::Complete => Ok(Some(StreamEnd::Complete)),
-                _ => Err(Box::new(Event::Failed(body_fault(&error, FaultKind::Cut), self.stream_metered(passage)))),
-            },
-            Some(Ok(frame)) => {
-                let Ok(data) = frame.into_data() else { return Ok(None) };
-                match passage.feed(data, out) {
-                    Ok(()) => Ok((passage.done() || passage.error().is_some()).then(|| passage.finish(out))),
-                    Err(fault) => {
-                        Err(Box::new(Event::Failed(Fault::new(fault.kind, fault.what), self.stream_metered(passage))))
-                    }
-                }
-            }
-        }
     }
 
     /// Forwards what the passage let through; sends the head first.
@@ -157,7 +186,7 @@ impl Run {
         self.send_head(response, Client::Streaming(sender));
     }
 
-    async fn judge_stream(
+    pub(super) async fn judge_stream(
         &mut self,
         channel: &ChannelSide,
         status: u16,
@@ -237,7 +266,7 @@ impl Run {
     }
 
     /// What a stream consumed: the larger of what was reported and what passed; `None` before any content.
-    fn stream_metered(&self, passage: &Passage) -> Option<Metered> {
+    pub(super) fn stream_metered(&self, passage: &Passage) -> Option<Metered> {
         match passage.usage() {
             Some(usage) => Some(Metered { usage, source: UsageSource::Reported }),
             None => passage.content_started().then(|| self.counted(&passage.text())),

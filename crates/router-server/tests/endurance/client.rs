@@ -149,6 +149,12 @@ impl Answer {
         assert!(self.cost_nano() > 0, "{text}");
     }
 
+    /// Whether this is what a satisfied client gets.
+    pub(crate) fn is_good(&self) -> bool {
+        let ended = !self.stream || self.body.trim_ascii_end().ends_with(b"data: [DONE]");
+        self.status() == 200 && ended
+    }
+
     /// What the answer costs by the usage that it reports, nano-USD.
     pub(crate) fn cost_nano(&self) -> i64 {
         let usage = if self.stream { self.streamed_usage() } else { self.json()["usage"].clone() };

@@ -16,5 +16,6 @@ mod in_process;
 mod installation;
 mod kills;
 mod process;
+mod soak;
 mod spool_full;
 mod store_away;

@@ -123,6 +123,11 @@ impl Process {
         tokio::time::timeout(PATIENCE, wait).await.expect("the router ends")
     }
 
+    /// Open descriptors.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("/proc").count()
+    }
+
     /// A memory field of `/proc/PID/status`, in KiB: `VmRSS` now, `VmHWM` the most so far.
     pub(crate) fn memory_kib(&self, field: &str) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("/proc");

@@ -7,6 +7,7 @@ mod table;
 mod wait;
 
 pub use body::ErrorBody;
+pub use wait::spent_until;
 
 use http::HeaderMap;
 use router_core::fault::{ClientError, Fault, FaultKind};

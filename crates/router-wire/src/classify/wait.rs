@@ -3,7 +3,7 @@
 //! A limit per day or month ends with that: it goes before any time in seconds. Else in this order: `retry-after-ms`, `retry-after`, the body (`retryDelay`, `resets_in_seconds`, `resets_at` …), the reset
 //! header of the dimension that is used up, the message (`try again in 1m2.5s`).
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use router_core::budget::{Period, Window, Zone};
 use router_core::fault::{parse_retry_after, parse_retry_after_ms, parse_span, wait_in_message};
 use serde_json::Value;
@@ -24,6 +24,10 @@ impl Wait {
         Self { retry_after_ms: Some(ms), until_ms: None }
     }
 
+    fn at_ms(self, now_ms: u64) -> Option<u64> {
+        self.until_ms.or(self.retry_after_ms.map(|ms| now_ms.saturating_add(ms)))
+    }
+
     const fn until(ms: u64) -> Self {
         Self { retry_after_ms: None, until_ms: Some(ms) }
     }
@@ -40,7 +44,7 @@ pub(super) fn wait(headers: &HeaderMap, error: &ErrorBody, now_ms: u64) -> Wait 
         .or_else(|| header("retry-after").and_then(|value| parse_retry_after(value, now_ms)))
         .map(Wait::span)
         .or_else(|| in_body(error, now_ms))
-        .or_else(|| in_reset_header(&header, now_ms))
+        .or_else(|| in_reset_header(headers, now_ms))
         .or_else(|| wait_in_message(&error.message).map(Wait::span))
         .or_else(|| in_siliconflow(&error.message).map(Wait::span))
         .or_else(|| in_anthropic(error, now_ms))
@@ -109,20 +113,39 @@ fn moment(text: &str, now_ms: u64) -> Option<Wait> {
     }
 }
 
-/// The reset of a dimension of which nothing remains; the latest if there are several.
-fn in_reset_header<'a>(header: &impl Fn(&str) -> Option<&'a str>, now_ms: u64) -> Option<Wait> {
-    let spent = |remaining: &str| header(remaining).is_some_and(|left| left.trim() == "0");
-    let openai = ["-requests", "-tokens", ""]
-        .map(|kind| (format!("x-ratelimit-remaining{kind}"), format!("x-ratelimit-reset{kind}")));
-    let anthropic = ["requests", "tokens", "input-tokens", "output-tokens"]
-        .map(|kind| (format!("anthropic-ratelimit-{kind}-remaining"), format!("anthropic-ratelimit-{kind}-reset")));
-    openai
-        .into_iter()
-        .chain(anthropic)
-        .filter(|(remaining, _)| spent(remaining))
-        .filter_map(|(_, reset)| moment(header(&reset)?, now_ms))
-        .max_by_key(|wait| wait.until_ms.or(wait.retry_after_ms.map(|ms| now_ms.saturating_add(ms))))
-        .or_else(|| moment(header("anthropic-ratelimit-unified-reset")?, now_ms))
+/// What is left of each dimension, and when it is there again: of OpenAI and those who do as it does (Groq, OpenRouter, Azure …),
+/// then of Anthropic.
+static DIMENSIONS: [(HeaderName, HeaderName); 7] = [
+    named("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    named("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+    named("x-ratelimit-remaining", "x-ratelimit-reset"),
+    named("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"),
+    named("anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"),
+    named("anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-reset"),
+    named("anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-reset"),
+];
+
+const fn named(remaining: &'static str, reset: &'static str) -> (HeaderName, HeaderName) {
+    (HeaderName::from_static(remaining), HeaderName::from_static(reset))
+}
+
+/// Until when nothing is left of some dimension, as the headers of any answer say: unix milliseconds, the latest if there are
+/// several. Untrusted: to be bounded.
+#[must_use]
+pub fn spent_until(headers: &HeaderMap, now_ms: u64) -> Option<u64> {
+    spent(headers, now_ms)?.at_ms(now_ms)
+}
+
+fn spent(headers: &HeaderMap, now_ms: u64) -> Option<Wait> {
+    let text = |name: &HeaderName| headers.get(name)?.to_str().ok();
+    let spent = DIMENSIONS.iter().filter(|(remaining, _)| text(remaining).is_some_and(|left| left.trim() == "0"));
+    spent.filter_map(|(_, reset)| moment(text(reset)?, now_ms)).max_by_key(|wait| wait.at_ms(now_ms))
+}
+
+/// The reset of a dimension of which nothing remains.
+fn in_reset_header(headers: &HeaderMap, now_ms: u64) -> Option<Wait> {
+    let unified = || moment(headers.get("anthropic-ratelimit-unified-reset")?.to_str().ok()?, now_ms);
+    spent(headers, now_ms).or_else(unified)
 }
 
 /// SiliconFlow names the limit and no time.
@@ -143,4 +166,41 @@ fn in_anthropic(error: &ErrorBody, now_ms: u64) -> Option<Wait> {
     }
     let (_, date) = error.message.split_once("regain access on ")?;
     moment(&format!("{}T00:00:00Z", date.get(..10)?), now_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_795_435_200_000;
+
+    #[test]
+    fn nothing_is_left_until_the_latest_reset_of_what_is_spent() {
+        type Headers = &'static [(&'static str, &'static str)];
+        #[rustfmt::skip]
+        let table: &[(Headers, Option<u64>)] = &[
+            (&[], None),
+            (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "6m0s")], Some(360_000)),
+            (&[("x-ratelimit-remaining-requests", "1"), ("x-ratelimit-reset-requests", "6m0s")], None),
+            (&[("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", "7.66s"),
+               ("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "20ms")], Some(7_660)),
+            // OpenRouter: epoch milliseconds; others: epoch seconds, plain seconds
+            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795435230000")], Some(30_000)),
+            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795435230")], Some(30_000)),
+            (&[("x-ratelimit-remaining", " 0 "), ("x-ratelimit-reset", "45")], Some(45_000)),
+            (&[("anthropic-ratelimit-input-tokens-remaining", "0"),
+               ("anthropic-ratelimit-input-tokens-reset", "2026-11-23T12:00:50Z")], Some(50_000)),
+            // nothing that could be read, or no time
+            (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "soon")], None),
+            (&[("x-ratelimit-remaining-requests", "-1"), ("x-ratelimit-reset-requests", "5s")], None),
+            (&[("x-ratelimit-remaining-requests", "0")], None),
+        ];
+        for (headers, expected) in table {
+            let mut map = HeaderMap::new();
+            for (name, value) in *headers {
+                map.insert(*name, value.parse().unwrap());
+            }
+            assert_eq!(spent_until(&map, NOW).map(|at| at - NOW), *expected, "{headers:?}");
+        }
+    }
 }

@@ -55,6 +55,7 @@ impl Builder {
             max_latency_ms: spec.filters.max_latency_ms,
             min_throughput_tps: spec.filters.min_throughput_tps,
             slo: spec.slo.unwrap_or_default(),
+            hedge_after: spec.hedge_after,
             daily_budget: spec.daily_budget,
             max_cost_per_request: spec.max_cost_per_request,
             time_policy,

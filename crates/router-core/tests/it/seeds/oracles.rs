@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use router_core::budget::{Ledger, ScopeKind};
+use router_core::catalog::spec::HedgeAfter;
 use router_core::catalog::{ChannelIx, KeyIx, ModelIx, Snapshot};
 use router_core::fault::{Blame, Cell, RULES};
 use router_core::health::BreakerState;
@@ -27,6 +28,8 @@ pub(super) struct Seen {
     left: u64,
     cut: u64,
     closed: u64,
+    hedges: u64,
+    outrun: u64,
 }
 
 impl Seen {
@@ -36,9 +39,10 @@ impl Seen {
         }
     }
 
-    fn all_mut(&mut self) -> [&mut u64; 10] {
-        let Self { retries, probes, keys_refused, queued, turned_away, over_budget, unsent, left, cut, closed } = self;
-        [retries, probes, keys_refused, queued, turned_away, over_budget, unsent, left, cut, closed]
+    fn all_mut(&mut self) -> [&mut u64; 12] {
+        let Self { retries, probes, keys_refused, queued, turned_away, over_budget, unsent, left, .. } = self;
+        let Self { cut, closed, hedges, outrun, .. } = self;
+        [retries, probes, keys_refused, queued, turned_away, over_budget, unsent, left, cut, closed, hedges, outrun]
     }
 
     pub(super) fn all(mut self) -> bool {
@@ -51,7 +55,10 @@ impl Seen {
 struct Life {
     key: Option<KeyIx>,
     decided: bool,
-    out: Option<Target>,
+    /// Its group may start a second attempt beside a silent one.
+    hedges: bool,
+    /// The attempts that are out, by number.
+    out: BTreeMap<u32, Target>,
     attempts: u32,
     streams: bool,
     refused: BTreeSet<(ChannelIx, usize)>,
@@ -74,6 +81,10 @@ pub(super) struct Oracles {
     first_ms: Option<u64>,
     decided: u64,
     retries: u64,
+    /// Requests that might have a second attempt beside a silent one, and such attempts.
+    hedging: u64,
+    hedges: u64,
+    hedge_budget: RetryBudgetConfig,
     broken: Vec<String>,
     pub(super) seen: Seen,
 }
@@ -94,6 +105,9 @@ impl Oracles {
             first_ms: None,
             decided: 0,
             retries: 0,
+            hedging: 0,
+            hedges: 0,
+            hedge_budget: stage.hedges,
             broken: Vec::new(),
             seen: Seen::default(),
         }
@@ -123,12 +137,18 @@ impl Oracles {
             return self.broken.push(format!("#{number} is tried and does not live"));
         };
         life.attempts += 1;
-        let (made, streams, out) = (life.attempts, life.streams, life.out.is_some());
+        let (made, streams, out, hedges) = (life.attempts, life.streams, life.out.len(), life.hedges);
         self.holds(made == attempt && made <= most, || {
             format!("#{number}: attempt {attempt} is number {made} of {most}")
         });
         self.holds(!streams, || format!("#{number}: another attempt after content"));
-        self.holds(!out, || format!("#{number}: two attempts at a time"));
+        self.holds(out == 0 || out == 1 && hedges, || format!("#{number}: {out} attempts run beside a new one"));
+        if out == 1 {
+            self.hedges += 1;
+            self.seen.hedges += 1;
+            let (made, most) = (self.hedges * 1_000, self.hedging * u64::from(self.hedge_budget.per_mille));
+            self.holds(made <= most, || format!("{made} thousandths of second attempts, the budget is {most}"));
+        }
     }
 
     /// A request is sent again. (To look elsewhere after an attempt that was never sent is no retry.)
@@ -150,7 +170,11 @@ impl Oracles {
         if let Some(life) = self.lives.get_mut(&number) {
             let fresh = life.targets.insert((target.model, target.key));
             let refused = life.refused.contains(&(channel, target.key));
-            life.out = Some(target.clone());
+            let others: Vec<ModelIx> = life.out.values().map(|target| target.model).collect();
+            life.out.insert(attempt, target.clone());
+            let elsewhere =
+                others.iter().all(|other| self.core.model(*other).map(|model| model.channel) != Some(channel));
+            self.holds(elsewhere, || format!("#{number}: two attempts on {channel:?}"));
             self.holds(fresh, || format!("#{number}: {target:?} is tried twice"));
             self.holds(!refused, || format!("#{number}: the key of {target:?} has failed before"));
         }
@@ -173,7 +197,7 @@ impl Oracles {
 
     fn limits(&mut self, now_ms: u64, channel: ChannelIx) {
         let limits = self.core.channel(channel).expect("it is in the catalogue").limits;
-        let running = self.lives.values().filter_map(|life| life.out.as_ref());
+        let running = self.lives.values().flat_map(|life| life.out.values());
         let running = running.filter(|target| self.channel(target) == channel).count() as u64;
         let sent = self.sent.get(&channel).map_or(&[][..], Vec::as_slice);
         let minute = sent.iter().filter(|at| **at + 60_000 > now_ms).count() as u64;
@@ -196,7 +220,7 @@ impl Oracles {
         let channel = self.channel(target);
         let at_fault = RULES.iter().any(|rule| rule.class == outcome && rule.blame == Blame::Key);
         let Some(life) = self.lives.get_mut(&number) else { return };
-        let was_out = life.out.take().as_ref() == Some(target);
+        let was_out = life.out.remove(&attempt).as_ref() == Some(target);
         if at_fault {
             life.refused.insert((channel, target.key));
             self.seen.keys_refused += 1;
@@ -208,7 +232,7 @@ impl Oracles {
         let once = self.ended.insert(number);
         let life = self.lives.remove(&number);
         self.holds(once && life.is_some(), || format!("#{number} ended twice"));
-        self.holds(life.is_none_or(|life| life.out.is_none()), || format!("#{number} ended while an attempt is out"));
+        self.holds(life.is_none_or(|life| life.out.is_empty()), || format!("#{number} ended while an attempt is out"));
         self.cost += finished.settlement.cost;
         let parts: Nano = finished.settlement.attempt_costs.iter().copied().sum();
         self.holds(parts == finished.settlement.cost, || format!("#{number}: its attempts cost {parts}"));
@@ -257,8 +281,12 @@ impl Watch for Oracles {
             Note::Queued => self.seen.queued += 1,
             Note::Decided(decision) => {
                 self.decided += u64::from(decision.none().is_none());
+                let group = decision.tiers.first().and_then(|tier| self.core.group(tier.group?));
+                let hedge = group.and_then(|group| group.hedge_after).unwrap_or(self.rules.hedge_after);
+                let hedges = hedge != HedgeAfter::Never;
+                self.hedging += u64::from(hedges && decision.none().is_none());
                 if let Some(life) = self.lives.get_mut(&number) {
-                    life.decided = true;
+                    (life.decided, life.hedges) = (true, hedges);
                 }
                 self.running(number);
             }
@@ -271,12 +299,15 @@ impl Watch for Oracles {
                 self.tried(number, attempt);
             }
             Note::FirstByte { .. } => {
-                if let Some(life) = self.lives.get_mut(&number) {
+                let out = self.lives.get_mut(&number).map_or(0, |life| {
                     life.streams = true;
-                }
+                    life.out.len()
+                });
+                self.holds(out == 1, || format!("#{number}: content while {out} attempts are out"));
             }
             Note::Ended { attempt, target, outcome, .. } => {
                 self.seen.cut += u64::from(outcome == "cut");
+                self.seen.outrun += u64::from(outcome == "outrun");
                 self.ended(number, attempt, target, outcome);
             }
             Note::Changed { target, cell, change: Change::Breaker(state) } => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use router_core::admission::AdmissionConfig;
 use router_core::budget::{Ledger, Zone};
 use router_core::catalog::KeyIx;
-use router_core::catalog::spec::{CatalogSpec, ChannelSpec, ProviderKeySpec, Timeouts};
+use router_core::catalog::spec::{CatalogSpec, ChannelSpec, HedgeAfter, ProviderKeySpec, Timeouts};
 use router_core::fault::{Fault, FaultKind, RULES};
 use router_core::health::{BreakerConfig, CooldownConfig};
 use router_core::ids::mix;
@@ -132,6 +132,7 @@ fn catalogue_of(dice: &mut Dice) -> CatalogSpec {
     few.members = vec![member("large"), member("small")];
     few.members[0].daily_limit = dice.maybe(0.5, 1, 30);
     few.fallback = vec!["any".into()];
+    any.hedge_after = hedge(dice);
     let mut spec = catalogue(channels(dice), vec![any, few]);
     spec.budgets.daily = Some(cents(50 + dice.below(5_000)));
     for number in 0..2 {
@@ -142,6 +143,11 @@ fn catalogue_of(dice: &mut Dice) -> CatalogSpec {
         spec.keys.push(key);
     }
     spec
+}
+
+fn hedge(dice: &mut Dice) -> Option<HedgeAfter> {
+    [None, Some(HedgeAfter::Never), Some(HedgeAfter::P95), Some(HedgeAfter::Ms(dice.below(2_000)))]
+        [dice.below(4) as usize]
 }
 
 fn caps(spec: &CatalogSpec) -> Caps {
@@ -172,6 +178,7 @@ fn rules(dice: &mut Dice) -> Rules {
         max_attempts: 1 + dice.below(5) as u32,
         total_ms: 5_000 + dice.below(60_000),
         per_channel: 2 + dice.below(20),
+        hedge_after: hedge(dice).unwrap_or_default(),
     }
 }
 
@@ -212,7 +219,8 @@ pub(super) fn make(seed: u64) -> Made {
     let per_mille = [0, 100, 200, 1_000][dice.below(4) as usize];
     let retries = RetryBudgetConfig { per_mille, floor_per_second: dice.below(11) as u32 };
     let admission = AdmissionConfig { max_in_flight: 1 + dice.below(60) as usize, queue: dice.below(30) as usize };
-    let stage = Stage { core, world, retries, admission, patience_ms: 100 + dice.below(5_000) };
+    let hedges = RetryBudgetConfig::hedges([0, 50, 500, 1_000][dice.below(4) as usize]);
+    let stage = Stage { core, world, retries, hedges, admission, patience_ms: 100 + dice.below(5_000) };
     let provider = Whims { faulty: [0.02, 0.2, 0.6, 0.95][dice.below(4) as usize] };
     Made { stage, provider, requests: requests(&mut dice), ledger, caps, retries }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::decode::{choice, entry, section};
-use crate::config::units::{Hours, Share, Span, Usd, Zone};
+use crate::config::units::{Hedge, Hours, Share, Span, Usd, Zone};
 
 choice! {
     /// Direction of a layer.
@@ -160,5 +160,7 @@ section! {
         select: Option<SelectEntry> = None,
         /// Groups or models to try when no candidate is left.
         fallback: Vec<String> = Vec::new(),
+        /// Ask a second channel, too, when the first is silent for so long: p95, a time or never; null: as failover.hedge_after says.
+        hedge_after: Option<Hedge> = None,
     }
 }
