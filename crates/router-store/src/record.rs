@@ -5,6 +5,7 @@
 //! milliseconds unless the name says `_us`. Texts are already redacted and cut by whoever fills them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -349,7 +350,7 @@ pub struct RequestRecord {
     pub state_ids: Vec<String>,
     /// The routing decision as JSON text.
     #[serde(skip)]
-    pub decision: Option<String>,
+    pub decision: Option<Arc<str>>,
     /// What is posted to the budgets. Entries of zero are not stored.
     #[serde(skip_serializing_if = "is_default")]
     pub ledger: Vec<LedgerEntry>,

@@ -104,7 +104,7 @@ impl Book {
     pub(super) fn decided(&mut self, decision: &Decision, ask: &Ask) {
         let mut text = String::with_capacity(512);
         decision.compact_json(&self.opening.snapshot.core, ask, &mut text);
-        self.record.decision = Some(text);
+        self.record.decision = Some(text.into());
         if let Some(tier) = decision.tiers.first() {
             self.record.strategy = Some(tier.strategy.name.into());
             self.group = tier.group;

@@ -42,7 +42,7 @@ async fn record(control: &TestControl, n: i64, key: &str) -> RequestRecord {
         reserved_nano: 2_000_000_000,
         latency_ms: 500,
         created_at: 1_795_000_000_000 + n,
-        decision: Some(r#"{"s":"balanced","n":1,"c":[]}"#.to_owned()),
+        decision: Some(r#"{"s":"balanced","n":1,"c":[]}"#.into()),
         ..RequestRecord::default()
     }
 }
@@ -150,7 +150,7 @@ async fn a_stored_decision_is_computed_again_with_something_changed() {
         decide(&snapshot.core, &target, &ask, &NoLive, at).compact_json(&snapshot.core, &ask, &mut decision);
     }
     let row = RequestRecord { id: id.to_string(), model: ask.model, ..record(&control, 7, "user").await };
-    control.keep(RequestRecord { decision: Some(decision), ..row.clone() }).await;
+    control.keep(RequestRecord { decision: Some(decision.into()), ..row.clone() }).await;
     control.keep(record(&control, 8, "user").await).await;
 
     let path = format!("{LIST}/{id}/whatif");

@@ -354,7 +354,7 @@ mod tests {
             user_agent: text("curl"),
             client_address: text("10.0.0.0"),
             flags: vec!["overrun".into()],
-            decision: text("{}"),
+            decision: Some("{}".into()),
             ..RequestRecord::default()
         };
         let rows = [full, RequestRecord { id: "req_2".into(), created_at: 16, ..RequestRecord::default() }];

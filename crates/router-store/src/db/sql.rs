@@ -83,8 +83,8 @@ impl From<&Option<String>> for Value {
 
 impl Value {
     /// A JSON text of ours, in which no character has to be replaced.
-    pub(crate) fn json(text: Option<&str>) -> Self {
-        Self::Text(text.map(Arc::from))
+    pub(crate) const fn json(text: Option<Arc<str>>) -> Self {
+        Self::Text(text)
     }
 }
 

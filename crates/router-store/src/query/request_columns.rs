@@ -49,7 +49,7 @@ fn row_values(record: &RequestRecord, texts: &mut SharedTexts) -> [Value; WIDTH]
         texts.option(record.error_class.as_deref()),
         record.stream.into(),
         i64::try_from(record.attempts.len()).unwrap_or(i64::MAX).into(),
-        Value::json(Some(&attempts)),
+        Value::json(Some(attempts.into())),
         tokens.input.into(),
         tokens.cached_input.into(),
         tokens.cache_write.into(),
@@ -70,7 +70,7 @@ fn row_values(record: &RequestRecord, texts: &mut SharedTexts) -> [Value; WIDTH]
         texts.option(record.user_agent.as_deref()),
         texts.option(record.client_address.as_deref()),
         texts.value(&flags),
-        Value::json(record.decision.as_deref()),
+        Value::json(record.decision.clone()),
     ]
 }
 
@@ -115,7 +115,7 @@ pub(crate) fn request_from(row: &Row, decision: Option<String>) -> StoreResult<R
         user_agent: row.opt_text("user_agent")?,
         client_address: row.opt_text("client_address")?,
         flags: row.texts("flags")?,
-        decision,
+        decision: decision.map(Into::into),
         state_ids: Vec::new(),
         ledger: Vec::new(),
     })

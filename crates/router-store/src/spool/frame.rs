@@ -87,7 +87,7 @@ fn settled(payload: &[u8]) -> Option<Box<RequestRecord>> {
     let mut json = serde_json::Deserializer::from_slice(payload).into_iter::<Box<RequestRecord>>();
     let mut record = json.next()?.ok()?;
     let tail = payload.get(json.byte_offset()..).unwrap_or_default();
-    record.decision = if tail.is_empty() { None } else { Some(String::from_utf8(tail.to_vec()).ok()?) };
+    record.decision = if tail.is_empty() { None } else { Some(std::str::from_utf8(tail).ok()?.into()) };
     Some(record)
 }
 

@@ -304,7 +304,11 @@ fn a_full_disk_refuses_new_work_settles_what_runs_and_recovers() {
     assert_eq!(refused.kind(), StoreErrorKind::SpoolFull);
     // Headroom settles what runs, as far as it reaches; the rest waits in memory.
     let settle = |id: &String| {
-        spool.settle(&RequestRecord { id: id.clone(), decision: Some("d".repeat(600)), ..RequestRecord::default() })
+        spool.settle(&RequestRecord {
+            id: id.clone(),
+            decision: Some("d".repeat(600).into()),
+            ..RequestRecord::default()
+        })
     };
     let outcomes: Vec<_> = running.iter().map(settle).collect();
     assert!(outcomes.iter().filter(|outcome| outcome.is_ok()).count() >= 5);

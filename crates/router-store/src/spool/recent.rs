@@ -60,7 +60,7 @@ mod tests {
             created_at: 1_000 + i64::try_from(id).unwrap(),
             throughput_tps: id.is_multiple_of(3).then_some(id as f64 / 7.0),
             attempts: vec![AttemptRecord { n: 1, cost_nano: 7, ..AttemptRecord::default() }; id % 3],
-            decision: id.is_multiple_of(2).then(|| format!("{{\"n\":{id},\"é\":\"\\n\"}}")),
+            decision: id.is_multiple_of(2).then(|| format!("{{\"n\":{id},\"é\":\"\\n\"}}").into()),
             ..RequestRecord::default()
         }
     }

@@ -501,7 +501,10 @@ async fn a_request_is_seen_by_its_key_only(test: &TestStore) {
     assert_eq!(found, expected, "every field comes back");
     assert!(test.store.request(&expected.id, Some("key_0")).await.unwrap().is_some());
     assert!(test.store.request(&expected.id, Some("key_1")).await.unwrap().is_none());
-    assert_eq!(test.store.request_decision(&expected.id, Some("key_0")).await.unwrap(), Some(expected.decision));
+    assert_eq!(
+        test.store.request_decision(&expected.id, Some("key_0")).await.unwrap(),
+        Some(expected.decision.map(|text| text.to_string()))
+    );
     assert_eq!(test.store.request_decision(&expected.id, Some("key_1")).await.unwrap(), None);
     assert_eq!(test.store.request_decision("absent", None).await.unwrap(), None);
 }

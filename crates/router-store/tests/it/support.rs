@@ -111,7 +111,7 @@ pub(crate) fn record(n: i64) -> RequestRecord {
         user_agent: Some("OpenAI/Python 1.99 \u{2764}".into()),
         client_address: None,
         flags: if n % 7 == 0 { vec!["overrun".into()] } else { Vec::new() },
-        decision: Some(format!("{{\"n\":{n}}}")),
+        decision: Some(format!("{{\"n\":{n}}}").into()),
         state_ids: Vec::new(),
         ledger: vec![
             entry("key", format!("key_{}", n % 2), "2026-11-19"),
