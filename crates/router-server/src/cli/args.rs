@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::schema::SchemaOf;
+
 /// One address for every LLM.
 #[derive(Debug, Parser)]
 #[command(
@@ -63,9 +65,15 @@ pub enum Command {
     /// What is unsafe or unhealthy in this installation, without secrets
     #[command(after_help = "Example:\n  smart-ai-router doctor --config ./config")]
     Doctor(InstallArgs),
-    /// JSON Schema of the configuration, for editors
-    #[command(after_help = "Example:\n  smart-ai-router schema > schema.json")]
-    Schema,
+    /// JSON Schema of the configuration, of scenarios or of routing assertions, for editors
+    #[command(
+        after_help = "Example:\n  smart-ai-router schema > schema.json\n  smart-ai-router schema scenario > scenario.schema.json"
+    )]
+    Schema {
+        /// Of which kind of file
+        #[arg(value_enum, default_value_t)]
+        of: SchemaOf,
+    },
     /// Shell completion
     #[command(after_help = "Example:\n  smart-ai-router completions bash > /etc/bash_completion.d/smart-ai-router")]
     Completions {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::assertions::Inline;
-use crate::config::{self, Loaded, Overrides, Problems, Source, SourceFile};
+use crate::config::{self, Loaded, Overrides, Problems, Source};
 
 /// What such a file says of its configuration.
 pub(super) struct Configured<'a> {
@@ -30,8 +30,7 @@ impl Configured<'_> {
             (Some(path), ..) => Source::Path(path.clone()),
             (None, ..) => Source::Default,
         };
-        let mut files = config::read(&source).map_err(invalid)?;
-        files.extend(self.with.map(|with| SourceFile { name: "given.with".to_owned(), text: with.0.clone() }));
-        config::load_files(&files, self.env, &Overrides::default()).map_err(invalid)
+        let files = config::read(&source).map_err(invalid)?;
+        config::load_with(&files, self.with, self.env, &Overrides::default()).map_err(invalid)
     }
 }

@@ -47,7 +47,7 @@ pub fn run(
             let check = check::Check { source, env, overrides: Overrides::default(), snippets };
             Ok(code(check::run(&check, out, err)?))
         }
-        Command::Schema => Ok(code(schema::run(out)?)),
+        Command::Schema { of } => Ok(code(schema::run(*of, out)?)),
         Command::Completions { shell } => Ok(code(completions::run(*shell, Cli::command(), out)?)),
         Command::Migrate(args) => migrate::run(args, &env, out, err),
         Command::Key(command) => key::run(command, &env, out, err),

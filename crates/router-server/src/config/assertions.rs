@@ -161,9 +161,16 @@ section! {
     }
 }
 
-/// A part of a file that is handed on as it stands: JSON text of a map.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Inline(pub String);
+/// A part of a file that is handed on as it stands: a map.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Inline {
+    /// As JSON.
+    pub text: String,
+    /// With the places where it stands.
+    #[serde(skip)]
+    pub(crate) node: Node,
+}
 
 impl Decode for Inline {
     fn decode(node: &Node, path: &Path, faults: &mut Faults) -> Option<Self> {
@@ -173,7 +180,7 @@ impl Decode for Inline {
         }
         let mut text = String::new();
         json(node, &mut text);
-        Some(Self(text))
+        Some(Self { text, node: node.clone() })
     }
 }
 

@@ -44,7 +44,7 @@ pub use channels::Channel;
 pub(crate) use check::is_loopback;
 pub use problem::{Level, Notice, Problem, Problems};
 pub use providers::Provider;
-pub use schema::json_schema;
+pub use schema::{assertions_schema, json_schema, scenario_schema};
 pub use secret::Secret;
 pub(crate) use sources::is_configuration;
 pub use sources::{DEFAULT_FOLDER, ENV_PREFIX, Source, SourceFile, read};
@@ -135,8 +135,21 @@ pub fn load_files(
     env: &BTreeMap<String, String>,
     overrides: &Overrides,
 ) -> Result<Loaded, Problems> {
+    load_with(files, None, env, overrides)
+}
+
+/// As [`load_files`], with more that stands in a file of another kind.
+///
+/// # Errors
+/// As [`load`]; each fault with its place in the file where it stands.
+pub(crate) fn load_with(
+    files: &[SourceFile],
+    more: Option<&assertions::Inline>,
+    env: &BTreeMap<String, String>,
+    overrides: &Overrides,
+) -> Result<Loaded, Problems> {
     let mut problems = Vec::new();
-    let mut tree = sources::merge_files(files, env, &mut problems);
+    let mut tree = sources::merge_files(files, more.map(|more| &more.node), env, &mut problems);
     sources::apply_environment(&mut tree, env, &mut problems);
     apply_overrides(&mut tree, overrides);
     if let Some((name, definition)) = &overrides.group {

@@ -4,6 +4,8 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
+use super::assertions::{Expectations, Given, RequestEntry};
+use super::scenario::Scenario;
 use super::{Objects, System};
 
 /// The schema of one file with any of the top-level keys.
@@ -29,6 +31,48 @@ pub fn json_schema() -> Value {
     }))
     .unwrap_or_default();
     AllowVariables.transform(&mut schema);
+    schema.to_value()
+}
+
+/// The schema of a scenario, for `simulate`.
+#[must_use]
+pub fn scenario_schema() -> Value {
+    of_file("Smart AI Router scenario", SchemaGenerator::default().into_root_schema_for::<Scenario>())
+}
+
+/// The schema of a file of routing assertions, for `test`.
+#[must_use]
+pub fn assertions_schema() -> Value {
+    let mut generator = SchemaGenerator::default();
+    let given = Given::json_schema(&mut generator);
+    let of = |schema: Schema| schema.to_value();
+    let test = json!({
+        "type": "object",
+        "properties": {
+            "name": { "type": "string", "description": "For people." },
+            "given": of(given.clone()),
+            "request": of(RequestEntry::json_schema(&mut generator)),
+            "expect": of(Expectations::json_schema(&mut generator)),
+        },
+        "required": ["name", "request", "expect"],
+        "additionalProperties": false,
+    });
+    let schema = Schema::try_from(json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "given": of(given),
+            "tests": { "type": "array", "items": test, "minItems": 1 },
+        },
+        "required": ["tests"],
+        "additionalProperties": false,
+        "$defs": generator.take_definitions(true),
+    }));
+    of_file("Smart AI Router routing assertions", schema.unwrap_or_default())
+}
+
+fn of_file(title: &str, mut schema: Schema) -> Value {
+    schema.insert("title".to_owned(), title.into());
     schema.to_value()
 }
 

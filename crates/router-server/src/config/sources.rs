@@ -96,11 +96,17 @@ fn unreadable(path: &FilePath, error: &std::io::Error) -> Problem {
     Problem { pos: Pos::whole(&path.to_string_lossy()), field: String::new(), message }
 }
 
-/// Parses, interpolates and merges all files into one tree.
-pub(super) fn merge_files(files: &[SourceFile], env: &BTreeMap<String, String>, problems: &mut Vec<Problem>) -> Node {
+/// Parses, interpolates and merges all files, and what was parsed before, into one tree.
+pub(super) fn merge_files(
+    files: &[SourceFile],
+    more: Option<&Node>,
+    env: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+) -> Node {
     let mut tree = Node::empty_map(Pos::whole("configuration"));
-    for file in files {
-        let mut parsed = match yaml::parse(&file.name, &file.text) {
+    let files = files.iter().map(|file| yaml::parse(&file.name, &file.text));
+    for parsed in files.chain(more.cloned().map(Ok)) {
+        let mut parsed = match parsed {
             Ok(parsed) => parsed,
             Err(problem) => {
                 problems.push(problem);

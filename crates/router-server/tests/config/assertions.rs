@@ -139,6 +139,10 @@ fn a_broken_file_is_told_with_every_fault() {
             "  - { name: t, given: { config: nowhere }, request: { model: m }, expect: { chosen: a/m } }",
             "nowhere: no such file or folder",
         ),
+        (
+            "  - { name: t, given: { with: { channels: [{ name: a, provider: p, modls: [] }] } }, request: { model: m }, expect: { chosen: a/m } }",
+            "a.yaml:7:68: channels[0].modls: unknown key; did you mean `models`?",
+        ),
         ("  []", "a.yaml:6:1: tests: expected a list with at least one test"),
     ] {
         let (exit, _, err) = run_text(&format!("{SMALL}{tests}\n"));

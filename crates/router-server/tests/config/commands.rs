@@ -3,7 +3,8 @@
 use std::fs;
 
 use smart_ai_router::cli::check::{self, Check};
-use smart_ai_router::cli::{completions, schema};
+use smart_ai_router::cli::completions;
+use smart_ai_router::cli::schema::{self, SchemaOf};
 use smart_ai_router::config::Source;
 
 use crate::env;
@@ -56,15 +57,43 @@ fn check_sums_up_what_is_valid() {
 
 /// `UPDATE_GOLDEN=1 cargo test` writes the file anew.
 #[test]
-fn the_checked_in_schema_is_the_programs_own() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/config.schema.json");
-    let mut out = Vec::new();
-    assert_eq!(schema::run(&mut out).expect("memory can be written"), 0);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(path, &out).expect("writable");
+fn the_checked_in_schemas_are_the_programs_own() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+    for (of, name) in
+        [(SchemaOf::Config, "config"), (SchemaOf::Scenario, "scenario"), (SchemaOf::Assertions, "assertions")]
+    {
+        let path = format!("{docs}/{name}.schema.json");
+        let mut out = Vec::new();
+        assert_eq!(schema::run(of, &mut out).expect("memory can be written"), 0);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, &out).expect("writable");
+        }
+        let kept = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(String::from_utf8(out).expect("text"), kept, "{name} is stale: run with UPDATE_GOLDEN=1");
     }
-    let kept = fs::read_to_string(path).expect("docs/config.schema.json");
-    assert_eq!(String::from_utf8(out).expect("text"), kept, "stale: run with UPDATE_GOLDEN=1");
+}
+
+/// Every file of the example is valid by its schema, and what is no key is none there.
+#[test]
+fn the_schemas_hold_the_example() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/example");
+    for (folder, schema) in [
+        ("scenarios", smart_ai_router::config::scenario_schema()),
+        ("tests", smart_ai_router::config::assertions_schema()),
+    ] {
+        let known: Vec<&String> = schema["properties"].as_object().expect("fields").keys().collect();
+        assert_eq!(schema["additionalProperties"], false, "{folder}");
+        let mut files = 0;
+        for entry in fs::read_dir(format!("{example}/{folder}")).expect("a folder") {
+            let text = fs::read_to_string(entry.expect("an entry").path()).expect("a file");
+            let top = text.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()));
+            let keys = top.filter_map(|line| line.split_once(':')).map(|(key, _)| key.to_owned());
+            let unknown: Vec<String> = keys.filter(|key| !known.contains(&key)).collect();
+            assert!(unknown.is_empty(), "{folder}: {unknown:?} of {known:?}");
+            files += 1;
+        }
+        assert!(files > 1, "{folder}");
+    }
 }
 
 #[test]

@@ -191,6 +191,11 @@ fn names_of_nobody_are_told_with_their_place() {
         (text("expect: { shares: { nobody: { min: 0.1 } } }\n"), "expect.shares.nobody: there is no channel `nobody`"),
         (SMALL.replace("rate: 10,", "rate: 10, key: anna,"), "arrivals.0.key: there is no client key `anna`"),
         (text("config: nowhere\n"), "config: the configuration is not valid"),
+        (SMALL.replace("  channels:", "  chanels:"), "a.yaml:3:3: chanels: unknown key; did you mean `channels`?"),
+        (
+            SMALL.replace("price: { input: 2", "prize: { input: 2"),
+            "a.yaml:5:126: channels[1].models[0].prize: unknown key",
+        ),
     ] {
         let (exit, _, err) = run_text(&text, |_| {});
         assert_eq!(exit, Exit::Usage, "{err}");

@@ -91,7 +91,7 @@ fn question(request: &RequestEntry) -> Result<Question, Unanswered> {
     let mut put = |name: &str, value: Option<Value>| asked.extend(value.map(|value| (name.to_owned(), value)));
     put("model", Some(request.model.clone().into()));
     put("endpoint", request.endpoint.clone().map(Value::from));
-    put("body", request.body.as_ref().and_then(|body| serde_json::from_str(&body.0).ok()));
+    put("body", request.body.as_ref().and_then(|body| serde_json::from_str(&body.text).ok()));
     put("strategy", request.strategy.clone().map(Value::from));
     put("max_cost", request.max_cost.map(|usd| usd.to_string().into()));
     put("tags", (!request.tags.is_empty()).then(|| request.tags.clone().into()));
