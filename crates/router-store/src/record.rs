@@ -422,6 +422,12 @@ pub struct AttemptRecord {
     /// Its share of the cost, nano-USD.
     #[serde(skip_serializing_if = "is_default")]
     pub cost_nano: i64,
+    /// How long the provider asked to be left alone, milliseconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub retry_after_ms: Option<i64>,
+    /// Until which date the provider said that it is away, unix milliseconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub away_until: Option<i64>,
     /// Redacted text of the provider, at most 2 KiB.
     #[serde(skip_serializing_if = "is_default")]
     pub detail: Option<String>,

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::recall::Names;
 use super::{Entry, Tried, TriedEnd};
 use crate::catalog::{KeyIx, Snapshot};
-use crate::fault::Fault;
 use crate::rehearsal::{Provider, Stage, VirtualRouter, Watch};
 use crate::request::{Event, Metered};
 use crate::usage::UsageSource;
@@ -58,7 +57,7 @@ impl Background {
             let metered = Metered { usage: tried.usage, source: UsageSource::Reported };
             let event = match tried.end {
                 TriedEnd::Completed => Event::Ended(Some(metered)),
-                TriedEnd::Failed(kind) => Event::Failed(Fault::new(kind, ""), None),
+                TriedEnd::Failed(kind) => Event::Failed(tried.fault(kind), None),
                 TriedEnd::Cancelled => Event::ClientGone(Some(metered)),
             };
             let ended = Ended {

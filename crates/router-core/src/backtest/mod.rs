@@ -84,10 +84,21 @@ pub struct Tried {
     pub took_ms: u64,
     /// How it ended.
     pub end: TriedEnd,
+    /// How long the provider asked to be left alone, milliseconds.
+    pub retry_after_ms: Option<u64>,
+    /// Until which date it said that it is away, unix milliseconds.
+    pub until_ms: Option<u64>,
     /// What it consumed.
     pub usage: Usage,
     /// What it cost.
     pub cost: Nano,
+}
+
+impl Tried {
+    /// The fault that it ended with, if it is of that kind.
+    fn fault(&self, kind: FaultKind) -> Fault {
+        Fault { retry_after_ms: self.retry_after_ms, until_ms: self.until_ms, ..Fault::new(kind, "") }
+    }
 }
 
 /// An attempt that was never sent.

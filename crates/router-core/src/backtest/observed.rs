@@ -56,7 +56,8 @@ pub(super) struct Cell {
     bad: u32,
     /// Milliseconds to the first content, and for each output token after it. At most [`KEPT`], any as likely as another.
     times: Vec<(f32, f32)>,
-    faults: Vec<(FaultKind, u32)>,
+    /// Each with the milliseconds that it took.
+    faults: Vec<(Fault, u64)>,
     cached: u64,
     input: u64,
     pub(super) took: Moments,
@@ -68,13 +69,13 @@ impl Cell {
         u64::from(self.good) + u64::from(self.bad)
     }
 
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "times for an estimate")]
+    #[expect(clippy::cast_precision_loss, reason = "times for an estimate")]
     fn add(&mut self, tried: &Tried, seed: u64) {
         match tried.end {
             TriedEnd::Cancelled => {}
             TriedEnd::Failed(kind) => {
                 self.bad += 1;
-                keep(&mut self.faults, (kind, tried.took_ms.min(u64::from(u32::MAX)) as u32), self.bad, seed);
+                keep(&mut self.faults, (tried.fault(kind), tried.took_ms), self.bad, seed);
             }
             TriedEnd::Completed => {
                 self.good += 1;
@@ -195,9 +196,9 @@ impl Observations {
         if lots.share() < failure_rate(model, hour, whole) {
             let cell = hour.filter(|cell| !cell.faults.is_empty()).or(whole);
             let fault = cell.and_then(|cell| lots.one_of(&cell.faults));
-            let (kind, took_ms) =
-                fault.map_or((FaultKind::Temporary, USUAL_FAILURE_MS), |(kind, ms)| (*kind, u64::from(*ms)));
-            return (Reply::fault(took_ms, Fault::new(kind, "")), source);
+            let usual = || (Fault::new(FaultKind::Temporary, ""), USUAL_FAILURE_MS);
+            let (fault, took_ms) = fault.cloned().unwrap_or_else(usual);
+            return (Reply::fault(took_ms, fault), source);
         }
         let of_hour = hour.filter(|cell| {
             let n = cell.times.len() as f64;

@@ -416,11 +416,6 @@ impl Tallies {
                 self.unknown_price
             ));
         }
-        let capped =
-            snapshot.budgets.monthly.is_some() || snapshot.keys().iter().any(|key| key.monthly_budget.is_some());
-        if capped {
-            notes.push("monthly budgets are taken as unspent at the beginning of what was read of the log".to_owned());
-        }
         if let Some(group) = scope.group.as_ref().filter(|_| self.predicted.requests > 0) {
             notes.push(format!("only requests for {group} were decided anew; all others went as they went"));
         }

@@ -10,8 +10,9 @@ use super::recall::{Names, hindsight};
 use super::report::{Predicted, Tallies};
 use super::{Entry, Observations, Report, TriedEnd};
 use crate::catalog::{KeyIx, ModelIx, Snapshot};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::FaultKind;
 use crate::ids::mix;
+use crate::money::Nano;
 use crate::rehearsal::{Call, Ending, Note, Provider, Reply, Request, Stage, VirtualRouter, Watch};
 use crate::request::Status;
 use crate::usage::Usage;
@@ -102,6 +103,11 @@ impl<'m> Backtest<'m> {
             core,
             number: 0,
         }
+    }
+
+    /// What requests of that client key have cost in the month before the first one that will be added, at `at_ms`.
+    pub fn spent_before(&mut self, key: &str, cost: Nano, at_ms: u64) {
+        self.router.stage().world.spent_before(self.keys.get(key).copied(), cost, at_ms);
     }
 
     /// The next request of the log, in the order of time; those from before the period too: they warm everything up.
@@ -218,7 +224,7 @@ impl Logged {
             let end = match tried.end {
                 TriedEnd::Completed => Some(Ending::Whole),
                 TriedEnd::Failed(FaultKind::TotalTimeout) | TriedEnd::Cancelled => None,
-                TriedEnd::Failed(kind) => Some(Ending::Failed(Fault::new(kind, ""))),
+                TriedEnd::Failed(kind) => Some(Ending::Failed(tried.fault(kind))),
             };
             let usage = Usage { reported_cost: Some(tried.cost), ..tried.usage };
             let end = end.map(|end| (tried.took_ms, end));

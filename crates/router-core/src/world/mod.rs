@@ -287,6 +287,14 @@ impl World {
         let _ = self.ledger.post(&self.scopes(core, key, target), cost, now_ms);
     }
 
+    /// Books in budgets of the month what requests of that client key have cost earlier in it.
+    pub fn spent_before(&self, key: Option<KeyIx>, cost: Nano, now_ms: u64) {
+        let of_key = key.and_then(|key| self.key(key)).map_or(&[][..], |key| &key.budgets);
+        let all = self.router_budgets.iter().chain(of_key).copied();
+        let months: Vec<ScopeBudget> = all.filter(|budget| budget.period == Period::Month).collect();
+        let _ = self.ledger.post(&months, cost, now_ms);
+    }
+
     /// The budget that has no room for the most that an attempt there may cost, with any of the channel's keys; `None` where
     /// there is room. Takes nothing.
     #[must_use]

@@ -11,7 +11,7 @@ use router_core::ask::Ask;
 use router_core::backtest::{Backtest, Entry, Observations, Report, Scope, Tried, TriedEnd, Unchanged, Unsent};
 use router_core::budget::Ledger;
 use router_core::catalog::Snapshot;
-use router_core::catalog::spec::{ChannelLimits, GroupSpec};
+use router_core::catalog::spec::{CatalogSpec, ChannelLimits, GroupSpec};
 use router_core::fault::{Fault, FaultKind};
 use router_core::ids::mix;
 use router_core::money::Nano;
@@ -114,6 +114,11 @@ fn entry(core: &Snapshot, text: &str, finished: &router_core::rehearsal::Finishe
             first_ms: attempt.first_byte_ms.map(|first| first - attempt.started_ms),
             took_ms: attempt.ended_ms.expect("ended") - attempt.started_ms,
             end,
+            retry_after_ms: match &attempt.outcome {
+                Outcome::Failed(fault) => fault.retry_after_ms,
+                _ => None,
+            },
+            until_ms: None,
             usage: attempt.metered.map(|metered| metered.usage).unwrap_or_default(),
             cost: *cost,
         })
@@ -144,6 +149,10 @@ fn entry(core: &Snapshot, text: &str, finished: &router_core::rehearsal::Finishe
 }
 
 fn world(policy: GroupSpec, quota: u64) -> Arc<Snapshot> {
+    world_with(policy, quota, |_| {})
+}
+
+fn world_with(policy: GroupSpec, quota: u64, change: impl FnOnce(&mut CatalogSpec)) -> Arc<Snapshot> {
     let at = |name: &str, cents: i64, quality: f64| {
         let mut model = model("m", cents);
         model.scores.extend([("quality".into(), quality), ("speed".into(), 0.5)]);
@@ -154,6 +163,7 @@ fn world(policy: GroupSpec, quota: u64) -> Arc<Snapshot> {
     let channels = vec![at("quick", 100, 0.7), at("middle", 60, 0.9), cheap];
     let mut spec = catalogue(channels, vec![policy, group("other", "priority")]);
     spec.keys = vec![key("k", &[])];
+    change(&mut spec);
     Arc::new(build(spec))
 }
 
@@ -189,10 +199,15 @@ fn run(core: &Arc<Snapshot>, requests: u64, salt: u64) -> Vec<Entry> {
 
 /// Requests with so many milliseconds between them.
 fn run_every(core: &Arc<Snapshot>, requests: u64, salt: u64, pause_ms: impl Fn(u64) -> u64) -> Vec<Entry> {
+    run_at(core, requests, Nature(salt), pause_ms)
+}
+
+/// Requests at those providers.
+fn run_at(core: &Arc<Snapshot>, requests: u64, providers: impl Provider, pause_ms: impl Fn(u64) -> u64) -> Vec<Entry> {
     let stage = stage(core);
     let (decided, entries, ask) = Default::default();
     let log = Log { core: Arc::clone(core), decided, entries, ask };
-    let mut router = VirtualRouter::new(stage, Nature(salt), log.clone());
+    let mut router = VirtualRouter::new(stage, providers, log.clone());
     let mut at_ms = NOW;
     let requests = (0..requests).map(|number| {
         at_ms += pause_ms(number);
@@ -278,6 +293,52 @@ fn requests_of_one_millisecond_are_decided_the_same_again() {
         assert!(unknown.same_choice < report.same_choice, "{policy:?}: {}", unknown.same_choice);
         let other = backtest(&world(weighted(0.1, 0.9), 2_500), &log, NOW, Some("g"));
         assert!(other.same_choice * 100 < other.requests * 90, "{policy:?}: {}", other.same_choice);
+    }
+}
+
+/// The cheap channel now and then asks to be left alone for much longer than one that says nothing is left alone.
+struct Asking;
+
+impl Provider for Asking {
+    fn call(&mut self, call: &Call<'_>) -> Reply {
+        let (_, channel) = call.core.model_and_channel(call.target.model).expect("one of the catalogue");
+        if &*channel.name == "cheap" && mix(call.request.seed).is_multiple_of(25) {
+            let fault = Fault { retry_after_ms: Some(240_000), ..Fault::new(FaultKind::RateLimited, "") };
+            return Reply::fault(20, fault);
+        }
+        Nature(1).call(call)
+    }
+}
+
+#[test]
+fn who_asked_to_be_left_alone_is_left_alone_in_the_replay_too() {
+    let core = world(group("g", "cost_optimized"), 9_000);
+    let mut log = run_at(&core, 2_000, Asking, |_| 4_000);
+    // By the replay's own state alone.
+    log.iter_mut().for_each(|entry| entry.unchanged = None);
+    let report = backtest(&core, &log, NOW, None);
+    assert!(report.same_choice * 1_000 >= report.requests * 999, "{}", report.same_choice);
+    log.iter_mut().flat_map(|entry| &mut entry.attempts).for_each(|tried| tried.retry_after_ms = None);
+    let forgotten = backtest(&core, &log, NOW, None);
+    assert!(forgotten.same_choice * 100 < forgotten.requests * 95, "{}", forgotten.same_choice);
+}
+
+#[test]
+fn what_the_month_has_cost_before_counts() {
+    let dollar = "1".parse::<Nano>().expect("an amount");
+    let poor = |spec: &mut CatalogSpec| spec.keys.iter_mut().for_each(|key| key.monthly_budget = Some(dollar));
+    let core = world_with(group("g", "cost_optimized"), 9_000, poor);
+    let mut log = run(&core, 200, 1);
+    log.iter_mut().for_each(|entry| entry.unchanged = None);
+    for (spent, failed) in [(Nano::ZERO, 0), (dollar, 200)] {
+        let mut observations = Observations::default();
+        log.iter().for_each(|entry| observations.add(entry));
+        let scope = Scope { from_ms: NOW, to_ms: u64::MAX, group: None };
+        let mut backtest = Backtest::new(stage(&core), &observations, scope);
+        backtest.spent_before("k", spent, NOW);
+        log.iter().for_each(|entry| backtest.add(entry.clone()));
+        let report = backtest.finish();
+        assert_eq!((report.requests, report.predicted.failed), (200, failed));
     }
 }
 

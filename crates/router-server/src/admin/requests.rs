@@ -172,6 +172,8 @@ fn attempt_row(attempt: &AttemptRecord, whole: bool) -> Value {
     if let Some(map) = row.as_object_mut().filter(|_| whole) {
         map.insert("provider_key".to_owned(), attempt.provider_key_id.clone().into());
         map.insert("upstream_request_id".to_owned(), attempt.upstream_request_id.clone().into());
+        map.insert("retry_after_ms".to_owned(), attempt.retry_after_ms.into());
+        map.insert("away_until".to_owned(), attempt.away_until.map(moment_text).into());
         map.insert("detail".to_owned(), attempt.detail.clone().into());
     }
     row

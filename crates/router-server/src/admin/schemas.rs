@@ -186,6 +186,8 @@ fn request_row() -> Vec<Field> {
             ("cost_usd", usd()),
             ("provider_key", nullable("string")),
             ("upstream_request_id", nullable("string")),
+            ("retry_after_ms", maybe(int())),
+            ("away_until", maybe(moment())),
             ("detail", nullable("string")),
         ],
         &["n", "channel", "provider", "upstream_model", "outcome", "started_at", "ended_at", "tokens", "cost_usd"],

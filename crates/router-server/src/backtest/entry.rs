@@ -69,6 +69,8 @@ fn tried(row: &RequestRecord, attempt: &AttemptRecord) -> Tried {
         first_ms: attempt.first_byte_at.map(since),
         took_ms: since(attempt.ended_at),
         end: TriedEnd::named(&attempt.outcome),
+        retry_after_ms: attempt.retry_after_ms.map(unsigned),
+        until_ms: attempt.away_until.map(unsigned),
         usage: usage(&attempt.tokens),
         cost: Nano(attempt.cost_nano),
     }

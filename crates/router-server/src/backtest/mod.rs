@@ -8,6 +8,7 @@ use router_core::backtest::{Backtest, Observations, Report, Scope};
 use router_core::budget::{Period, Window};
 use router_core::catalog::Snapshot;
 use router_core::catalog::spec::ClientKeySpec;
+use router_core::money::Nano;
 use router_store::{Store, StoreError};
 
 use crate::config::{Loaded, nearest};
@@ -106,7 +107,11 @@ pub async fn run(
         return Err(NoResult::Empty { group });
     }
     let mut comparisons = Comparisons::new(store, tested);
+    let month = Window::at(Period::Month, stage.core.zone(), unsigned(begin));
     let mut backtest = Backtest::new(stage, &observations, scope);
+    for (key, cost) in store.cost_by_key(signed(month.start_ms), begin).await? {
+        backtest.spent_before(&key, Nano(cost), unsigned(begin));
+    }
     loop {
         let page = store.request_log(begin, end, after.as_deref(), PAGE).await?;
         progress.read += page.rows.len() as u64;
@@ -130,6 +135,10 @@ fn no_group(core: &Snapshot, name: &str) -> NoResult {
         None => format!("; it has: {}", groups.take(20).collect::<Vec<_>>().join(", ")),
     };
     NoResult::NoGroup { name: name.to_owned(), hint }
+}
+
+fn unsigned(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or(0)
 }
 
 fn signed(ms: u64) -> i64 {

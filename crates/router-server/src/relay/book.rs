@@ -345,12 +345,13 @@ impl Book {
         let channel = target.and_then(|target| snapshot.channel(snapshot.core.model(target.model)?.channel));
         let key = target.zip(channel).and_then(|(target, channel)| channel.keys.get(target.key));
         let at = |ms: u64| signed(self.opening.now.unix_ms.saturating_add(ms));
-        let (status, detail) = match &attempt.outcome {
-            Outcome::Failed(fault) => {
-                (fault.status.map(i64::from), Some(fault.detail.clone()).filter(|d| !d.is_empty()))
-            }
-            Outcome::Completed => (Some(200), None),
-            _ => (None, None),
+        let fault = match &attempt.outcome {
+            Outcome::Failed(fault) => Some(fault),
+            _ => None,
+        };
+        let status = match &attempt.outcome {
+            Outcome::Completed => Some(200),
+            _ => fault.and_then(|fault| fault.status).map(i64::from),
         };
         router_store::AttemptRecord {
             n: i64::try_from(place).unwrap_or(i64::MAX).saturating_add(1),
@@ -366,7 +367,9 @@ impl Book {
             upstream_request_id: None,
             tokens: attempt.metered.map(|metered| counts(&metered.usage)).unwrap_or_default(),
             cost_nano: settlement.attempt_costs.get(place).map_or(0, |cost| cost.0),
-            detail,
+            retry_after_ms: fault.and_then(|fault| fault.retry_after_ms).map(signed),
+            away_until: fault.and_then(|fault| fault.until_ms).map(signed),
+            detail: fault.map(|fault| fault.detail.clone()).filter(|detail| !detail.is_empty()),
         }
     }
 

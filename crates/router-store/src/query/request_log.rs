@@ -30,6 +30,14 @@ impl Store {
         Ok(RequestPage { rows, next_cursor })
     }
 
+    /// What the requests that came in `from_ms..until_ms` (unix milliseconds) have cost, by client key: id and nano-USD.
+    pub async fn cost_by_key(&self, from_ms: i64, until_ms: i64) -> StoreResult<Vec<(String, i64)>> {
+        let sql = "SELECT key_id, CAST(SUM(cost_nano) AS BIGINT) AS cost FROM request_logs \
+                   WHERE created_at >= $1 AND created_at < $2 AND cost_nano > 0 GROUP BY key_id ORDER BY key_id";
+        let rows = self.rows(Sql::new(sql).bind(from_ms).bind(until_ms)).await?;
+        rows.iter().map(|row| Ok((row.text("key_id")?, row.int("cost")?))).collect()
+    }
+
     /// How many requests came in `from_ms..until_ms` (unix milliseconds).
     pub async fn request_count(&self, from_ms: i64, until_ms: i64) -> StoreResult<i64> {
         let sql = "SELECT COUNT(*) AS requests FROM request_logs WHERE created_at >= $1 AND created_at < $2";

@@ -470,6 +470,16 @@ async fn a_period_of_the_log_is_read_in_the_order_of_time(test: &TestStore) {
     records.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     let wanted: Vec<_> = records.iter().filter(|r| (NOW + 1..NOW + 7).contains(&r.created_at)).collect();
     assert_eq!(test.store.request_count(NOW + 1, NOW + 7).await.unwrap(), i64::try_from(wanted.len()).unwrap());
+    let mut costs: Vec<(String, i64)> = Vec::new();
+    for row in wanted.iter().filter(|row| row.cost_nano > 0) {
+        match costs.iter_mut().find(|(key, _)| *key == row.key_id) {
+            Some((_, cost)) => *cost += row.cost_nano,
+            None => costs.push((row.key_id.to_string(), row.cost_nano)),
+        }
+    }
+    costs.sort();
+    assert!(costs.len() > 1, "{costs:?}");
+    assert_eq!(test.store.cost_by_key(NOW + 1, NOW + 7).await.unwrap(), costs);
     for limit in [1, 5, 200] {
         let (mut found, mut after) = (Vec::new(), None);
         loop {

@@ -74,6 +74,8 @@ pub(crate) fn record(n: i64) -> RequestRecord {
         upstream_request_id: Some(format!("up-{n}")),
         tokens: TokenCounts { input: 10, output: n, ..TokenCounts::default() },
         cost_nano: if outcome == "ok" { cost } else { 0 },
+        retry_after_ms: (outcome != "ok").then_some(2_000),
+        away_until: (outcome != "ok").then_some(1_900_000_000_000),
         detail: (outcome != "ok").then(|| "upstream said \"no\"".into()),
     };
     let attempts = if n % 4 == 0 { vec![attempt(1, "server_error"), attempt(2, "ok")] } else { vec![attempt(1, "ok")] };
