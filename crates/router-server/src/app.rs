@@ -170,5 +170,10 @@ impl App {
 }
 
 fn egress_of(snapshot: &ServerSnapshot) -> EgressPolicy {
-    EgressPolicy { origins: snapshot.origins.clone(), allow_insecure_http: snapshot.settings.allow_insecure_http }
+    let settings = &snapshot.settings;
+    EgressPolicy {
+        origins: snapshot.origins.clone(),
+        allow_insecure_http: settings.allow_insecure_http,
+        proxy: settings.proxy.clone(),
+    }
 }

@@ -20,7 +20,7 @@ use crate::config::prices::Conversion;
 use crate::lasting::{self, header_value, lasting};
 use crate::live::{LiveTable, ModelMetrics};
 use crate::telemetry::metrics::{ByEndpoint, Metrics, Name};
-use crate::upstream::{Origin, UpstreamHeaders};
+use crate::upstream::{Origin, Proxy, UpstreamHeaders};
 use prometheus_client::metrics::counter::Counter;
 
 /// What the server knows of a channel beyond the catalogue.
@@ -55,6 +55,8 @@ pub struct Settings {
     pub hedges: RetryBudgetConfig,
     /// `egress.allow_insecure_http`
     pub allow_insecure_http: bool,
+    /// `egress.proxy`
+    pub proxy: Option<Arc<Proxy>>,
     /// `telemetry.metrics_auth`
     pub metrics_auth: bool,
     /// This instance's id, sent along to notice loops.

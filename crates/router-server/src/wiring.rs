@@ -15,6 +15,7 @@ use crate::config::objects::{AuthStyle, MaxOutputParam as ConfiguredMaxOutput};
 use crate::config::units::Share;
 use crate::config::{Channel, Loaded, System};
 use crate::snapshot::{ChannelWiring, Settings};
+use crate::upstream::Proxy;
 
 /// The settings that requests read.
 #[must_use]
@@ -29,6 +30,7 @@ pub fn settings(system: &System, instance: HeaderValue) -> Settings {
         retries: retries(system),
         hedges: hedges(system),
         allow_insecure_http: system.egress.allow_insecure_http,
+        proxy: system.egress.proxy.as_ref().map(|url| Arc::new(Proxy::at(url.expose()))),
         metrics_auth: system.telemetry.metrics_auth,
         instance,
     }

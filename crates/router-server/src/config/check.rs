@@ -139,9 +139,10 @@ fn endpoints(system: &System, scope: &mut Scope<'_>) {
         }
     }
     if let Some(proxy) = &system.egress.proxy
-        && split_url(proxy.expose()).is_none()
+        && !is_proxy(proxy.expose())
     {
-        scope.fault(&at("egress", "proxy"), "not an address such as http://proxy:3128");
+        let message = "not the address of an HTTP proxy; allowed: http://HOST:PORT or http://USER:PASSWORD@HOST:PORT";
+        scope.fault(&at("egress", "proxy"), message);
     }
     for (index, hook) in system.alerts.webhooks.iter().enumerate() {
         if let Err(message) = origin(&hook.url, system.egress.allow_insecure_http) {
@@ -211,6 +212,14 @@ fn split_url(text: &str) -> Option<Url<'_>> {
     }
     let host = authority.get(..parsed.host().len())?;
     Some(Url { scheme, host, path })
+}
+
+/// Whether that is the address of a proxy: plain HTTP to it, and no path. User and password are sent as they stand.
+fn is_proxy(text: &str) -> bool {
+    let bare = text.strip_prefix("http://").map(|rest| rest.rsplit_once('@').map_or(rest, |(_, host)| host));
+    let whole = bare.map(|bare| format!("http://{bare}")).unwrap_or_default();
+    let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+    printable && split_url(&whole).is_some_and(|url| url.path.is_empty())
 }
 
 /// Judges the root of a provider's API.

@@ -312,7 +312,7 @@ section! {
         allow: Vec<String> = Vec::new(),
         /// Whether `http://` to a public address is allowed.
         allow_insecure_http: bool = false,
-        /// Proxy for all calls to providers.
+        /// HTTP proxy through which all calls to providers go as tunnels (CONNECT): `http://[USER:PASSWORD@]HOST:PORT`.
         proxy: Option<Secret> = None,
     }
 }

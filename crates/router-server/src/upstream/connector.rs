@@ -31,6 +31,9 @@ pub enum ConnectError {
     /// Refused or unreachable.
     #[error("connection failed: {0}")]
     Tcp(io::ErrorKind),
+    /// `egress.proxy` does not connect.
+    #[error("the proxy does not connect: {0}")]
+    Proxy(String),
     /// Not there in time.
     #[error("no connection in time")]
     Timeout,
@@ -60,6 +63,14 @@ impl GuardedConnector {
         let addresses = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await;
         let addresses: Vec<SocketAddr> = addresses.map_err(|_| ConnectError::Dns)?.take(16).collect();
         let policy = self.policy.load_full();
+        if let Some(proxy) = &policy.proxy {
+            // It resolves the name once more, and takes any of the addresses.
+            addresses
+                .iter()
+                .try_for_each(|address| policy.judge(&origin, address.ip()))
+                .map_err(ConnectError::Denied)?;
+            return proxy.connect(&origin).await;
+        }
         let mut last = ConnectError::Dns;
         for address in addresses {
             match policy.judge(&origin, address.ip()) {

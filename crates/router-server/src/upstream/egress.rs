@@ -3,6 +3,9 @@
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use super::Proxy;
 
 /// Scheme, host and port: what an allowance names and what a provider key belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +40,8 @@ pub struct EgressPolicy {
     pub origins: HashSet<Origin>,
     /// Plain http to public hosts (`egress.allow_insecure_http`).
     pub allow_insecure_http: bool,
+    /// Through which all connections go (`egress.proxy`).
+    pub proxy: Option<Arc<Proxy>>,
 }
 
 /// Why an address is not dialled.

@@ -5,6 +5,7 @@ pub mod egress;
 mod headers;
 mod pool;
 mod tls;
+mod tunnel;
 mod upload;
 
 use std::error::Error as StdError;
@@ -22,6 +23,7 @@ pub use headers::UpstreamHeaders;
 pub use pool::UpstreamBody;
 use pool::{Pool, SendError};
 pub use tls::client_config;
+pub use tunnel::Proxy;
 use upload::Outgoing;
 pub use upload::{Broken, Rest, Upload};
 
@@ -85,7 +87,7 @@ fn transport_fault(error: &SendError) -> Fault {
             ConnectError::Denied(_) | ConnectError::Url => FaultKind::EgressDenied,
             ConnectError::Timeout => FaultKind::ConnectTimeout,
             ConnectError::Dns => FaultKind::Dns,
-            ConnectError::Tcp(_) => FaultKind::Connect,
+            ConnectError::Tcp(_) | ConnectError::Proxy(_) => FaultKind::Connect,
         };
         return Fault::new(kind, connect.to_string());
     }

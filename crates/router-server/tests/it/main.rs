@@ -33,6 +33,7 @@ mod overload;
 mod pages;
 mod prices;
 mod provider_errors;
+mod proxy;
 mod refusals;
 mod reload;
 mod secrets;
