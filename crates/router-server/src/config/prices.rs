@@ -82,10 +82,14 @@ entry! {
             cached_input: Option<Decimal> = None,
             /// Cache writes; else as this tier's input.
             cache_write: Option<Decimal> = None,
-            /// Cache writes (1 hour); else as this tier's cache_write.
+            /// Cache writes (1 hour); else as this tier's cache_write, or the price's own if that is dearer.
             cache_write_1h: Option<Decimal> = None,
-            /// Reasoning tokens; else as this tier's output.
+            /// Reasoning tokens; else as this tier's output, or the price's own if that is dearer.
             reasoning: Option<Decimal> = None,
+            /// Audio in; else as this tier's input, or the price's own if that is dearer.
+            audio_input: Option<Decimal> = None,
+            /// Audio out; else as this tier's output, or the price's own if that is dearer.
+            audio_output: Option<Decimal> = None,
         }
     }
 }
@@ -159,6 +163,10 @@ impl ServiceEntry {
         let (input, output) = (self.input.unwrap_or(usual.input), self.output.unwrap_or(usual.output));
         let cached_input = self.cached_input.or(usual.cached_input);
         let cache_write = self.cache_write.or(usual.cache_write);
+        let cache_write_1h = self.cache_write_1h.or(usual.cache_write_1h);
+        let reasoning = self.reasoning.or(usual.reasoning);
+        let audio_input = self.audio_input.or(usual.audio_input);
+        let audio_output = self.audio_output.or(usual.audio_output);
         let dearer =
             |long: Option<Decimal>, own: Option<Decimal>| long.map(|long| own.map_or(long, |own| own.max(long)));
         let long = |tier: &TierEntry| TierEntry {
@@ -166,6 +174,10 @@ impl ServiceEntry {
             output: Some(tier.output.unwrap_or(usual.output).max(output)),
             cached_input: dearer(tier.cached_input, cached_input),
             cache_write: dearer(tier.cache_write, cache_write),
+            cache_write_1h: dearer(tier.cache_write_1h, cache_write_1h),
+            reasoning: dearer(tier.reasoning, reasoning),
+            audio_input: dearer(tier.audio_input, audio_input),
+            audio_output: dearer(tier.audio_output, audio_output),
             ..tier.clone()
         };
         PriceEntry {
@@ -173,10 +185,10 @@ impl ServiceEntry {
             output,
             cached_input,
             cache_write,
-            cache_write_1h: self.cache_write_1h.or(usual.cache_write_1h),
-            reasoning: self.reasoning.or(usual.reasoning),
-            audio_input: self.audio_input.or(usual.audio_input),
-            audio_output: self.audio_output.or(usual.audio_output),
+            cache_write_1h,
+            reasoning,
+            audio_input,
+            audio_output,
             tiers: if self.tiers.is_empty() { usual.tiers.iter().map(long).collect() } else { self.tiers.clone() },
             service_tiers: BTreeMap::new(),
             ..usual.clone()
@@ -209,7 +221,11 @@ impl PriceEntry {
                     output: rate(tier.output.unwrap_or(self.output)),
                     cached_input: tier.cached_input.map(rate),
                     cache_write: tier.cache_write.map(rate),
-                    ..Tier::default()
+                    cache_write_1h: tier.cache_write_1h.map(rate),
+                    reasoning: tier.reasoning.map(rate),
+                    audio_input: tier.audio_input.map(rate),
+                    audio_output: tier.audio_output.map(rate),
+                    inclusive: false,
                 })
                 .collect(),
             services: self
@@ -243,6 +259,29 @@ mod tests {
         // Long inputs: the usual rates, but none below the tier's own.
         assert_eq!(of(ServiceTier::Flex, 10), [4_000, 12_000, 400, 4_000]);
         assert_eq!(of(ServiceTier::Priority, 10), [5_000, 20_000, 500, 5_000]);
+    }
+
+    #[test]
+    fn a_tier_of_long_inputs_has_every_rate_that_it_names() {
+        let entry: PriceEntry = serde_saphyr::from_str(
+            "{ input: 1, output: 2, reasoning: 3, audio_output: 30,
+               tiers: [{ above_tokens: 9, input: 4, output: 5, cached_input: 0.5, cache_write: 6, cache_write_1h: 7, reasoning: 8, audio_input: 9, audio_output: 10 },
+                       { above_tokens: 99, input: 40, output: 50 }],
+               service_tiers: { priority: { reasoning: 80 } } }",
+        )
+        .unwrap();
+        let price = Conversion::NONE.price(&entry);
+        let of = |service, tokens| {
+            let r = price.of(service).rates(tokens);
+            let rates =
+                [r.input, r.output, r.cached_input, r.cache_write, r.cache_write_1h, r.reasoning, r.audio_input];
+            (rates.map(|rate| rate.0 / 100_000_000), r.audio_output.0 / 100_000_000)
+        };
+        assert_eq!(of(ServiceTier::Standard, 9), ([10, 20, 10, 10, 10, 30, 10], 300));
+        assert_eq!(of(ServiceTier::Standard, 10), ([40, 50, 5, 60, 70, 80, 90], 100));
+        // What it does not name follows from its own input and output.
+        assert_eq!(of(ServiceTier::Standard, 100), ([400, 500, 400, 400, 400, 500, 400], 500));
+        assert_eq!(of(ServiceTier::Priority, 10).0[5], 800, "none below the service tier's own");
     }
 
     #[test]

@@ -47,17 +47,22 @@ impl<'a> Counts<'a> {
 
 #[cfg(feature = "tokens")]
 mod vocabulary {
+    use std::time::Duration;
+
     use router_core::catalog::family;
     use router_wire::message::Words;
     use tiktoken_rs::tokenizer::{Tokenizer, get_tokenizer};
     use tokio::sync::Semaphore;
 
-    /// Tokens around each message, and before the answer (OpenAI's cookbook, models since 0613).
+    /// Tokens around each message, beside the name of a speaker, and before the answer (OpenAI's cookbook, models since 0613).
     const PER_MESSAGE: u64 = 3;
+    const PER_SPEAKER: u64 = 1;
     const PRIMING: u64 = 3;
 
     /// Counts at once: the rest wait, so that no flood of counts takes the processors from the requests.
     static TURNS: Semaphore = Semaphore::const_new(1);
+    /// How long one waits for its turn; after that the estimate answers.
+    const PATIENCE: Duration = Duration::from_secs(2);
 
     /// A public vocabulary that is still in use.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,14 +82,14 @@ mod vocabulary {
             }
         }
 
-        /// Tokens of a prompt. `None` if the count failed.
+        /// Tokens of a prompt. `None` if too many counts are waiting, or the count failed.
         pub(super) async fn count(self, words: Words) -> Option<u64> {
-            let turn = TURNS.acquire().await.ok()?;
+            let turn = tokio::time::timeout(PATIENCE, TURNS.acquire()).await.ok()?.ok()?;
             let count = move || {
                 let tokens = words.texts.iter().map(|text| self.tokens(text)).sum::<u64>();
                 // Held by the work itself, which goes on where its client has left.
                 drop(turn);
-                tokens + words.messages * PER_MESSAGE + PRIMING
+                tokens + words.messages * PER_MESSAGE + words.speakers * PER_SPEAKER + PRIMING
             };
             tokio::task::spawn_blocking(count).await.ok()
         }
@@ -138,10 +143,18 @@ mod vocabulary {
             assert!(Vocabulary::O200k.tokens("<|endoftext|>") > 1, "a marker in a text is text");
         }
 
+        fn words() -> Words {
+            Words { texts: vec!["tiktoken is great!".to_owned()], messages: 2, speakers: 1 }
+        }
+
+        // One test, because both need the only turn.
         #[tokio::test]
-        async fn messages_and_the_answer_add_three_each() {
-            let words = Words { texts: vec!["tiktoken is great!".to_owned()], messages: 2 };
-            assert_eq!(Vocabulary::O200k.count(words).await, Some(6 + 2 * 3 + 3));
+        async fn markers_are_counted_and_a_count_that_gets_no_turn_is_given_up() {
+            assert_eq!(Vocabulary::O200k.count(words()).await, Some(6 + 2 * 3 + 1 + 3));
+            let turn = TURNS.acquire().await.unwrap();
+            tokio::time::pause();
+            assert_eq!(Vocabulary::O200k.count(words()).await, None);
+            drop(turn);
         }
     }
 }

@@ -151,6 +151,9 @@ pub struct Request {
     /// Those of them at the top of the body that the client's dialect does not know: they may be a vendor's own, which its writer
     /// takes ([`Encoded::taken`]).
     pub extras: Map<String, Value>,
+    /// Names of those who speak (`messages[].name`), one for each message that has one. They are dropped, too; where the provider gets
+    /// the client's own body they are words like others.
+    pub speakers: Vec<String>,
     /// Fields without which the answer would mean something else and that only the client's own dialect has (`n` above 1,
     /// stored state, hosted tools): no provider of another dialect may answer.
     pub unsupported: Vec<Unsupported>,

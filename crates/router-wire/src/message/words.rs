@@ -10,6 +10,8 @@ pub struct Words {
     pub texts: Vec<String>,
     /// Messages, of which each has markers around it; each result of a tool is one.
     pub messages: u64,
+    /// Names of speakers among the texts, of which each has a marker.
+    pub speakers: u64,
 }
 
 impl Request {
@@ -25,6 +27,8 @@ impl Request {
         for turn in &self.turns {
             words.message(&turn.parts)?;
         }
+        words.speakers = self.speakers.len() as u64;
+        words.texts.extend(self.speakers.iter().cloned());
         for tool in &self.tools {
             words.texts.push(tool.name.clone());
             words.texts.extend(tool.description.clone());
@@ -85,6 +89,16 @@ mod tests {
         assert_eq!(found.messages, 5);
         let texts = ["Be kind", "Hi", "look", r#"{"at":1}"#, "seen", "So?", "look", "Looks", r#"{"type":"object"}"#];
         assert_eq!(found.texts, texts);
+    }
+
+    #[test]
+    fn who_speaks_is_a_word() {
+        let says = |role: &str, name: &str| json!({"role": role, "name": name, "content": "Hi"});
+        let result = json!({"role": "function", "name": "look", "content": "seen"});
+        let messages = [says("system", "host"), says("user", "anna"), says("assistant", "bert"), result];
+        let found = words("openai_chat", &json!({"model": "m", "messages": messages})).expect("words");
+        assert_eq!((found.messages, found.speakers), (4, 3));
+        assert_eq!(found.texts, ["Hi", "Hi", "Hi", "seen", "host", "anna", "bert"]);
     }
 
     #[test]

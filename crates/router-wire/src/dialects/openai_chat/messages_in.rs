@@ -29,6 +29,10 @@ impl<'a> Messages<'a> {
     pub(super) fn take(&mut self, index: usize, message: &Map<String, Value>) {
         let place = format!("messages[{index}]");
         let role = text(message, "role").unwrap_or_default();
+        if message.contains_key("name") && !matches!(role, "tool" | "function") {
+            self.request.speakers.extend(text(message, "name").map(str::to_owned));
+            self.drop("messages[].name");
+        }
         if matches!(role, "system" | "developer") {
             return self.instructions(&place, message);
         }
@@ -40,9 +44,6 @@ impl<'a> Messages<'a> {
                 let parts = self.content(&place, message);
                 self.push(Role::User, parts);
             }
-        }
-        if message.contains_key("name") && !matches!(role, "tool" | "function") {
-            self.drop("messages[].name");
         }
     }
 
