@@ -16,6 +16,7 @@ use router_core::world::{ChannelCell, Rules, World};
 use router_store::SecretString;
 use router_wire::adapters::{self, Adapter, Call, UpstreamPreset};
 
+use crate::config::cron::Schedule;
 use crate::config::prices::Conversion;
 use crate::lasting::{self, header_value, lasting};
 use crate::live::{LiveTable, ModelMetrics};
@@ -53,6 +54,8 @@ pub struct Settings {
     pub retries: RetryBudgetConfig,
     /// `failover.hedge_budget`
     pub hedges: RetryBudgetConfig,
+    /// When channels that are away are looked at (`jobs.health_check`); `None`: never.
+    pub looks: Option<Schedule>,
     /// `egress.allow_insecure_http`
     pub allow_insecure_http: bool,
     /// `egress.proxy`

@@ -11,6 +11,7 @@ use router_core::world::Rules;
 use router_store::SecretString;
 use router_wire::adapters::{Auth, MaxOutputParam, UpstreamPreset, by_name};
 
+use crate::config::cron::Schedule;
 use crate::config::objects::{AuthStyle, MaxOutputParam as ConfiguredMaxOutput};
 use crate::config::units::Share;
 use crate::config::{Channel, Loaded, System};
@@ -29,6 +30,7 @@ pub fn settings(system: &System, instance: HeaderValue) -> Settings {
         rules: rules(system),
         retries: retries(system),
         hedges: hedges(system),
+        looks: Schedule::parse(&system.jobs.health_check.cron).filter(|_| system.jobs.health_check.enabled),
         allow_insecure_http: system.egress.allow_insecure_http,
         proxy: system.egress.proxy.as_ref().map(|url| Arc::new(Proxy::at(url.expose()))),
         metrics_auth: system.telemetry.metrics_auth,

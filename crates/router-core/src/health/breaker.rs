@@ -203,6 +203,13 @@ impl Breaker {
         }
     }
 
+    /// Something else has shown that it may be well again: if it is open, it probes from now on.
+    pub fn hurry(&self, now_ms: u64) {
+        if let Phase::Open { until_ms, early_ms } = &mut self.lock().phase {
+            (*until_ms, *early_ms) = ((*until_ms).min(now_ms), (*early_ms).min(now_ms));
+        }
+    }
+
     /// Closes it and forgets everything (`channels/{id}/reset`).
     pub fn reset(&self) {
         let mut inner = self.lock();

@@ -5,6 +5,7 @@ mod account;
 mod cells;
 mod hold;
 mod keys;
+mod look;
 mod sessions;
 mod turns;
 mod view;

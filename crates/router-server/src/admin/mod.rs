@@ -12,6 +12,7 @@ mod discover;
 mod docs;
 mod explain;
 mod keys;
+pub mod looks;
 mod model_groups;
 pub mod openapi;
 mod page;
@@ -97,6 +98,7 @@ const RESOURCES: &[&[Route]] = &[
     requests::ROUTES,
     channels::ROUTES,
     discover::ROUTES,
+    looks::ROUTES,
     model_groups::ROUTES,
     providers::ROUTES,
     explain::ROUTES,

@@ -124,6 +124,7 @@ impl Running {
         let requests = TaskTracker::new();
         let tls = client_config().map_err(|error| Failed::new(Exit::Failure, format!("TLS: {error}")))?;
         let way_out = Upstream::new(tls.clone(), Arc::clone(&app.egress), system.timeouts.connect.as_duration());
+        crate::admin::looks::watch(Arc::clone(&app), way_out.clone(), &tasks);
         let admin = crate::admin::router(crate::admin::Control::new(Arc::clone(&app), &reloader, way_out));
         start_workers(&app, &system, socket, (admin, tls), &tasks, &requests, &stop)?;
         Ok(Self {

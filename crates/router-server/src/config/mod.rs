@@ -11,6 +11,7 @@ pub mod assertions;
 mod build;
 mod channels;
 mod check;
+pub mod cron;
 mod decode;
 mod environment;
 mod fallbacks;

@@ -15,6 +15,7 @@ mod idle;
 mod in_process;
 mod installation;
 mod kills;
+mod outage;
 mod process;
 mod soak;
 mod spool_full;

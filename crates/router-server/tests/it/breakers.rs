@@ -1,7 +1,5 @@
 //! Circuit breakers over sockets: who probes, who is spared, and that a client cannot open one.
 
-use std::time::Duration;
-
 use router_testkit::{Script, SimProvider};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -26,8 +24,10 @@ async fn half_open_lets_exactly_the_configured_probes_through_under_two_hundred_
     }
     assert_eq!(router.metrics().await[r#"router_channel_state{channel="only"}"#], 0.0, "it is open");
     provider.set(Script::hang());
-    // Longer than it stays open, jitter included: it is half-open for whoever comes.
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    eventually("the end of its time", async || {
+        (router.metrics().await[r#"router_channel_state{channel="only"}"#] == 1.0).then_some(())
+    })
+    .await;
     let mut crowd = JoinSet::new();
     for _ in 0..REQUESTS {
         crowd.spawn(router.chat().send());

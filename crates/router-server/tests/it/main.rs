@@ -27,6 +27,7 @@ mod kept;
 mod key_rotation;
 mod learned_limits;
 mod limits;
+mod looks;
 mod ollama;
 mod other_work;
 mod overload;

@@ -8,12 +8,12 @@ use http::header::{CONTENT_TYPE, HeaderMap};
 use http::{Method, Uri};
 use router_core::catalog::Channel;
 use router_core::fault::{Fault, FaultKind};
+use router_core::world::KeyCell;
 use router_wire::lists::{self, Family, Gathered, Listed, MAX_ASKED};
 
-use super::super::Control;
 use super::super::problem::Problem;
 use crate::snapshot::ChannelSide;
-use crate::upstream::{UpstreamRequest, collect};
+use crate::upstream::{Upstream, UpstreamRequest, collect};
 
 /// Largest page: OpenRouter's list, which is one page, has about 1 MB.
 const MAX_PAGE: usize = 16 * 1024 * 1024;
@@ -35,11 +35,11 @@ pub(super) struct Found {
 
 /// A channel whose provider is asked.
 #[derive(Clone, Copy)]
-pub(super) struct Ask<'a> {
-    pub(super) control: &'a Control,
-    pub(super) channel: &'a Channel,
-    pub(super) side: &'a ChannelSide,
-    pub(super) now_ms: u64,
+pub(in crate::admin) struct Ask<'a> {
+    pub(in crate::admin) upstream: &'a Upstream,
+    pub(in crate::admin) channel: &'a Channel,
+    pub(in crate::admin) side: &'a ChannelSide,
+    pub(in crate::admin) now_ms: u64,
 }
 
 impl Ask<'_> {
@@ -53,6 +53,27 @@ impl Ask<'_> {
             let detail = format!("The provider had not told its models after {} s.", patience.as_secs());
             Err(Problem::upstream(&fault, detail))
         })
+    }
+
+    /// Asks for the first page of the list only: whether somebody is there.
+    ///
+    /// # Errors
+    /// The fault in the way.
+    pub(in crate::admin) async fn look(&self, patience: Duration) -> Result<(), Fault> {
+        let family = lists::family(&self.channel.kind, &self.side.preset.dialect);
+        let url = (family.url)(&self.side.place(), None);
+        let look = async {
+            let body = self.send(Method::GET, &url, Bytes::new()).await?;
+            family.read(None, &body).map(drop).map_err(|_| no_list(&body))
+        };
+        let late = |_| Err(Fault::new(FaultKind::ConnectTimeout, "no answer to the question for its models"));
+        tokio::time::timeout(patience, look).await.unwrap_or_else(late)
+    }
+
+    /// The place of the key that it asks with: the first that is not set aside.
+    pub(in crate::admin) fn key(&self) -> usize {
+        let usable = |cell: &KeyCell| !cell.health.cooldown.is_cooling(self.now_ms);
+        self.side.cell.keys.iter().position(usable).unwrap_or(0)
     }
 
     async fn list(&self) -> Result<Found, Problem> {
@@ -107,18 +128,15 @@ impl Ask<'_> {
         }
     }
 
-    /// One question, with the first of the channel's keys that is not set aside.
+    /// One question.
     async fn send(&self, method: Method, url: &str, body: Bytes) -> Result<Bytes, Fault> {
         let uri: Uri = url.parse().map_err(|_| Fault::new(FaultKind::EgressDenied, "not a URL"))?;
-        let keys = self.side.keys.iter().zip(&self.side.cell.keys);
-        let usable = keys.filter(|(_, cell)| !cell.health.cooldown.is_cooling(self.now_ms)).map(|(key, _)| key).next();
-        let key = usable.or(self.side.keys.first());
-        let mut headers = key.map_or_else(HeaderMap::new, |key| key.headers.to_map(false));
+        let mut headers = self.side.keys.get(self.key()).map_or_else(HeaderMap::new, |key| key.headers.to_map(false));
         if method == Method::GET {
             headers.remove(CONTENT_TYPE);
         }
         let request = UpstreamRequest { method, uri, headers, body, rest: None };
-        let (head, body) = self.control.upstream.send(request).await?.into_parts();
+        let (head, body) = self.upstream.send(request).await?.into_parts();
         if head.status.is_success() {
             return collect(body, MAX_PAGE).await;
         }

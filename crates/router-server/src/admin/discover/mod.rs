@@ -1,7 +1,7 @@
 //! `channels/{id}/discover`: asks a channel's provider for its models, and compares them with those of the channel. It changes
 //! nothing: files and environment declare what a channel serves.
 
-mod ask;
+pub(super) mod ask;
 mod compare;
 
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn discover(call: Call) -> Result<Response, Problem> {
     let found = snapshot.core.channel_by_name(call.param("id"));
     let found = found.and_then(|ix| snapshot.core.channel(ix).zip(snapshot.channel(ix)));
     let (channel, side) = found.ok_or_else(|| Problem::not_found("channel"))?;
-    let asked = ask::Ask { control: &call.control, channel, side, now_ms: call.now.unix_ms };
+    let asked = ask::Ask { upstream: &call.control.upstream, channel, side, now_ms: call.now.unix_ms };
     let found = asked.everything(Duration::from_secs(patience)).await?;
     let compared = compare(&snapshot.core, channel, &found);
     Ok(call::json(&json!({
