@@ -1,39 +1,53 @@
-//! Where the replay has gone another way than the log. As long as it has not, the present of a channel is the one that the log
-//! tells of; from there on it is the replay's own.
+//! Where the replay has gone another way than the log. As long as it sends a channel nearly the attempts that the log has there,
+//! the present of the channel is the one that the log tells of; else it is the replay's own.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Entry;
-use crate::budget::{Period, Window};
-use crate::catalog::Snapshot;
 use crate::health::Health;
 use crate::ids::{hash64, mix};
 
-/// What of a channel's averages is older than that decides nothing any more.
-const FADED_MS: u64 = 3 * Health::TAU_MS;
+/// So large a share of a channel's attempts may be in one of both only: few enough to leave averages and load what they were.
+const FEW: f64 = 0.05;
 
 /// Channels and sessions whose traffic in the replay is not the log's.
 #[derive(Debug, Default)]
 pub(super) struct Partings {
-    /// Until when it can be felt, unix milliseconds.
-    channels: HashMap<Arc<str>, u64>,
+    channels: HashMap<Arc<str>, Traffic>,
+    whole: Traffic,
     sessions: HashSet<u64>,
-    /// Of all channels.
-    last_ms: u64,
+}
+
+/// Attempts of late, older ones fading as they do in averages.
+#[derive(Clone, Copy, Debug, Default)]
+struct Traffic {
+    all: f64,
+    /// In the log or in the replay only.
+    apart: f64,
+    at_ms: u64,
+}
+
+impl Traffic {
+    #[expect(clippy::cast_precision_loss, reason = "a decay")]
+    fn count(&mut self, apart: bool, at_ms: u64) {
+        let passed_ms = at_ms.saturating_sub(self.at_ms) as f64;
+        let left = (-passed_ms / Health::TAU_MS as f64).exp();
+        self.all = self.all * left + 1.0;
+        self.apart = self.apart * left + f64::from(u8::from(apart));
+        self.at_ms = self.at_ms.max(at_ms);
+    }
+
+    fn has_parted(&self) -> bool {
+        self.apart > self.all * FEW
+    }
 }
 
 impl Partings {
-    /// The replay sent something there that the log did not, or the other way round.
-    pub(super) fn part(&mut self, core: &Snapshot, channel: &Arc<str>, at_ms: u64) {
-        let mut until_ms = at_ms.saturating_add(FADED_MS);
-        let limits = core.channel_by_name(channel).and_then(|ix| core.channel(ix)).map(|channel| &channel.limits);
-        if limits.is_some_and(|limits| limits.requests_per_day.is_some() || limits.daily_budget.is_some()) {
-            until_ms = until_ms.max(Window::at(Period::Day, core.zone(), at_ms).end_ms);
-        }
-        self.last_ms = self.last_ms.max(until_ms);
-        let known = self.channels.entry(Arc::clone(channel)).or_default();
-        *known = (*known).max(until_ms);
+    /// An attempt at a channel; `apart`: the replay made it and the log did not, or the other way round.
+    pub(super) fn attempt(&mut self, channel: &Arc<str>, apart: bool, at_ms: u64) {
+        self.whole.count(apart, at_ms);
+        self.channels.entry(Arc::clone(channel)).or_default().count(apart, at_ms);
     }
 
     /// Notes whether a request of a session went as it went.
@@ -47,13 +61,13 @@ impl Partings {
     }
 
     /// Whether the channel's present is another than the log's.
-    pub(super) fn of_channel(&self, channel: &str, at_ms: u64) -> bool {
-        self.channels.get(channel).is_some_and(|until| at_ms < *until)
+    pub(super) fn of_channel(&self, channel: &str) -> bool {
+        self.channels.get(channel).is_some_and(Traffic::has_parted)
     }
 
-    /// Whether any channel's is.
-    pub(super) const fn of_any(&self, at_ms: u64) -> bool {
-        at_ms < self.last_ms
+    /// Whether the present on the whole is.
+    pub(super) fn of_all(&self) -> bool {
+        self.whole.has_parted()
     }
 
     /// Whether the session's last request went elsewhere.

@@ -42,8 +42,8 @@ impl Names {
 /// replay has gone the same way.
 pub(super) fn hindsight(core: &Snapshot, names: &Names, partings: &Partings, entry: &Entry) -> Option<Box<Hindsight>> {
     let unchanged = entry.unchanged.as_deref()?;
-    let valid = |channel: &str| unchanged.has_channel(channel) && !partings.of_channel(channel, entry.at_ms);
-    let mut known = Hindsight { admitted: !partings.of_any(entry.at_ms), ..Hindsight::default() };
+    let valid = |channel: &str| unchanged.has_channel(channel) && !partings.of_channel(channel);
+    let mut known = Hindsight { admitted: !partings.of_all(), ..Hindsight::default() };
     if entry.seen.targets.iter().all(|target| unchanged.has_group(target)) {
         let valid = entry.seen.candidates.iter().filter(|(channel, ..)| valid(channel));
         let found =
@@ -60,8 +60,17 @@ pub(super) fn hindsight(core: &Snapshot, names: &Names, partings: &Partings, ent
         };
     }
     known.no_budget = entry.no_budget.iter().filter_map(|name| core.channel_by_name(name)).collect();
+    known.hedged = is_hedged(entry);
     known.attempts = attempts(core, names, entry, valid);
     Some(Box::new(known))
+}
+
+/// Whether a second attempt was made beside the first.
+fn is_hedged(entry: &Entry) -> bool {
+    match entry.attempts.as_slice() {
+        [first, second, ..] => second.after_ms < first.after_ms.saturating_add(first.took_ms),
+        _ => false,
+    }
 }
 
 /// In the order in which they were made; `None` where one went to what is not as it was.

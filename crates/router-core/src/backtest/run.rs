@@ -165,11 +165,9 @@ impl Provider for Shared<'_> {
         let Some(logged) = log.running.get_mut(&call.number) else { return Reply::silence() };
         let (reply, source) = logged.answer(call, log.observations);
         logged.sources.push(source);
-        if source.is_some()
-            && let Some((_, channel)) = call.core.model_and_channel(call.target.model)
-        {
-            logged.parted = true;
-            log.partings.part(call.core, &channel.name, call.now_ms);
+        logged.parted |= source.is_some();
+        if let Some((_, channel)) = call.core.model_and_channel(call.target.model) {
+            log.partings.attempt(&channel.name, source.is_some(), call.now_ms);
         }
         reply
     }
@@ -187,19 +185,13 @@ impl Watch for Shared<'_> {
                 let chosen = chosen.map(|(model, channel)| (&channel.name, &model.name));
                 let recorded = logged.entry.chosen.as_ref().map(|(channel, model)| (channel, model));
                 logged.same_choice = chosen == recorded;
-                if !logged.same_choice {
-                    logged.parted = true;
-                    for (channel, _) in [chosen, recorded].into_iter().flatten() {
-                        log.partings.part(&core, channel, now_ms);
-                    }
-                }
             }
             Note::Finished(finished) => {
                 let Some(logged) = log.running.remove(&number) else { return };
                 let core = Arc::clone(&log.core);
                 let unused = logged.entry.attempts.iter().zip(&logged.used).filter(|(_, used)| !**used);
                 let unused: Vec<_> = unused.map(|(tried, _)| &tried.channel).collect();
-                unused.iter().for_each(|channel| log.partings.part(&core, channel, now_ms));
+                unused.iter().for_each(|channel| log.partings.attempt(channel, true, now_ms));
                 log.partings.session(&logged.entry, logged.parted || !unused.is_empty());
                 let predicted =
                     Predicted { finished: &finished, sources: &logged.sources, same_choice: logged.same_choice };

@@ -22,6 +22,8 @@ pub struct Hindsight {
     pub admitted: bool,
     /// Channels that were passed over since a budget had no room. Counts where its attempts are known.
     pub no_budget: Vec<ChannelIx>,
+    /// Whether a second attempt was made beside the first. Counts where its attempts are known.
+    pub hedged: bool,
     /// What became of its attempts, in order; `None`: not known.
     pub attempts: Option<Vec<(ModelIx, Went)>>,
 }

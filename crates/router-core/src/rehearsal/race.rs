@@ -12,7 +12,11 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
     pub(super) fn hedge(&mut self, mut running: Box<Running>) {
         let (now_ms, hedges, retries) = (self.now_ms, &self.hedges, &self.retries);
         let ms = running.ms(now_ms);
-        let command = running.machine.hedge(ms, || hedges.take(now_ms) && retries.take(now_ms));
+        let known = running.request.hindsight.as_ref().filter(|known| known.goes_on(&running.tried).is_some());
+        let hedged = known.map(|known| known.hedged);
+        // Taken in any case, for those that come after.
+        let leave = || hedged != Some(false) && (hedges.take(now_ms) && retries.take(now_ms) || hedged == Some(true));
+        let command = running.machine.hedge(ms, leave);
         if let Some(Command::Attempt { attempt, candidate, key }) = command {
             let place = attempt.saturating_sub(1) as usize;
             let fault = match self.attempt(&mut running, attempt, candidate, key) {

@@ -193,7 +193,7 @@ async fn a_busy_log_with_limits_and_faults_is_decided_the_same_again() {
         .channel("shaky", &shaky)
         .channel("steady", &steady)
         .and(json!({"limits": {"requests_per_minute": 1_500}, "models": [{"name": MODEL, "price": {"input": 3.0, "output": 9.0}}]}))
-        .system(json!({"failover": {"retry_budget": 0.1}, "breaker": {"open_for": "1s"}, "cooldown": {"temporary": "200ms"}}));
+        .system(json!({"failover": {"retry_budget": 0.1, "hedge_after": "20ms"}, "breaker": {"open_for": "1s"}, "cooldown": {"temporary": "200ms"}}));
     let lone = json!({"strategy": "priority", "channels": [{"channel": "shaky", "model": MODEL}]});
     let router = with_groups(setup, "sim-*").group("lone", lone).start().await;
     ask_at_once(&router, GROUPS).await;
