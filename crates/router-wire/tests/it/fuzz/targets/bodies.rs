@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use router_core::ask::Endpoint;
 use router_wire::adapters::{ADAPTERS, UpstreamPreset};
-use router_wire::dialects::openai_work::FormWatch;
+use router_wire::dialects::openai_work::{FormWatch, without_boundary};
 use router_wire::dialects::{DIALECTS, Dialect, Passing, Route, by_path, of_errors};
 use router_wire::message::{Media, Signature, SignatureFormat};
 use router_wire::scan::{Edits, Field, OutputCap, ROUTING_FIELDS, Scan, scan, splice};
@@ -27,6 +27,7 @@ pub(super) fn run(input: &[u8]) {
     }
     words(body);
     passed(body, usize::from(flags));
+    unbound(body);
     let model = (flags & 8 != 0).then(|| "m".to_owned());
     let route = Route { endpoint, model, stream: None, array: flags & 16 != 0, method: None };
     let Ok(intake) = (dialect.read)(&route, body) else { return };
@@ -85,6 +86,15 @@ fn passed(body: &[u8], size: usize) {
     }
     out.extend_from_slice(&watch.rest());
     assert_eq!(out, body);
+}
+
+/// With its boundary between them, the pieces of a form are the form; what is none is one piece.
+fn unbound(body: &[u8]) {
+    let pieces: Vec<&[u8]> = without_boundary(body).collect();
+    let boundaries = pieces.len() - 1;
+    let left_out = body.len() - pieces.iter().map(|piece| piece.len()).sum::<usize>();
+    let boundary = &body[..left_out.checked_div(boundaries).unwrap_or(0)];
+    assert_eq!(pieces.join(boundary), body);
 }
 
 /// Paths, and the words inside of bodies that have a form of their own.
