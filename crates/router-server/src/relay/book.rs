@@ -213,6 +213,16 @@ impl Book {
 
     /// Settles and writes the terminal row. Gives the cost.
     pub(super) async fn close(&mut self, closing: &Closing<'_>) -> Settlement {
+        let settlement = self.settle(closing);
+        if self.has_row() {
+            let written = self.opening.lane.settle(std::mem::take(&mut self.record)).await;
+            self.note(written);
+        }
+        settlement
+    }
+
+    /// Settles, fills the row and counts it.
+    fn settle(&mut self, closing: &Closing<'_>) -> Settlement {
         let snapshot = &self.opening.snapshot;
         let settlement = self.account.settlement(&snapshot.world, &snapshot.core, closing.attempts);
         self.record.ledger = self.settle_budgets(&settlement.attempt_costs);
@@ -220,11 +230,19 @@ impl Book {
         self.fill(closing, &settlement, ended);
         self.open = false;
         self.count(closing, &settlement, ended);
-        if self.has_row() {
-            let written = self.opening.lane.settle(std::mem::take(&mut self.record)).await;
-            self.note(written);
-        }
         settlement
+    }
+
+    /// Writes down that the request's task failed. What is held counts as spent.
+    fn fail(&mut self) {
+        let held: Vec<Nano> = self.account.attempts().iter().map(|held| held.amount).collect();
+        self.record.ledger = self.settle_budgets(&held);
+        self.record.status = RequestStatus::Error;
+        self.record.error_code = Some(ErrorCode::InternalError.name().into());
+        self.record.error_class = Some("internal".into());
+        self.record.cost_nano = self.account.reserved().0;
+        self.record.reserved_nano = self.account.reserved().0;
+        self.record.latency_ms = signed(self.opening.now.ms_until(Instant::now()));
     }
 
     /// What is held now, by all attempts that may still cost something.
@@ -428,22 +446,21 @@ impl Book {
 }
 
 impl Drop for Book {
-    /// The request's task ended without closing its books: a panic. What is held counts as spent.
+    /// Nobody closed the books: the client left before its request had its turn, or the request's task panicked.
     fn drop(&mut self) {
         if !self.open {
             return;
         }
-        if std::thread::panicking() {
+        let panicking = std::thread::panicking();
+        if panicking {
             self.opening.app.metrics.panics.inc();
         }
-        let held: Vec<Nano> = self.account.attempts().iter().map(|held| held.amount).collect();
-        self.record.ledger = self.settle_budgets(&held);
-        self.record.status = RequestStatus::Error;
-        self.record.error_code = Some(ErrorCode::InternalError.name().into());
-        self.record.error_class = Some("internal".into());
-        self.record.cost_nano = self.account.reserved().0;
-        self.record.reserved_nano = self.account.reserved().0;
-        self.record.latency_ms = signed(self.opening.now.ms_until(Instant::now()));
+        if panicking || !self.account.attempts().is_empty() {
+            self.fail();
+        } else {
+            let status = Status::ClientClosed;
+            self.settle(&Closing { status, error: None, attempts: &[], bytes_out: 0, upstream_us: 0 });
+        }
         if self.has_row() {
             let written = self.opening.app.spool.settle(&self.record);
             self.note(written);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use router_testkit::{Script, SimProvider};
+use serde_json::json;
 
 use crate::support::{TestRouter, eventually};
 
@@ -87,4 +88,29 @@ async fn a_client_that_leaves_moves_no_breaker() {
     provider.set(Script::ok());
     assert_eq!(router.chat().send().await.status(), 200);
     assert_eq!(router.metrics().await[r#"router_channel_state{channel="only"}"#], 2.0);
+}
+
+#[tokio::test]
+async fn while_waiting_for_its_turn() {
+    let provider = SimProvider::start().await.on_any(Script::hang());
+    let setup = TestRouter::setup().system(json!({"limits": {"max_in_flight": 1, "queue_timeout": "1h"}}));
+    let router = setup.channel("only", &provider).start().await;
+    let running = router.chat().header("x-request-id", "running").send_only().await;
+    provider.wait_until(|stats| stats.in_flight == 1).await.expect("the call is under way");
+    let waiting = router.chat().header("x-request-id", "waiting").send_only().await;
+    eventually("one that waits", async || (router.get("/health").await.json()["queued"] == 1).then_some(())).await;
+    drop(waiting);
+
+    let row = router.row().await;
+    assert_eq!(row.client_request_id.as_deref(), Some("waiting"));
+    assert_eq!((row.status.as_str(), row.error_code.as_deref(), row.attempts.len()), ("client_closed", None, 0));
+    assert_eq!(row.cost, 0);
+    assert_eq!(
+        router.metric(r#"router_requests_total{endpoint="chat_completions""#).await,
+        1.0,
+        "counters agree with the log"
+    );
+    drop(running);
+    nothing_is_in_flight(&router).await;
+    assert_eq!(provider.stats().requests, 1);
 }
