@@ -44,9 +44,9 @@ format: ## put every file into the house's format
 	cargo fmt --all
 
 .PHONY: endurance
-endurance: ## fifty times kill -9, a thousand clients, a full disk, memory: against an optimised build
+endurance: ## fifty times kill -9, a thousand clients, slow ones, a full disk, memory: against an optimised build
 	cargo build --release --locked --package router-server
-	env $(PROVIDER_ENV) ENDURANCE_ROUNDS=50 ENDURANCE_ROUTER="$(abspath $(TARGET))/release/smart-ai-router" \
+	env $(PROVIDER_ENV) ENDURANCE_ROUNDS=50 ENDURANCE_SLOW=4000,80 ENDURANCE_ROUTER="$(abspath $(TARGET))/release/smart-ai-router" \
 		cargo test --locked --package router-server --test endurance -- --nocapture
 
 .PHONY: soak

@@ -27,6 +27,7 @@ use super::count::Counts;
 use super::explained;
 use super::fit::Fits;
 use super::headers::{Way, overhead_us, stamp_attempts, stamp_dropped, stamp_rates};
+use super::stream::LARGE_FRAME;
 use super::tongue::{Tongue, unsupported_words};
 use crate::http::body::Body;
 use crate::http::error::{ApiError, shutting_down};
@@ -487,15 +488,26 @@ impl Run {
         }
         self.bytes_out += bytes.len();
         let Client::Streaming(sender) = &self.client else { return Ok(()) };
-        let bytes = match sender.try_send(bytes) {
-            Ok(()) => return Ok(()),
-            Err(mpsc::error::TrySendError::Closed(_)) => return Err(Interrupt::Gone),
-            Err(mpsc::error::TrySendError::Full(bytes)) => bytes,
+        let room = if bytes.len() > LARGE_FRAME { sender.max_capacity() } else { 1 };
+        let bytes = if sender.capacity() < room {
+            bytes
+        } else {
+            match sender.try_send(bytes) {
+                Ok(()) => return Ok(()),
+                Err(mpsc::error::TrySendError::Closed(_)) => return Err(Interrupt::Gone),
+                Err(mpsc::error::TrySendError::Full(bytes)) => bytes,
+            }
         };
         let began = Instant::now();
         let total = self.job.now.instant + Duration::from_millis(self.job.controls.total_ms);
         let sent = tokio::select! {
-            sent = sender.send(bytes) => sent.map_err(|_| Interrupt::Gone),
+            places = sender.reserve_many(room) => match places.map(|mut places| places.next()) {
+                Ok(Some(place)) => {
+                    place.send(bytes);
+                    Ok(())
+                }
+                Ok(None) | Err(_) => Err(Interrupt::Gone),
+            },
             () = tokio::time::sleep_until(total.into()) => Err(Interrupt::Deadline),
             () = self.job.worker.abort.cancelled() => Err(Interrupt::Shutdown),
         };

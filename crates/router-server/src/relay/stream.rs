@@ -21,8 +21,11 @@ use crate::http::body::Body;
 use crate::snapshot::ChannelSide;
 use crate::upstream::{UpstreamBody, body_fault};
 
-/// Frames between the provider's and the client's connection; with reads of at most 32 KiB this is 256 KiB.
+/// Frames between the provider's and the client's connection. One that is larger than [`LARGE_FRAME`] waits until none is left before
+/// it, so that a client that does not read costs this many small ones or a large one.
 pub(super) const BUFFERED_FRAMES: usize = 8;
+/// Bytes.
+pub(super) const LARGE_FRAME: usize = 16 * 1024;
 
 /// A stream of which something may have been read.
 pub(super) struct BegunStream {
@@ -126,7 +129,10 @@ impl Run {
             // What arrives while the other tasks have their turn goes out in the same write.
             tokio::task::yield_now().await;
             for _ in 1..BUFFERED_FRAMES {
-                let Some(frame) = body.frame().now_or_never().filter(|_| end.is_none()) else { break };
+                if end.is_some() || out.iter().map(Bytes::len).sum::<usize>() > LARGE_FRAME {
+                    break;
+                }
+                let Some(frame) = body.frame().now_or_never() else { break };
                 match take_in(frame, passage, &mut out) {
                     Ok(now) => end = now,
                     Err(fault) => {

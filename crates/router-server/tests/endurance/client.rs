@@ -37,6 +37,11 @@ impl Client {
         Ok(Self(Link::connect(address).await?))
     }
 
+    /// Over a connection that stands.
+    pub(crate) fn over(stream: tokio::net::TcpStream) -> Self {
+        Self(Link::new(stream))
+    }
+
     /// Sends a request and reads its answer to the end.
     ///
     /// # Errors

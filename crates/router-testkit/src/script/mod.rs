@@ -309,7 +309,7 @@ impl Script {
     /// Close after `count` content events of a stream, without finish or `[DONE]`. (Other bodies: bytes.)
     #[must_use]
     pub fn cut_after(count: usize) -> Self {
-        Self { cut: Cut::AfterContent(count), ..Self::default() }
+        Self::ok().cut_at(count)
     }
 
     /// Close with all content sent, but before what ends the answer: a stream's finish, another body's last byte.

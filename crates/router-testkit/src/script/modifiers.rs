@@ -1,6 +1,6 @@
 //! What shapes a script beside its kind of answer: timing, transport, the form of streams, the content.
 
-use super::{AfterCut, Framing, Interim, LineEnd, Script};
+use super::{AfterCut, Cut, Framing, Interim, LineEnd, Script};
 use crate::answers::{Bend, UsageMode};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -60,6 +60,13 @@ impl Script {
     #[must_use]
     pub fn no_content_type(mut self) -> Self {
         self.content_type = Some(None);
+        self
+    }
+
+    /// Cut after `count` content events of a stream, whatever they are. (Other bodies: bytes.)
+    #[must_use]
+    pub fn cut_at(mut self, count: usize) -> Self {
+        self.cut = Cut::AfterContent(count);
         self
     }
 

@@ -41,9 +41,9 @@ pub(super) const TEXT: &str =
 /// The least that there is: a case waits for the one before it.
 pub(super) const COOLDOWN: Duration = Duration::from_millis(1);
 /// Patience with the channels of behaviours that only patience ends.
-const SHORT: &str = "1500ms";
+const SHORT: &str = "2500ms";
 /// The whole time of requests whose answer goes on without end, milliseconds.
-const TOTAL_MS: &str = "3500";
+const TOTAL_MS: &str = "5000";
 
 /// A behaviour, of a script or of TLS.
 #[derive(Clone, Debug)]
