@@ -9,6 +9,7 @@ mod attempt;
 mod book;
 mod controls;
 mod count;
+mod end;
 mod estimate;
 mod explained;
 mod fit;
