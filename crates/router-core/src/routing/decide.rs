@@ -1,25 +1,24 @@
 //! The decision: judge every candidate, rank those that can take the request, put them in order.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use super::decision::{Candidate, Decision, Moment, Standing, Tier, Verdict};
 use super::explore;
-use super::factors::{FactorRef, Layer, Tokens, View, real_usd};
+use super::factors::{Tokens, View, real_usd};
 use super::filter::{Filter, InGroup, Subject};
 use super::live::Live;
+use super::plan::Plan;
 use super::prices::{Costs, Saving, shadow_usd, used};
 use super::rank::Ranking;
 use super::reason::Reason;
-use super::resolve::{Members, Target, Variant, lookup};
-use super::select::{self, Draw, Row, Selector};
+use super::resolve::{Members, Target, lookup};
+use super::select::{Draw, Row};
 use super::sighting::{Known, Load};
 use super::slo::Miss;
 use super::sticky::Sticky;
-use super::strategy::{Strategy, default_strategy, strategy};
 use crate::ask::Ask;
-use crate::catalog::{Capabilities, Group, GroupIx, Member, ModelIx, Snapshot};
+use crate::catalog::{Capabilities, Member, ModelIx, Snapshot};
 use crate::ids::mix;
-use crate::wish::Sort;
 
 /// A target with all its fallbacks has at most so many tiers.
 const MOST_TIERS: usize = 16;
@@ -27,7 +26,7 @@ const MOST_TIERS: usize = 16;
 /// Decides who should serve a request.
 ///
 /// A pure function: equal arguments give equal decisions. `ask.strategy` overrides the group's strategy; the caller
-/// has checked the name with [`strategy`], an unknown one counts for nothing here.
+/// has checked the name with [`strategy`](super::strategy()), an unknown one counts for nothing here.
 #[must_use]
 pub fn decide(snapshot: &Snapshot, target: &Target, ask: &Ask, live: &impl Live, at: Moment) -> Decision {
     let mut run = Run {
@@ -79,13 +78,6 @@ struct Run<'a, L> {
     decision: Decision,
 }
 
-/// How a tier is ranked.
-struct Plan {
-    strategy: &'static Strategy,
-    layers: Arc<[Layer]>,
-    selector: &'static Selector,
-}
-
 impl<L: Live> Run<'_, L> {
     /// The request's own list of models, as far as they exist and the key may use them.
     fn further_models(&mut self, target: &Target) {
@@ -125,7 +117,7 @@ impl<L: Live> Run<'_, L> {
 
     fn tier(&mut self, target: &Target, fallback: Option<&Arc<str>>) {
         let group = target.group().and_then(|ix| Some((ix, self.snapshot.group(ix)?)));
-        let plan = self.plan(target, group);
+        let plan = Plan::of(self.ask, target, group, self.at.now_ms);
         let stride = match &target.members {
             Members::Group(_) => group.map_or(0, |(_, group)| group.members.len()),
             Members::Name(list) => self.snapshot.list(*list).len(),
@@ -225,28 +217,6 @@ impl<L: Live> Run<'_, L> {
             }
         }
         Some(taken)
-    }
-
-    fn plan(&self, target: &Target, group: InGroup<'_>) -> Plan {
-        let asked = self.ask.strategy.as_deref().and_then(|name| strategy(name).ok());
-        if let Some(strategy) = asked {
-            return preset(strategy, group);
-        }
-        let sort = self.ask.provider.as_ref().and_then(|wish| wish.sort).or(match target.variant {
-            Some(Variant::Floor) => Some(Sort::Price),
-            Some(Variant::Nitro) => Some(Sort::Throughput),
-            Some(Variant::Free) | None => None,
-        });
-        if let Some(sort) = sort {
-            return sorted(sort, group);
-        }
-        let Some((_, group)) = group else { return preset(default_strategy(), None) };
-        let by_time = group.time_policy.as_ref().and_then(|policy| policy.layers(self.at.now_ms));
-        Plan {
-            strategy: group.strategy,
-            layers: Arc::clone(by_time.unwrap_or(&group.layers)),
-            selector: group.selector,
-        }
     }
 
     /// Judges and measures one candidate; a row if it may be tried.
@@ -458,42 +428,6 @@ impl Seen<'_> {
     pub(super) fn effective_usd(&self, row: &Row) -> f64 {
         self.decision.costs(self.first + row.place as usize).effective_usd
     }
-}
-
-impl Plan {
-    fn without_bands(self) -> Self {
-        let balanced = strategy("balanced").unwrap_or(self.strategy);
-        Self { strategy: balanced, ..self }
-    }
-}
-
-/// A strategy by name instead of the group's; `multi_layer` keeps the layers of a group that has some.
-fn preset(strategy: &'static Strategy, group: Option<(GroupIx, &Group)>) -> Plan {
-    let own = group.filter(|(_, group)| strategy.own_layers && group.strategy.own_layers);
-    let layers = own.map_or_else(|| strategy.preset_layers(), |(_, group)| Arc::clone(&group.layers));
-    Plan { strategy, layers, selector: strategy.selector }
-}
-
-/// Ranked by one thing alone: the price, or a speed as observed, equals by what is configured.
-fn sorted(sort: Sort, group: InGroup<'_>) -> Plan {
-    static NITRO: LazyLock<Arc<[Layer]>> = LazyLock::new(|| fastest("throughput", true));
-    static QUICK: LazyLock<Arc<[Layer]>> = LazyLock::new(|| fastest("ttft", false));
-    let layers = match sort {
-        Sort::Price => {
-            let cheapest = strategy("cost_optimized").unwrap_or_else(|_| default_strategy());
-            return preset(cheapest, group);
-        }
-        Sort::Throughput => &NITRO,
-        Sort::Latency => &QUICK,
-    };
-    let plan = preset(default_strategy(), group);
-    Plan { layers: Arc::clone(layers), selector: &select::TOP_SCORE, ..plan }.without_bands()
-}
-
-fn fastest(name: &str, descending: bool) -> Arc<[Layer]> {
-    let layer =
-        |name: &str, descending, weight| FactorRef::known(name).map(|factor| Layer { factor, descending, weight });
-    [layer(name, descending, 1.0), layer("speed_score", true, 0.0)].into_iter().flatten().collect()
 }
 
 fn plain_members<'a>(snapshot: &'a Snapshot, models: &'a [ModelIx]) -> impl Iterator<Item = Member> + 'a {

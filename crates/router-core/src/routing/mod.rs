@@ -12,6 +12,7 @@ mod filter;
 mod hash;
 pub mod live;
 mod nearest;
+mod plan;
 mod prices;
 mod rank;
 mod reason;
