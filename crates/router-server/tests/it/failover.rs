@@ -37,7 +37,7 @@ async fn the_client_sees_one_good_answer_from_the_next_channel() {
             let what = format!("{way}, stream: {stream}");
             let bad = SimProvider::start().await.on_any(script.clone());
             let good = SimProvider::start().await;
-            let setup = TestRouter::setup().channel("bad", &bad).and(json!({"timeouts": {"first_byte": "200ms"}}));
+            let setup = TestRouter::setup().channel("bad", &bad).and(json!({"timeouts": {"first_byte": "1s"}}));
             let router = setup.channel("good", &good).start().await;
 
             let reply = router.chat().stream_if(stream).send().await;
@@ -126,7 +126,7 @@ async fn when_all_fail_the_last_class_decides_and_no_upstream_text_passes() {
             let [one, two] = [SimProvider::start().await, SimProvider::start().await];
             one.set(script.clone());
             two.set(script.clone());
-            let setup = TestRouter::setup().system(json!({"timeouts": {"first_byte": "200ms"}}));
+            let setup = TestRouter::setup().system(json!({"timeouts": {"first_byte": "1s"}}));
             let router = setup.channel("one", &one).channel("two", &two).start().await;
 
             let reply = router.chat().stream_if(stream).send().await;
