@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::observed::{Cell, HOUR_MS, Moments, Source};
 use super::run::Scope;
-use super::{Entry, Observations};
+use super::{Entry, Observations, Tried, TriedEnd};
 use crate::catalog::{ModelIx, Snapshot};
 use crate::money::Nano;
 use crate::rehearsal::Finished;
-use crate::request::{Outcome, Status};
+use crate::request::{Outcome, Status, answering};
 use crate::world::is_unsent;
 
 /// An hour with fewer observations counts as a part of the whole period.
@@ -236,17 +236,19 @@ impl Tallies {
         (self.since_ms, self.until_ms) = (self.since_ms.min(entry.at_ms), self.until_ms.max(entry.at_ms));
         self.same_choice += u64::from(same_choice);
         self.unknown_price += u64::from(settlement.unpriced);
-        let first = finished.attempts.last().and_then(|attempt| attempt.first_byte_ms);
+        let answer = answering(finished.attempts);
+        let first = answer.and_then(|place| finished.attempts.get(place)?.first_byte_ms);
         self.actual.add(entry.status, entry.cost, entry.took_ms, entry.first_ms);
         self.predicted.add(finished.status, settlement.cost, finished.latency_ms, first);
-        let was = entry.attempts.last().map_or(&none, |tried| &tried.channel);
+        let ran = |tried: &&Tried| tried.end != TriedEnd::Cancelled;
+        let was = entry.attempts.iter().rfind(ran).or(entry.attempts.last()).map_or(&none, |tried| &tried.channel);
         self.channels.entry(Arc::clone(was)).or_default().0.add(
             entry.status,
             entry.cost,
             entry.took_ms,
             entry.first_ms,
         );
-        let named = finished.targets.last().and_then(|target| snapshot.model_and_channel(target.model));
+        let named = answer.and_then(|place| snapshot.model_and_channel(finished.targets.get(place)?.model));
         let is = named.map_or(&none, |(_, channel)| &channel.name);
         let sum = &mut self.channels.entry(Arc::clone(is)).or_default().1;
         sum.add(finished.status, settlement.cost, finished.latency_ms, first);

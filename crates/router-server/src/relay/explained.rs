@@ -3,7 +3,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use router_core::money::Nano;
-use router_core::request::AttemptRecord;
+use router_core::request::{AttemptRecord, answering};
 use router_core::routing::ExplainedCandidate;
 use serde::Serialize;
 
@@ -47,7 +47,7 @@ pub(super) fn object(
     let core = &job.snapshot.core;
     let at = |attempt: &AttemptRecord| served(attempt.candidate).and_then(|model| core.model_and_channel(model));
     let explanation = job.decision.explain(core);
-    let last = attempts.last().and_then(at);
+    let last = answering(attempts).and_then(|place| attempts.get(place)).and_then(at);
     let told = attempts.iter().map(|attempt| Attempt {
         channel: at(attempt).map_or("", |(_, channel)| &channel.name),
         outcome: attempt.outcome.as_str(),

@@ -245,3 +245,18 @@ async fn background_work_is_no_empty_answer() {
     // Where nobody asked for it, it is no answer.
     router.ask(ORDERED, json!({})).send().await.error(502, "upstream_bad_response");
 }
+
+/// Of two attempts that ran at a time the one that answered keeps the state, after a restart too.
+#[tokio::test]
+async fn what_the_first_of_two_attempts_made_stays_with_it() {
+    let first = SimProvider::start().await.on_any(Script::ok().delay(std::time::Duration::from_millis(300)));
+    let second = SimProvider::start().await.on_any(Script::hang());
+    let setup = setup().system(json!({"failover": {"hedge_after": "20ms", "hedge_budget": 1.0}}));
+    let mut router = setup.channel("first", &first).channel("second", &second).start().await;
+    let id = router.id_of(ORDERED, json!({})).await;
+    assert_eq!(router.row().await.outcomes(), [("first", "completed"), ("second", "outrun")]);
+    router.restart().await;
+    first.set(Script::ok());
+    let reply = router.after(&id).send().await;
+    assert_eq!((reply.status(), reply.header("x-router-channel")), (200, "first"), "{}", reply.text());
+}

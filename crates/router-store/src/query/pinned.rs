@@ -47,10 +47,18 @@ impl Store {
 pub(crate) async fn pin(tx: &mut Tx, records: &[&RequestRecord]) -> StoreResult<()> {
     let mut values: Vec<Value> = Vec::new();
     for record in records.iter().filter(|record| !record.state_ids.is_empty()) {
-        let Some(last) = record.attempts.last() else { continue };
-        let Some(provider_key) = &last.provider_key_id else { continue };
+        // The attempt that answered: another one may have run beside it, on another channel.
+        let answered = record.attempts.iter().rfind(|attempt| Some(&attempt.channel) == record.channel.as_ref());
+        let Some(answered) = answered.or(record.attempts.last()) else { continue };
+        let Some(provider_key) = &answered.provider_key_id else { continue };
         values.extend(record.state_ids.iter().flat_map(|id| {
-            [(&record.key_id).into(), id.into(), (&last.channel).into(), provider_key.into(), record.created_at.into()]
+            [
+                (&record.key_id).into(),
+                id.into(),
+                (&answered.channel).into(),
+                provider_key.into(),
+                record.created_at.into(),
+            ]
         }));
     }
     if values.is_empty() {

@@ -7,7 +7,7 @@ use router_core::fault::Cell;
 use router_core::health::BreakerState;
 use router_core::money::Nano;
 use router_core::rehearsal::{Change, Finished, Note};
-use router_core::request::Status;
+use router_core::request::{Status, answering};
 use router_core::world::Target;
 
 use super::names::Names;
@@ -81,8 +81,8 @@ pub(super) struct Tally<'a> {
     pub(super) early_probes: u64,
     /// Breakers that are not closed.
     open: BTreeSet<String>,
-    /// Of the requests that run: attempts, and when the last was sent.
-    running: BTreeMap<u64, (u32, u64)>,
+    /// Of the requests that run: when each attempt was sent.
+    running: BTreeMap<u64, BTreeMap<u32, u64>>,
 }
 
 impl<'a> Tally<'a> {
@@ -109,10 +109,9 @@ impl<'a> Tally<'a> {
     pub(super) fn note(&mut self, now_ms: u64, number: u64, note: Note<'_>) {
         match note {
             Note::Arrived(_) => self.requests += 1,
-            Note::Sent { target, probes, .. } => {
+            Note::Sent { attempt, target, probes } => {
                 self.attempts += 1;
-                let running = self.running.entry(number).or_default();
-                *running = (running.0 + 1, now_ms);
+                self.running.entry(number).or_default().insert(attempt, now_ms);
                 self.channel(target, |channel| channel.sent += 1);
                 for (probe, cell) in probes.into_iter().zip([Cell::ChannelModel, Cell::Channel]) {
                     let known = !probe || self.open.contains(&self.name(target, cell));
@@ -129,8 +128,8 @@ impl<'a> Tally<'a> {
             }),
             Note::Changed { target, cell, change } => self.changed(now_ms, target, cell, change),
             Note::Finished(finished) => self.finished(number, &finished),
-            Note::FirstByte { target, .. } => {
-                let sent_ms = self.running.get(&number).map_or(now_ms, |(_, sent_ms)| *sent_ms);
+            Note::FirstByte { attempt, target } => {
+                let sent_ms = self.running.get(&number).and_then(|sent| sent.get(&attempt)).copied().unwrap_or(now_ms);
                 self.channel(target, |channel| channel.first.add(now_ms.saturating_sub(sent_ms)));
             }
             Note::Queued | Note::Decided(_) => {}
@@ -172,7 +171,7 @@ impl<'a> Tally<'a> {
     }
 
     fn finished(&mut self, number: u64, finished: &Finished<'_>) {
-        let attempts = self.running.remove(&number).map_or(0, |(attempts, _)| attempts);
+        let attempts = self.running.remove(&number).map_or(0, |sent| u32::try_from(sent.len()).unwrap_or(u32::MAX));
         self.most_attempts = self.most_attempts.max(attempts);
         self.cost += finished.settlement.cost;
         for (target, cost) in finished.targets.iter().zip(&finished.settlement.attempt_costs) {
@@ -180,7 +179,8 @@ impl<'a> Tally<'a> {
         }
         if finished.status == Status::Completed {
             self.completed += 1;
-            if let Some(first_ms) = finished.attempts.last().and_then(|attempt| attempt.first_byte_ms) {
+            let answer = answering(finished.attempts).and_then(|place| finished.attempts.get(place));
+            if let Some(first_ms) = answer.and_then(|attempt| attempt.first_byte_ms) {
                 self.first.add(first_ms);
             }
             self.total.add(finished.latency_ms);
