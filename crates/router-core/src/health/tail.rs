@@ -59,7 +59,7 @@ impl Tail {
         (bits != 0).then(|| f64::from(f32::from_bits(bits)))
     }
 
-    /// As [`Self::p95_ms`] in whole milliseconds; `None` as long as it stands on less than [`ENOUGH`] observations.
+    /// As [`Self::p95_ms`] in whole milliseconds; `None` as long as it stands on less than `ENOUGH` observations.
     #[must_use]
     pub fn settled_p95_ms(&self) -> Option<u64> {
         let enough = self.total() >= ENOUGH * ONE;
