@@ -54,7 +54,7 @@ async fn the_second_answers_the_first_is_cancelled_and_both_are_booked() {
 #[tokio::test]
 async fn the_first_answers_after_all_and_the_second_is_cancelled() {
     for stream in [false, true] {
-        let first = SimProvider::start().await.on_any(Script::ok().delay(Duration::from_millis(600)));
+        let first = SimProvider::start().await.on_any(Script::ok().delay(Duration::from_secs(1)));
         let second = SimProvider::start().await.on_any(Script::hang());
         let router = hedged("30ms").channel("first", &first).channel("second", &second).start().await;
         let reply = router.chat().stream_if(stream).send().await;
@@ -69,7 +69,7 @@ async fn the_first_answers_after_all_and_the_second_is_cancelled() {
 #[tokio::test]
 async fn whichever_fails_leaves_the_other_alone() {
     let broken = || Script::status(500).delay(Duration::from_millis(200));
-    let late = || Script::ok().delay(Duration::from_millis(500));
+    let late = || Script::ok().delay(Duration::from_secs(1));
     for stream in [false, true] {
         for (one, two, outcomes) in [
             (broken(), late(), [("one", "temporary"), ("two", "completed")]),
@@ -94,7 +94,7 @@ async fn when_both_are_silent_each_ends_at_its_deadline() {
         let [one, two] =
             [SimProvider::start().await.on_any(Script::hang()), SimProvider::start().await.on_any(Script::hang())];
         let third = SimProvider::start().await;
-        let setup = hedged("30ms").system(json!({"timeouts": {"first_byte": "200ms"}}));
+        let setup = hedged("30ms").system(json!({"timeouts": {"first_byte": "1s"}}));
         let setup = setup.channel("one", &one).channel("two", &two).channel("third", &third);
         let router = setup.start().await;
         let reply = router.chat().stream_if(stream).send().await;
@@ -121,8 +121,8 @@ async fn it_starts_only_where_it_may() {
     let slow = || Script::ok().delay(Duration::from_millis(300));
     let none = json!({});
     // Content has come: whatever follows, the request stays where it is.
-    let gaps = Script::ok().text("one two three").gap(Duration::from_millis(150));
-    assert_eq!(asked(hedged("60ms"), gaps, json!({"stream": true})).await, 0, "after content");
+    let gaps = Script::ok().text("one two three").gap(Duration::from_millis(1_500));
+    assert_eq!(asked(hedged("1s"), gaps, json!({"stream": true})).await, 0, "after content");
     assert_eq!(asked(TestRouter::setup(), slow(), none.clone()).await, 0, "nobody asked for it");
     assert_eq!(asked(hedged("10s"), slow(), none.clone()).await, 0, "it was not silent for long");
     let without = TestRouter::setup().system(json!({"failover": {"hedge_after": "20ms", "hedge_budget": 0.0}}));
@@ -133,7 +133,7 @@ async fn it_starts_only_where_it_may() {
 
 #[tokio::test]
 async fn a_group_decides_for_itself() {
-    let slow = SimProvider::start().await.on_any(Script::ok().delay(Duration::from_millis(400)));
+    let slow = SimProvider::start().await.on_any(Script::ok().delay(Duration::from_secs(1)));
     let quick = SimProvider::start().await;
     let members = json!({"strategy": "priority", "select": {"models": ["sim-*"]}});
     let setup = hedged("20ms").channel("slow", &slow).channel("quick", &quick);
@@ -168,7 +168,7 @@ async fn second_attempts_stay_within_their_share() {
 
 #[tokio::test]
 async fn without_money_for_two_the_first_goes_on() {
-    let slow = SimProvider::start().await.on_any(Script::ok().delay(Duration::from_millis(300)));
+    let slow = SimProvider::start().await.on_any(Script::ok().delay(Duration::from_secs(1)));
     let other = SimProvider::start().await;
     let setup = hedged("20ms").channel("slow", &slow).channel("other", &other);
     // An attempt of 50 tokens out may cost 0.0002 USD with its input; two do not fit.

@@ -249,7 +249,7 @@ async fn background_work_is_no_empty_answer() {
 /// Of two attempts that ran at a time the one that answered keeps the state, after a restart too.
 #[tokio::test]
 async fn what_the_first_of_two_attempts_made_stays_with_it() {
-    let first = SimProvider::start().await.on_any(Script::ok().delay(std::time::Duration::from_millis(300)));
+    let first = SimProvider::start().await.on_any(Script::ok().delay(std::time::Duration::from_secs(1)));
     let second = SimProvider::start().await.on_any(Script::hang());
     let setup = setup().system(json!({"failover": {"hedge_after": "20ms", "hedge_budget": 1.0}}));
     let mut router = setup.channel("first", &first).channel("second", &second).start().await;
