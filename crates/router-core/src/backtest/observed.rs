@@ -118,6 +118,15 @@ pub struct Observations {
     requests: u64,
 }
 
+/// By what a call is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Draw {
+    /// The call's own.
+    pub(super) seed: u64,
+    /// The replay's. What few observations leave open turns out one way or another in each; 0: as was observed.
+    pub(super) lot: u64,
+}
+
 /// Where an estimate comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -183,7 +192,7 @@ impl Observations {
         ix: ModelIx,
         at_ms: u64,
         usage: Usage,
-        seed: u64,
+        Draw { seed, lot }: Draw,
     ) -> (Reply, Source) {
         let Some((model, channel)) = snapshot.model_and_channel(ix) else {
             return (Reply::silence(), Source::Assumed);
@@ -193,7 +202,12 @@ impl Observations {
             self.hour(&channel.name, &model.upstream_name, at_ms / HOUR_MS).filter(|cell| cell.observations() > 0);
         let source = if whole.is_some() { Source::Observed } else { Source::Assumed };
         let mut lots = Lots(mix(seed ^ model.stable_id));
-        if lots.share() < failure_rate(model, hour, whole) {
+        let rate = failure_rate(model, hour, whole);
+        let rate = match lot {
+            0 => rate,
+            _ => perhaps(rate, hour.or(whole), mix(lot ^ model.stable_id ^ mix(at_ms / HOUR_MS))),
+        };
+        if lots.share() < rate {
             let cell = hour.filter(|cell| !cell.faults.is_empty()).or(whole);
             let fault = cell.and_then(|cell| lots.one_of(&cell.faults));
             let usual = || (Fault::new(FaultKind::Temporary, ""), USUAL_FAILURE_MS);
@@ -231,6 +245,17 @@ fn failure_rate(model: &ChannelModel, hour: Option<&Cell>, whole: Option<&Cell>)
     let Some((rate, cell)) = hour.and_then(|cell| Some((cell.failure_rate()?, cell))) else { return whole };
     let n = f64::from(cell.good) + f64::from(cell.bad);
     (rate * n + whole * BORROWED) / (n + BORROWED)
+}
+
+/// What the rate might as well be, by so few observations: drawn from about the normal law around it.
+#[expect(clippy::cast_precision_loss, reason = "a count")]
+fn perhaps(rate: f64, cell: Option<&Cell>, seed: u64) -> f64 {
+    let n = cell.map_or(0, Cell::observations) as f64 + 2.0;
+    // The sum of twelve even lots less six is as good as normal (Irwin and Hall).
+    let mut lots = Lots(seed);
+    let normal = (0..12).map(|_| lots.share()).sum::<f64>() - 6.0;
+    let spread = (rate * (1.0 - rate)).max(1.0 / n) / n;
+    (rate + normal * spread.sqrt()).clamp(0.0, 1.0)
 }
 
 /// Milliseconds to the first content, and for each output token, by `scores.speed`.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::background::Background;
-use super::observed::Source;
+use super::observed::{Draw, Source};
 use super::partings::Partings;
 use super::recall::{Names, hindsight};
 use super::report::{Predicted, Tallies};
@@ -39,17 +39,31 @@ impl Scope {
     }
 }
 
+/// Replays with other lots beside the one that gives the result: how far they come apart is what the result leaves open where
+/// a policy learns from its own traffic.
+const OTHERS: u64 = 4;
+
 /// A backtest on its way.
 #[derive(Debug)]
 pub struct Backtest<'m> {
     core: Arc<Snapshot>,
     scope: Scope,
+    observations: &'m Observations,
+    /// The first gives the result.
+    replays: Vec<Replay<'m>>,
+    keys: HashMap<Arc<str>, KeyIx>,
+    names: Arc<Names>,
+}
+
+/// One way in which it may have gone.
+#[derive(Debug)]
+struct Replay<'m> {
     log: Shared<'m>,
     router: VirtualRouter<Shared<'m>, Shared<'m>>,
     background: Background,
-    keys: HashMap<Arc<str>, KeyIx>,
-    names: Arc<Names>,
     number: u64,
+    /// Draws every attempt anew; 0: those that the log holds go as they went.
+    lot: u64,
 }
 
 /// The requests that are on their way, for the providers that answer them and for whoever adds them up.
@@ -75,6 +89,8 @@ struct Logged {
     same_choice: bool,
     /// Whether it has gone another way than the log's.
     parted: bool,
+    /// Of its replay.
+    lot: u64,
 }
 
 impl<'m> Shared<'m> {
@@ -89,33 +105,57 @@ impl<'m> Backtest<'m> {
     pub fn new(stage: Stage, observations: &'m Observations, scope: Scope) -> Self {
         let core = Arc::clone(&stage.core);
         let names = Arc::new(Names::of(&core));
-        let running = HashMap::new();
-        let (tallies, partings) = Default::default();
-        let log = Log { core: Arc::clone(&core), observations, running, tallies, partings };
-        let log = Shared(Arc::new(Mutex::new(log)));
-        Self {
-            scope,
-            router: VirtualRouter::new(stage, log.clone(), log.clone()),
-            log,
-            background: Background::new(&core, &names),
-            keys: (0u32..).zip(core.keys()).map(|(place, key)| (Arc::clone(&key.id), KeyIx(place))).collect(),
-            names,
-            core,
-            number: 0,
-        }
+        let others: Vec<Stage> = (0..OTHERS).map(|_| stage.anew()).collect();
+        let stages = std::iter::once(stage).chain(others);
+        let replays = (0u64..).zip(stages).map(|(lot, stage)| Replay::new(stage, observations, &names, lot)).collect();
+        let keys = (0u32..).zip(core.keys()).map(|(place, key)| (Arc::clone(&key.id), KeyIx(place))).collect();
+        Self { core, scope, observations, replays, keys, names }
     }
 
     /// What requests of that client key have cost in the month before the first one that will be added, at `at_ms`.
     pub fn spent_before(&mut self, key: &str, cost: Nano, at_ms: u64) {
-        self.router.stage().world.spent_before(self.keys.get(key).copied(), cost, at_ms);
+        for replay in &self.replays {
+            replay.router.stage().world.spent_before(self.keys.get(key).copied(), cost, at_ms);
+        }
     }
 
     /// The next request of the log, in the order of time; those from before the period too: they warm everything up.
     pub fn add(&mut self, entry: Entry) {
-        self.background.until(entry.at_ms, &mut self.router);
-        self.router.until(entry.at_ms);
         let within = self.scope.holds(&entry);
         let key = self.keys.get(&entry.key).copied();
+        let Some((first, others)) = self.replays.split_first_mut() else { return };
+        for other in others {
+            other.add(&self.core, &self.names, key, within, entry.clone());
+        }
+        first.add(&self.core, &self.names, key, within, entry);
+    }
+
+    /// What it came to.
+    #[must_use]
+    pub fn finish(self) -> Report {
+        let rules = self.replays.first().map(|replay| replay.router.stage().world.rules.cooldown);
+        let cooldown_ms = rules.map_or(0, |cooldown| cooldown.temporary_ms);
+        let mut tallies = self.replays.into_iter().map(Replay::finish);
+        let first = tallies.next().unwrap_or_default();
+        let others: Vec<Tallies> = tallies.collect();
+        first.report(&self.core, self.observations, &self.scope, &others, cooldown_ms)
+    }
+}
+
+impl<'m> Replay<'m> {
+    fn new(stage: Stage, observations: &'m Observations, names: &Arc<Names>, lot: u64) -> Self {
+        let core = Arc::clone(&stage.core);
+        let running = HashMap::new();
+        let (tallies, partings) = Default::default();
+        let log = Log { core: Arc::clone(&core), observations, running, tallies, partings };
+        let log = Shared(Arc::new(Mutex::new(log)));
+        let router = VirtualRouter::new(stage, log.clone(), log.clone());
+        Self { log, router, background: Background::new(&core, names), number: 0, lot }
+    }
+
+    fn add(&mut self, core: &Snapshot, names: &Names, key: Option<KeyIx>, within: bool, entry: Entry) {
+        self.background.until(entry.at_ms, &mut self.router);
+        self.router.until(entry.at_ms);
         // That the router ended says nothing about a policy.
         let ask = entry.ask.clone().filter(|_| within && entry.status != Status::Shutdown);
         let Some(ask) = ask else {
@@ -124,12 +164,13 @@ impl<'m> Backtest<'m> {
             }
             return self.background.add(&entry, key, self.router.stage());
         };
-        let pinned = entry.pinned.as_ref().and_then(|name| self.core.channel_by_name(name));
+        let pinned = entry.pinned.as_ref().and_then(|name| core.channel_by_name(name));
         let total = entry.attempts.last().is_some_and(|tried| tried.end == TriedEnd::Failed(FaultKind::TotalTimeout));
-        let unfit = entry.unfit.iter().filter_map(|name| self.core.channel_by_name(name));
+        let unfit = entry.unfit.iter().filter_map(|name| core.channel_by_name(name));
+        let known = hindsight(core, names, &self.log.lock().partings, &entry).filter(|_| self.lot == 0);
         let request = Request {
             unfit: unfit.collect(),
-            hindsight: hindsight(&self.core, &self.names, &self.log.lock().partings, &entry),
+            hindsight: known,
             at_ms: entry.at_ms,
             key,
             ask,
@@ -141,20 +182,16 @@ impl<'m> Backtest<'m> {
             label: 0,
         };
         let used = vec![false; entry.attempts.len()];
-        let logged = Logged { entry, used, sources: Vec::new(), same_choice: false, parted: false };
+        let logged = Logged { entry, used, sources: Vec::new(), same_choice: false, parted: false, lot: self.lot };
         self.log.lock().running.insert(self.number, logged);
         self.number += 1;
         self.router.arrive(request);
     }
 
-    /// What it came to.
-    #[must_use]
-    pub fn finish(mut self) -> Report {
+    fn finish(mut self) -> Tallies {
         self.background.until(u64::MAX, &mut self.router);
         self.router.until(u64::MAX);
-        let cooldown_ms = self.router.stage().world.rules.cooldown.temporary_ms;
-        let mut log = self.log.lock();
-        std::mem::take(&mut log.tallies).report(&self.core, log.observations, &self.scope, cooldown_ms)
+        std::mem::take(&mut self.log.lock().tallies)
     }
 }
 
@@ -209,7 +246,7 @@ impl Logged {
         let Some((named, channel)) = call.core.model_and_channel(model) else { return (Reply::silence(), None) };
         let mut tried = self.entry.attempts.iter().zip(&mut self.used);
         let same = tried.find(|(tried, used)| {
-            !**used && tried.channel == channel.name && tried.upstream_model == named.upstream_name
+            self.lot == 0 && !**used && tried.channel == channel.name && tried.upstream_model == named.upstream_name
         });
         if let Some((tried, used)) = same {
             *used = true;
@@ -223,8 +260,8 @@ impl Logged {
             return (Reply { first_ms: tried.first_ms, last_ms: tried.took_ms, end, usage }, None);
         }
         let usage = self.usage(call, observations, model);
-        let seed = mix(call.request.seed ^ mix(u64::from(call.attempt)));
-        let (reply, source) = observations.draw(call.core, model, call.now_ms, usage, seed);
+        let seed = mix(call.request.seed ^ mix(u64::from(call.attempt)) ^ self.lot);
+        let (reply, source) = observations.draw(call.core, model, call.now_ms, usage, Draw { seed, lot: self.lot });
         (reply, Some(source))
     }
 

@@ -43,6 +43,14 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// The same stage, of which nothing is known yet.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        let (core, world) = (Arc::clone(&self.core), self.world.anew(&self.core));
+        let Self { retries, hedges, admission, patience_ms, .. } = *self;
+        Self { core, world, retries, hedges, admission, patience_ms }
+    }
+
     /// Whether budgets have no room for the request there.
     fn is_short(&self, request: &Request, target: &Target, channel: Option<ChannelIx>) -> bool {
         match request.hindsight.as_ref().filter(|known| known.attempts.is_some()) {

@@ -202,6 +202,16 @@ impl World {
         }
     }
 
+    /// The live side of the same snapshot under the same rules, of which nothing is known yet.
+    #[must_use]
+    pub fn anew(&self, core: &Snapshot) -> Self {
+        let manners = |channel: &Channel| {
+            let known = core.channel_by_name(&channel.name).and_then(|ix| self.channel(ix));
+            known.map(|channel| channel.manners).unwrap_or_default()
+        };
+        Self::build(core, self.rules, manners, &Cells::default(), &Ledger::new(core.zone().clone()))
+    }
+
     /// A channel.
     #[must_use]
     pub fn channel(&self, ix: ChannelIx) -> Option<&Arc<ChannelCell>> {
