@@ -8,13 +8,16 @@
 //! Left out is what only bytes can show: translation (every candidate's dialect holds every request) and the estimate that
 //! answers a failed count of tokens.
 
+mod attempt;
 mod calendar;
 mod hindsight;
+mod judge;
 mod law;
 mod provider;
 mod race;
 mod request;
 mod router;
+mod running;
 mod standing;
 mod watch;
 

@@ -1,8 +1,10 @@
 //! Two attempts at a time: what the server's `relay/race` does on sockets.
 
+use super::attempt::Unsent;
 use super::calendar::Due;
 use super::provider::Provider;
-use super::router::{Attempt, Running, Unsent, VirtualRouter, ending};
+use super::router::VirtualRouter;
+use super::running::{Attempt, Running, ending};
 use super::watch::{Note, Watch};
 use crate::fault::{Fault, FaultKind};
 use crate::request::{Command, Event};
