@@ -2,8 +2,6 @@
 
 `states.py ROUTER PROVIDER FOLDER` starts them and prints, once all are ready, a line `NAME: listening on URL` for each. Runs until it is
 told to end. Needs nothing but Python and Linux. The client key is that of SDK_KEY, the model is `gpt-4o-mini`.
-
-`starting` is missing: this router opens its port when it is ready, so that before that nobody hears anything from it.
 """
 
 import contextlib
@@ -24,7 +22,7 @@ HOST = "127.0.0.1"
 class Router:
     """A router with a folder of its own; `settings` are added to its configuration, `model` is what its channel serves."""
 
-    def __init__(self, binary, folder, base_url, settings, model="gpt-4o-mini", port=0):
+    def __init__(self, binary, folder, base_url, settings, model="gpt-4o-mini", port=0, env=None):
         os.makedirs(folder, exist_ok=True)
         config = {
             "keys": [{"name": "sdk", "value": "${SDK_KEY}"}],
@@ -36,17 +34,28 @@ class Router:
         path = os.path.join(folder, "router.yaml")
         with open(path, "w") as file:
             json.dump(config, file)
-        env = {"PATH": os.environ["PATH"], "SDK_KEY": os.environ["SDK_KEY"], "SMART_AI_ROUTER__SERVER__PORT": str(port)}
+        environment = {
+            "PATH": os.environ["PATH"], "SDK_KEY": os.environ["SDK_KEY"], "SMART_AI_ROUTER__SERVER__PORT": str(port), **(env or {})}
         command = [binary, "serve", "--config", path, "--data-dir", os.path.join(folder, "data")]
         with open(os.path.join(folder, "log"), "ab") as log:
             # Without `restore_signals` the router ignores, as Python does, the signal that a write beyond a limit sends.
-            self.process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=log, restore_signals=False)
+            self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, restore_signals=False)
+        self.address = (HOST, port)
+        self.folder = folder
+
+    def wait_until_ready(self):
         for line in self.process.stdout:
             if line.startswith(b"listening on http://"):
                 host, port = line.decode().strip().removeprefix("listening on http://").split(":")
                 self.address = (host, int(port))
                 return
-        raise SystemExit(f"states.py: the router in {folder} did not start: see its log")
+        raise SystemExit(f"states.py: the router in {self.folder} did not start: see its log")
+
+    def wait_until_open(self):
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(self.address):
+                return
+            time.sleep(0.02)
 
     @property
     def url(self):
@@ -101,6 +110,11 @@ class States:
         self.one_at_a_time = threading.Lock()
 
     def router(self, name, settings, base_url=None, **options):
+        router = self.begun(name, settings, base_url, **options)
+        router.wait_until_ready()
+        return router
+
+    def begun(self, name, settings, base_url=None, **options):
         router = Router(self.binary, os.path.join(self.folder, name), base_url or self.provider, settings, **options)
         self.routers.append(router)
         return router
@@ -137,6 +151,16 @@ class States:
         resource.prlimit(router.process.pid, resource.RLIMIT_FSIZE, (0, 0))
         return router.url
 
+    def starting(self):
+        """Its database does not answer yet."""
+        env = {
+            "DATABASE_URL": f"postgres://nobody@{HOST}:{free_port()}/none",
+            "SMART_AI_ROUTER_MASTER_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        }
+        router = self.begun("starting", {}, port=free_port(), env=env)
+        router.wait_until_open()
+        return router.url
+
     def shutting_down(self):
         """It is told to end while a request waits for its provider, and the grace is short. One router for each connection."""
 
@@ -167,7 +191,7 @@ def main(binary, provider, folder):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     states = States(binary, provider, folder)
     try:
-        made = [states.request_timeout, states.overloaded, states.accounting_unavailable, states.shutting_down, states.loop_detected]
+        made = [states.request_timeout, states.overloaded, states.accounting_unavailable, states.starting, states.shutting_down, states.loop_detected]
         print("".join(f"{make.__name__}: listening on {make()}\n" for make in made), end="", flush=True)
         while True:
             signal.pause()

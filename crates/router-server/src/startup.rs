@@ -1,7 +1,7 @@
 //! Puts a router together in the one right order: folder, configuration, keys, database, books, world, sockets.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,6 +23,7 @@ use crate::config::{self, DemoBase, Loaded, Overrides, Source, SourceFile, Syste
 use crate::exit::{Exit, Failed};
 use crate::gate::Gate;
 use crate::http::intake::BodyMemory;
+use crate::http::listener;
 use crate::kept::Kept;
 use crate::live::LiveTable;
 use crate::provision::{self, REAL_CHANNEL_SEEN};
@@ -36,6 +37,9 @@ use crate::wiring;
 const BODY_MEMORY: usize = 192 * 1024 * 1024;
 /// How long a start waits for what a former run left in the spool.
 const DRAIN_AT_START: Duration = Duration::from_secs(30);
+/// Between two tries to reach a database that does not answer at the start: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Environment variable with the admin key.
 const ADMIN_KEY: &str = "SMART_AI_ROUTER_ADMIN_KEY";
 /// Environment variable with the master key.
@@ -124,8 +128,8 @@ impl Origins {
 ///
 /// # Errors
 /// With the exit code and a sentence for the operator.
-pub async fn prepare(origins: Origins, tasks: &Tasks, metrics: Metrics) -> Result<Prepared, Failed> {
-    prepare_with(origins, tasks, metrics, SpoolOptions::default()).await
+pub async fn prepare(origins: Origins, data_dir: DataDir, tasks: &Tasks, metrics: Metrics) -> Result<Prepared, Failed> {
+    prepare_with(origins, data_dir, tasks, metrics, SpoolOptions::default()).await
 }
 
 /// As [`prepare`], with a spool that behaves so (its durability is the configured one).
@@ -134,13 +138,13 @@ pub async fn prepare(origins: Origins, tasks: &Tasks, metrics: Metrics) -> Resul
 /// With the exit code and a sentence for the operator.
 pub async fn prepare_with(
     origins: Origins,
+    data_dir: DataDir,
     tasks: &Tasks,
     metrics: Metrics,
     spool: SpoolOptions,
 ) -> Result<Prepared, Failed> {
     let invalid = |message| Failed::new(Exit::Usage, message);
     let first = origins.load(false).map_err(invalid)?;
-    let data_dir = DataDir::open(&origins.data_dir)?;
     let (store, vault) = open_store(&origins, &first.system, &data_dir).await?;
     let real_seen = store.meta(REAL_CHANNEL_SEEN).await?.is_some();
     let loaded = if real_seen && origins.demo.is_some() { origins.load(true).map_err(invalid)? } else { first };
@@ -247,11 +251,31 @@ async fn open_store(origins: &Origins, system: &System, data_dir: &DataDir) -> R
         }
     };
     let vault = Vault::new(&master);
-    let store = Store::open(url, options).await?;
-    store.migrate().await?;
+    let store = open_when_possible(url, options, is_sqlite).await?;
     data_dir.remember_database(url)?;
     store.check_master_key(&vault, signed(unix_ms())).await?;
     Ok((store, vault))
+}
+
+/// The database with its schema up to date. A server that does not answer is waited for: it may come up after the router, or
+/// be away for a moment.
+async fn open_when_possible(url: &str, options: StoreOptions, is_sqlite: bool) -> Result<Store, Failed> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let opened = async {
+            let store = Store::open(url, options.clone()).await?;
+            store.migrate().await.map(|_| store)
+        };
+        match opened.await {
+            Ok(store) => return Ok(store),
+            Err(error) if !is_sqlite && error.kind() == StoreErrorKind::Unavailable => {
+                tracing::warn!(%error, "the database cannot be reached; the router starts as soon as it can, and says so until then");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
 }
 
 fn open_spool(system: &System, data_dir: &DataDir, options: SpoolOptions) -> Result<Arc<Spool>, Failed> {
@@ -346,14 +370,19 @@ fn instance_id() -> Result<HeaderValue, Failed> {
     HeaderValue::from_str(&text).map_err(|error| Failed::new(Exit::Failure, error.to_string()))
 }
 
-/// The address to listen on.
+/// Binds the address of the configuration.
 ///
 /// # Errors
-/// If the host is no address and does not resolve.
-pub async fn address(system: &System) -> Result<SocketAddr, Failed> {
+/// Exit code 2: the host is none of this machine's, or the port is taken.
+pub async fn bind(system: &System) -> Result<TcpListener, Failed> {
     let (host, port) = (system.server.host.as_str(), system.server.port);
     let found = tokio::net::lookup_host((host, port)).await.ok().and_then(|mut found| found.next());
-    found.ok_or_else(|| Failed::new(Exit::Usage, format!("server.host `{host}` is not an address of this machine")))
+    let wanted = found
+        .ok_or_else(|| Failed::new(Exit::Usage, format!("server.host `{host}` is not an address of this machine")))?;
+    listener::bind(wanted).map_err(|error| {
+        let message = format!("cannot listen on {wanted}: {error}; another server.port helps if it is taken");
+        Failed::new(Exit::Usage, message)
+    })
 }
 
 fn signed(ms: u64) -> i64 {

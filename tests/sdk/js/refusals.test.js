@@ -88,6 +88,7 @@ const CASES = [
   ["nobody who could ever", [503], ["no_channel_available"], { model: "auto:nobody" }],
   ["too many at once", [503], ["overloaded"], { again: true, state: "overloaded" }],
   ["books that cannot be written", [503], ["accounting_unavailable"], { again: true, state: "accounting_unavailable" }],
+  ["a router that starts", [503], ["starting"], { again: true, state: "starting" }],
   ["a router that ends", [503], ["shutting_down"], { again: true, state: "shutting_down" }],
   ["a channel that leads back", [508], ["loop_detected"], { state: "loop_detected" }],
   ["a provider that does not answer", [504, 503], ["upstream_timeout", "no_channel_available"], { again: true, model: "sim-hang" }],

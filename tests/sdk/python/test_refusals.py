@@ -130,6 +130,7 @@ CASES = [
     Case("nobody who could ever", (503,), "no_channel_available", model="auto:nobody"),
     Case("too many at once", (503,), "overloaded", again=True, state="overloaded"),
     Case("books that cannot be written", (503,), "accounting_unavailable", again=True, state="accounting_unavailable"),
+    Case("a router that starts", (503,), "starting", again=True, state="starting"),
     Case("a router that ends", (503,), "shutting_down", again=True, state="shutting_down"),
     Case("a channel that leads back", (508,), "loop_detected", state="loop_detected"),
     Case("a provider that does not answer", (504, 503), "upstream_timeout no_channel_available", again=True, model="sim-hang"),

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use router_store::DataDir;
 use router_testkit::demo::{self, DemoProvider};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +22,7 @@ use super::{Exit, Failed};
 use crate::app::App;
 use crate::config::{DemoBase, Source, System};
 use crate::http::conn::ConnTimers;
+use crate::http::doorkeeper::Doorkeeper;
 use crate::http::listener::{self, EdgeLimits};
 use crate::http::service::Service;
 use crate::local::{Current, Local};
@@ -60,7 +62,8 @@ async fn serve(args: &ServeArgs, env: BTreeMap<String, String>, out: &mut dyn Wr
     };
     let metrics = Metrics::new();
     let tasks = Tasks::new(tokio::runtime::Handle::current(), metrics.panics.clone());
-    let logging = origins.load(false).map_err(|faults| Failed::new(Exit::Usage, faults))?.system.logging;
+    let system = origins.load(false).map_err(|faults| Failed::new(Exit::Usage, faults))?.system;
+    let logging = &system.logging;
     let directory = logging.directory.as_deref().map(Path::new);
     let _flush = logs::start(&LogSettings {
         level: logging.level.as_str(),
@@ -70,10 +73,18 @@ async fn serve(args: &ServeArgs, env: BTreeMap<String, String>, out: &mut dyn Wr
         hourly: logging.rotation == crate::config::system::Rotation::Hourly,
         keep: usize::try_from(logging.keep).unwrap_or(14),
     })?;
-    let prepared = startup::prepare(origins, &tasks, metrics).await?;
-    let running = Running::start(prepared, tasks, demo).await?;
+    let mut signals = Signals::new()?;
+    let data_dir = DataDir::open(&origins.data_dir)?;
+    let socket = startup::bind(&system).await?;
+    let doorkeeper = Doorkeeper::open(&socket)?;
+    let prepared = tokio::select! {
+        prepared = startup::prepare(origins, data_dir, &tasks, metrics) => prepared?,
+        () = signals.end() => return Ok(Exit::Ok),
+    };
+    doorkeeper.close().await;
+    let running = Running::start(prepared, socket, tasks, demo)?;
     running.announce(out)?;
-    running.until_told().await
+    running.until_told(signals).await
 }
 
 /// A router that listens.
@@ -90,7 +101,7 @@ pub struct Running {
     requests: TaskTracker,
     stop: CancellationToken,
     grace: Duration,
-    _data_dir: router_store::DataDir,
+    _data_dir: DataDir,
     _demo: Option<DemoProvider>,
 }
 
@@ -101,20 +112,18 @@ struct Summary {
 }
 
 impl Running {
-    /// Binds, starts the workers, and watches for changes.
+    /// Starts the workers on a bound socket, and watches for changes.
     ///
     /// # Errors
-    /// Exit code 2 if the port is taken.
-    pub async fn start(prepared: Prepared, tasks: Tasks, demo: Option<DemoProvider>) -> Result<Self, Failed> {
+    /// Why it cannot serve, with the exit code.
+    pub fn start(
+        prepared: Prepared,
+        socket: TcpListener,
+        tasks: Tasks,
+        demo: Option<DemoProvider>,
+    ) -> Result<Self, Failed> {
         let Prepared { app, loaded, origins, instance, writer, new_admin_key, data_dir } = prepared;
         let system = loaded.system.clone();
-        let wanted = startup::address(&system).await?;
-        let socket = listener::bind(wanted).map_err(|error| {
-            Failed::new(
-                Exit::Usage,
-                format!("cannot listen on {wanted}: {error}; another server.port helps if it is taken"),
-            )
-        })?;
         let address = socket.local_addr()?;
         write_instance_file(data_dir.path(), address, &origins, demo.is_some())?;
         let card = StartCard::new(&loaded, &app, address, data_dir.path(), new_admin_key.as_ref());
@@ -150,24 +159,15 @@ impl Running {
     }
 
     /// Serves until a signal says otherwise, then ends in order.
-    async fn until_told(self) -> Result<Exit, Failed> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+    async fn until_told(self, mut signals: Signals) -> Result<Exit, Failed> {
         let mut hangup = signal(SignalKind::hangup())?;
         loop {
             tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+                () = signals.end() => break,
                 _ = hangup.recv() => { let _ = self.reloader.reload().await; }
             }
         }
-        let second = async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
-        self.end(second).await;
+        self.end(signals.end()).await;
         Ok(Exit::Ok)
     }
 
@@ -195,10 +195,30 @@ impl Running {
     }
 }
 
+/// The signals that end the router.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failed> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next one.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
 fn start_workers(
     app: &Arc<App>,
     system: &System,
-    socket: std::net::TcpListener,
+    socket: TcpListener,
     (admin, tls): (axum::Router, rustls::ClientConfig),
     tasks: &Tasks,
     requests: &TaskTracker,

@@ -123,8 +123,11 @@ impl ApiError {
         }
         match self.code {
             ErrorCode::MethodNotAllowed => _ = headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST")),
-            // The rest of the request would be taken for the next one.
-            ErrorCode::RequestTimeout => _ = headers.insert(CONNECTION, HeaderValue::from_static("close")),
+            // The rest of the request would be taken for the next one: the connection ends, and the client has to know that it
+            // cannot be used again.
+            ErrorCode::RequestTimeout | ErrorCode::RequestTooLarge => {
+                _ = headers.insert(CONNECTION, HeaderValue::from_static("close"))
+            }
             _ => {}
         }
         response

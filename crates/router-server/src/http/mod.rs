@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod body;
 pub mod conn;
+pub mod doorkeeper;
 pub mod error;
 mod health;
 pub mod intake;

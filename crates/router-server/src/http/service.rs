@@ -47,9 +47,7 @@ impl Service {
         let head_only = method == Method::HEAD;
         let ids = Ids::new(request.headers());
         let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
-        // Clients of Anthropic's read its shape also at paths that belong to nobody.
-        let versioned = request.headers().contains_key("anthropic-version");
-        let dialect = dialects::dialect("anthropic").filter(|_| versioned).unwrap_or_else(|| dialects::of_errors(path));
+        let dialect = error_dialect(&request);
         let refuse = |error: ApiError| error.in_dialect(dialect, Some(ids.shown()));
         let mut response = match find(&method, path, query) {
             _ if is_too_large(&request) => refuse(too_large()),
@@ -174,11 +172,18 @@ enum Shape {
     GeminiOne(String),
 }
 
+/// The dialect in which a request is refused. Clients of Anthropic's read its shape also at paths that belong to nobody.
+pub(super) fn error_dialect(request: &Request<Incoming>) -> &'static Dialect {
+    let versioned = request.headers().contains_key("anthropic-version");
+    let anthropic = dialects::dialect("anthropic").filter(|_| versioned);
+    anthropic.unwrap_or_else(|| dialects::of_errors(request.uri().path()))
+}
+
 fn is_websocket(request: &Request<Incoming>) -> bool {
     request.headers().get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-fn text(words: &'static str) -> Response<Body> {
+pub(super) fn text(words: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(words));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response

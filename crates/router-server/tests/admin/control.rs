@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Request, StatusCode};
-use router_store::{ClientKeySpec, RequestRecord, Role, SecretString};
+use router_store::{ClientKeySpec, DataDir, RequestRecord, Role, SecretString};
 use serde_json::Value;
 use smart_ai_router::admin::{self, Control};
 use smart_ai_router::app::App;
@@ -108,7 +108,9 @@ impl TestControl {
         };
         let metrics = Metrics::new();
         let tasks = Tasks::new(tokio::runtime::Handle::current(), metrics.panics.clone());
-        let prepared = startup::prepare(origins, &tasks, metrics).await.unwrap_or_else(|error| panic!("{error:?}"));
+        let data_dir = DataDir::open(&origins.data_dir).expect("a folder");
+        let prepared = startup::prepare(origins, data_dir, &tasks, metrics).await;
+        let prepared = prepared.unwrap_or_else(|error| panic!("{error:?}"));
         let app = prepared.app;
         let reloader = Reloader::new(Arc::clone(&app), prepared.origins, prepared.instance, prepared.loaded);
         for (name, role, secret) in

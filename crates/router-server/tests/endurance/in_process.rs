@@ -1,8 +1,9 @@
 //! The router inside the test's process, where a test can take its database or its disk away.
 
-use router_store::SpoolOptions;
+use router_store::{DataDir, SpoolOptions};
 use smart_ai_router::cli::serve::Running;
 use smart_ai_router::config::Source;
+use smart_ai_router::exit::Failed;
 use smart_ai_router::startup::{self, Origins};
 use smart_ai_router::tasks::Tasks;
 use smart_ai_router::telemetry::metrics::Metrics;
@@ -20,9 +21,12 @@ pub(crate) async fn start(installation: &Installation, spool: SpoolOptions) -> R
     };
     let metrics = Metrics::new();
     let tasks = Tasks::new(tokio::runtime::Handle::current(), metrics.panics.clone());
-    let prepared = startup::prepare_with(origins, &tasks, metrics, spool).await;
-    let prepared = prepared.unwrap_or_else(|failed| panic!("{}", failed.message));
-    Running::start(prepared, tasks, None).await.unwrap_or_else(|failed| panic!("{}", failed.message))
+    let failed = |failed: Failed| -> ! { panic!("{}", failed.message) };
+    let data_dir = DataDir::open(&origins.data_dir).expect("a folder");
+    let prepared = startup::prepare_with(origins, data_dir, &tasks, metrics, spool).await;
+    let prepared = prepared.unwrap_or_else(|error| failed(error));
+    let socket = startup::bind(&prepared.loaded.system).await.unwrap_or_else(|error| failed(error));
+    Running::start(prepared, socket, tasks, None).unwrap_or_else(|error| failed(error))
 }
 
 /// Ends it in order; all is in the database afterwards.

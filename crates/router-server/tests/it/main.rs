@@ -40,6 +40,7 @@ mod reload;
 mod secrets;
 mod shutdown;
 mod start;
+mod starting;
 mod streams;
 mod support;
 mod twins;

@@ -70,6 +70,8 @@ async fn each_refusal_has_its_code_and_costs_no_call() {
         assert!(reply.has_header("x-request-id"), "{what}");
         let said = if code == "budget_exceeded" { "insufficient_quota" } else { code };
         assert_eq!(error["code"], said, "{what}");
+        // What was not read of the request would be taken for the next one.
+        assert_eq!(reply.header("connection") == "close", status == 413, "{what}");
     }
     assert_eq!(provider.stats().requests, 0);
 }

@@ -22,12 +22,17 @@ pub(crate) struct TestRouter {
 
 impl TestRouter {
     pub(super) async fn start(setup: Setup) -> Self {
+        let mut this = Self::begin(setup, SocketAddr::from(([127, 0, 0, 1], 0)));
+        this.address = this.listening().await;
+        this
+    }
+
+    /// A router that is to listen there, without waiting until it does.
+    pub(crate) fn begin(setup: Setup, address: SocketAddr) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         write_config(&setup, folder.path());
         let process = launch(&setup, folder.path());
-        let mut this = Self { setup, folder, process, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        this.address = this.listening().await;
-        this
+        Self { setup, folder, process, address }
     }
 
     /// Starts a router that is expected to end at once.
@@ -52,7 +57,7 @@ impl TestRouter {
         self.setup = self.setup.clone().without_env(name);
     }
 
-    async fn listening(&mut self) -> SocketAddr {
+    pub(crate) async fn listening(&mut self) -> SocketAddr {
         let address = eventually("the line `listening on`", async || {
             let said = self.process.stdout();
             let line = said.lines().find_map(|line| line.strip_prefix("listening on http://"));
