@@ -3,6 +3,7 @@
 //! * [`SimProvider`] answers every dialect ([`answers`]) on `127.0.0.1`, faithfully or as a [`Script`] says, and remembers
 //!   what it received. It speaks HTTP/1.1 itself ([`http1`]), so that it can also cut, reset, trickle and lie.
 //! * [`clients`] are its counterpart: they ask and read in every dialect.
+//! * [`TcpProxy`] stands before a database and lets the line to it go bad ([`tcp_proxy::Line`]).
 //! * [`demo`] is the preset behind `serve --demo`.
 //! * [`bench`] is the benchmark's counterpart: a cheap upstream, a minimal proxy, a load generator, the driver.
 //!
@@ -28,6 +29,7 @@ mod plan;
 pub mod provider;
 pub mod record;
 pub mod script;
+pub mod tcp_proxy;
 #[cfg(feature = "tls")]
 pub mod tls;
 
@@ -35,3 +37,4 @@ pub use answers::{Bend, Dialect, Failure, Flavor, Voice};
 pub use provider::{SimProvider, dead_address};
 pub use record::{Ending, Received, Stats};
 pub use script::{Framing, LineEnd, Script};
+pub use tcp_proxy::TcpProxy;

@@ -44,7 +44,11 @@ impl Installation {
 
     /// The environment of the router, all of it.
     pub(crate) fn env() -> BTreeMap<String, String> {
-        let pairs = [("ENDURANCE_KEY", CLIENT_KEY), ("SMART_AI_ROUTER_ADMIN_KEY", "sk-router-endurance-admin-key")];
+        let pairs = [
+            ("ENDURANCE_KEY", CLIENT_KEY),
+            ("SMART_AI_ROUTER_ADMIN_KEY", "sk-router-endurance-admin-key"),
+            ("SMART_AI_ROUTER_MASTER_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+        ];
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 

@@ -10,6 +10,7 @@
 mod books;
 mod client;
 mod crowd;
+mod database_line;
 mod durable;
 mod ending;
 mod idle;

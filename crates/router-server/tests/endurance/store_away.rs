@@ -12,7 +12,7 @@ use crate::in_process;
 use crate::installation::{Installation, channels, rows_since};
 
 /// Sends `count` requests over ten connections; all have to be answered.
-async fn send(address: SocketAddr, name: &'static str, count: usize) -> Diary {
+pub(crate) async fn send(address: SocketAddr, name: &'static str, count: usize) -> Diary {
     let mut clients = JoinSet::new();
     for client in 0..10 {
         clients.spawn(async move {

@@ -1,8 +1,10 @@
 //! The database: one facade over SQLite and PostgreSQL.
 //!
-//! `sql` is the thin layer that runs one statement text on either engine; `open` makes the pools; `migrate` brings the
-//! schema up. What can be asked stands in `crate::query`; what the spool brings is written by `crate::writer`.
+//! `sql` is the thin layer that runs one statement text on either engine, `insert` writes many rows with it; `open` makes
+//! the pools; `migrate` brings the schema up. What can be asked stands in `crate::query`; what the spool brings is written by
+//! `crate::writer`.
 
+mod insert;
 mod migrate;
 mod open;
 mod sql;
@@ -10,9 +12,10 @@ mod sql;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use insert::{insert_many, insert_returning};
 pub use migrate::{MigrationState, MigrationStatus};
 pub use open::StoreOptions;
-pub(crate) use sql::{Row, SharedTexts, Sql, Tx, Value, insert_many, insert_returning};
+pub(crate) use sql::{Row, SharedTexts, Sql, Tx, Value};
 
 use crate::error::StoreResult;
 

@@ -44,6 +44,13 @@ impl Default for StoreOptions {
     }
 }
 
+impl StoreOptions {
+    /// How long to wait for the answer to a statement, which may wait for a connection first.
+    pub(super) fn answer_within(&self) -> Duration {
+        self.statement_timeout + self.acquire_timeout
+    }
+}
+
 impl Store {
     /// Opens `sqlite://PATH`, `sqlite::memory:` (tests), or `postgres://…`. Brings no schema up: see [`Store::migrate`].
     ///
@@ -148,15 +155,26 @@ async fn open_postgres(url: &str, options: &StoreOptions) -> StoreResult<Backend
     let connect = PgConnectOptions::from_str(url)
         .map_err(|_| StoreError::new(StoreErrorKind::Invalid, "the PostgreSQL address cannot be read"))?;
     let millis = options.statement_timeout.as_millis().to_string();
+    // A transaction whose client has vanished keeps its locks no longer than a statement may take: others wait for them.
+    let bounds = ["statement_timeout", "idle_in_transaction_session_timeout"].map(|name| (name, millis.as_str()));
     let connect = connect
         .application_name("smart-ai-router")
-        .options([("statement_timeout", millis.as_str()), ("idle_in_transaction_session_timeout", "60000")])
+        .options(bounds)
         .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(2))
         .log_statements(tracing::log::LevelFilter::Trace);
+    let limit = options.acquire_timeout;
     let pool = PgPoolOptions::new()
         .max_connections(options.max_connections.max(2))
         .acquire_timeout(options.acquire_timeout)
         .idle_timeout(Duration::from_secs(300))
+        // What comes back is asked whether it still lives, by the pool for as long as it takes: behind a dead line that is
+        // for ever, and a place in the pool is gone.
+        .after_release(move |connection, _| {
+            Box::pin(async move {
+                let asked = tokio::time::timeout(limit, sqlx::Connection::ping(connection)).await;
+                asked.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into()))).map(|()| true)
+            })
+        })
         .connect_with(connect)
         .await?;
     Ok(Backend::Postgres(pool))

@@ -5,16 +5,12 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{Arguments as _, AssertSqlSafe, Postgres, Row as _, SqlSafeStr as _, Sqlite};
 
 use super::{Backend, Store};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
-
-/// Below SQLite's 32,766 and PostgreSQL's 65,535 parameters a statement.
-const MAX_BINDS: usize = 30_000;
-/// Rows of one prepared statement on SQLite.
-const MOST_PREPARED_ROWS: usize = 128;
 
 /// A parameter. Each kind carries its own NULL, because PostgreSQL wants to know the type of a NULL too.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,6 +142,11 @@ pub(crate) struct Sql {
 }
 
 impl Sql {
+    /// A statement with its parameters; whether the connection keeps it prepared.
+    pub(super) fn with_args(text: String, args: Vec<Value>, keep_prepared: bool) -> Self {
+        Self { text, args, keep_prepared }
+    }
+
     pub(crate) fn new(text: &'static str) -> Self {
         Self { text: text.to_owned(), args: Vec::new(), keep_prepared: true }
     }
@@ -234,7 +235,8 @@ impl Row {
 /// An open writing transaction. Dropped without [`Tx::commit`] it is rolled back.
 pub(crate) enum Tx {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    /// With the longest wait for an answer.
+    Postgres(sqlx::Transaction<'static, Postgres>, Duration),
 }
 
 macro_rules! prepared {
@@ -256,12 +258,23 @@ macro_rules! prepared {
     }};
 }
 
+/// What the database answers, unless it takes longer. A line that went dead without a word ends no wait by itself, and what
+/// bounds a statement on the server does not either.
+async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> StoreResult<T> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(StoreError::new(StoreErrorKind::Unavailable, "the database did not answer in time")),
+    }
+}
+
 impl Tx {
     /// Runs a statement; how many rows it touched.
     pub(crate) async fn execute(&mut self, sql: Sql) -> StoreResult<u64> {
         Ok(match self {
             Self::Sqlite(tx) => prepared!(sql, Sqlite).execute(&mut **tx).await?.rows_affected(),
-            Self::Postgres(tx) => prepared!(sql, Postgres).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx, limit) => {
+                in_time(*limit, async { prepared!(sql, Postgres).execute(&mut **tx).await }).await?.rows_affected()
+            }
         })
     }
 
@@ -271,8 +284,9 @@ impl Tx {
             Self::Sqlite(tx) => {
                 prepared!(sql, Sqlite).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
             }
-            Self::Postgres(tx) => {
-                prepared!(sql, Postgres).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+            Self::Postgres(tx, limit) => {
+                let rows = in_time(*limit, async { prepared!(sql, Postgres).fetch_all(&mut **tx).await }).await?;
+                rows.into_iter().map(Row::Postgres).collect()
             }
         })
     }
@@ -281,24 +295,22 @@ impl Tx {
     pub(crate) async fn lock_table(&mut self, statement: &'static str) -> StoreResult<()> {
         match self {
             Self::Sqlite(_) => Ok(()),
-            Self::Postgres(_) => self.execute(Sql::new(statement)).await.map(drop),
+            Self::Postgres(..) => self.execute(Sql::new(statement)).await.map(drop),
         }
     }
 
     pub(crate) async fn rollback(self) -> StoreResult<()> {
         match self {
-            Self::Sqlite(tx) => tx.rollback().await?,
-            Self::Postgres(tx) => tx.rollback().await?,
+            Self::Sqlite(tx) => Ok(tx.rollback().await?),
+            Self::Postgres(tx, limit) => in_time(limit, tx.rollback()).await,
         }
-        Ok(())
     }
 
     pub(crate) async fn commit(self) -> StoreResult<()> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Sqlite(tx) => Ok(tx.commit().await?),
+            Self::Postgres(tx, limit) => in_time(limit, tx.commit()).await,
         }
-        Ok(())
     }
 }
 
@@ -308,7 +320,10 @@ impl Store {
         self.gate()?;
         Ok(match &self.inner.backend {
             Backend::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Backend::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Backend::Postgres(pool) => {
+                let limit = self.inner.options.answer_within();
+                Tx::Postgres(in_time(limit, pool.begin()).await?, limit)
+            }
         })
     }
 
@@ -316,7 +331,7 @@ impl Store {
     pub(crate) async fn rows(&self, sql: Sql) -> StoreResult<Vec<Row>> {
         self.gate()?;
         let fetch = async {
-            Ok::<_, sqlx::Error>(match &self.inner.backend {
+            Ok(match &self.inner.backend {
                 Backend::Sqlite { reader, .. } => {
                     prepared!(sql, Sqlite).fetch_all(reader).await?.into_iter().map(Row::Sqlite).collect()
                 }
@@ -325,11 +340,7 @@ impl Store {
                 }
             })
         };
-        let bound = self.inner.options.statement_timeout + self.inner.options.acquire_timeout;
-        match tokio::time::timeout(bound, fetch).await {
-            Ok(rows) => Ok(rows?),
-            Err(_) => Err(StoreError::new(StoreErrorKind::Unavailable, "the database did not answer in time")),
-        }
+        in_time(self.inner.options.answer_within(), fetch).await
     }
 
     /// A reading statement of at most one row.
@@ -342,73 +353,10 @@ impl Store {
         self.gate()?;
         Ok(match &self.inner.backend {
             Backend::Sqlite { writer, .. } => prepared!(sql, Sqlite).execute(writer).await?.rows_affected(),
-            Backend::Postgres(pool) => prepared!(sql, Postgres).execute(pool).await?.rows_affected(),
+            Backend::Postgres(pool) => {
+                let run = async { prepared!(sql, Postgres).execute(pool).await };
+                in_time(self.inner.options.answer_within(), run).await?.rows_affected()
+            }
         })
     }
-}
-
-/// `INSERT INTO table (columns) VALUES (…), (…) tail`, in as few statements as the parameter limit allows; how many rows
-/// were touched. `values` holds row behind row. After an error the transaction must not be committed.
-pub(crate) async fn insert_many(
-    tx: &mut Tx,
-    table: &'static str,
-    columns: &str,
-    values: Vec<Value>,
-    tail: &str,
-) -> StoreResult<u64> {
-    let mut touched = 0;
-    for statement in inserts(matches!(tx, Tx::Sqlite(_)), table, columns, values, tail) {
-        touched += tx.execute(statement).await?;
-    }
-    Ok(touched)
-}
-
-/// The same with a tail that says `RETURNING`: the returned rows. Each of them is a message between threads on SQLite.
-pub(crate) async fn insert_returning(
-    tx: &mut Tx,
-    table: &'static str,
-    columns: &str,
-    values: Vec<Value>,
-    tail: &str,
-) -> StoreResult<Vec<Row>> {
-    let mut returned = Vec::new();
-    for statement in inserts(matches!(tx, Tx::Sqlite(_)), table, columns, values, tail) {
-        returned.extend(tx.rows(statement).await?);
-    }
-    Ok(returned)
-}
-
-fn inserts(sqlite: bool, table: &str, columns: &str, values: Vec<Value>, tail: &str) -> impl Iterator<Item = Sql> {
-    let width = columns.split(',').count();
-    // SQLite keeps, for each statement of many rows, what it would need to take back those before a bad one, and that is a
-    // fourth of the work. Here a failure ends the whole transaction anyway.
-    let verb = if sqlite { "INSERT OR FAIL" } else { "INSERT" };
-    let head = format!("{verb} INTO {table} ({columns}) VALUES ");
-    let tail = format!(" {tail}");
-    let mut values = values.into_iter();
-    let mut text_before = (0, String::new());
-    std::iter::from_fn(move || {
-        let left = values.len() / width;
-        if left == 0 {
-            return None;
-        }
-        // SQLite takes powers of two, so that a handful of prepared statements serves every batch; PostgreSQL, where
-        // each statement is a round trip, takes all at once, a text of its own that is not worth keeping.
-        let rows = if sqlite { MOST_PREPARED_ROWS.min(1 << left.ilog2()) } else { left.min(MAX_BINDS / width) };
-        if text_before.0 != rows {
-            text_before = (rows, [&head, &*placeholders(sqlite, rows, width), &tail].concat());
-        }
-        let args = values.by_ref().take(rows * width).collect();
-        Some(Sql { text: text_before.1.clone(), args, keep_prepared: sqlite })
-    })
-}
-
-/// `(…), (…)` for so many rows. SQLite takes `$1` for a name and looks through all names for each: with 17,000 parameters in a
-/// batch that is most of the work of writing it.
-fn placeholders(plain: bool, rows: usize, width: usize) -> String {
-    let row = |row: usize| {
-        let place = |column: usize| if plain { "?".to_owned() } else { format!("${}", row * width + column + 1) };
-        format!("({})", (0..width).map(place).collect::<Vec<_>>().join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }

@@ -20,3 +20,5 @@ mod recording;
 mod streams;
 #[cfg(test)]
 mod strict;
+#[cfg(test)]
+mod tcp_proxy;
