@@ -183,14 +183,10 @@ async fn a_database_that_only_listens_is_away() {
     goes_bad("half_close", Line::HalfClose, COMMIT, true).await;
 }
 
+/// It swallowed the answer to a commit, or left a transaction open. Both at a time, since what they do is wait.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_line_that_swallowed_a_commits_answer_holds_nothing_up() {
-    goes_bad("freeze", Line::Freeze, COMMIT, true).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_line_that_left_a_transaction_open_holds_nothing_up() {
-    goes_bad("freeze_open", Line::Freeze, POSTING, true).await;
+async fn a_frozen_line_to_the_database_holds_nothing_up() {
+    tokio::join!(goes_bad("freeze", Line::Freeze, COMMIT, true), goes_bad("freeze_open", Line::Freeze, POSTING, true));
 }
 
 #[tokio::test(flavor = "multi_thread")]
