@@ -72,6 +72,8 @@ run_suite() {
   if [ $code != 0 ]; then
     echo "--- the router's log, last lines ---" >&2
     tail -n 40 "$folder/router.err" >&2
+    echo "--- the same of the routers that refuse ---" >&2
+    tail -n 20 "$folder/states.err" "$folder"/states/*/log >&2
   fi
   cleanup
   return $code
