@@ -3,9 +3,11 @@
 use crate::bench::Failure;
 use crate::bench::process::{Running, free_address};
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 /// Names in the results.
 pub(super) const DIRECT: &str = "direct";
@@ -103,7 +105,8 @@ pub(super) fn router(program: &Path, model: &str, folder: &Path, upstream: Socke
     for (name, text) in router_files(address, upstream, &data) {
         fs::write(config.join(name), text)?;
     }
-    let mut command = Command::new(program);
+    // Absolute: it runs in another folder.
+    let mut command = Command::new(std::path::absolute(program)?);
     command.arg("serve").arg("--config").arg(&config).arg("--data-dir").arg(&data);
     // Nothing of the caller's environment may add a channel or change a setting.
     command.env_clear().current_dir(folder);
@@ -111,10 +114,27 @@ pub(super) fn router(program: &Path, model: &str, folder: &Path, upstream: Socke
     command.env("BENCH_CLIENT_KEY", CLIENT_KEY).env("BENCH_PROVIDER_KEY", "sk-bench-provider");
     let log = folder.join("router.log");
     let process = Running::start(&mut command, &log, address).map_err(|cause| format!("router: {cause}"))?;
+    wait_until_ready(address)?;
     let mut target = Target::at(ROUTER, address, Some(process));
     target.model = model.to_owned();
     target.headers = vec![format!("authorization: Bearer {CLIENT_KEY}")];
     Ok(target)
+}
+
+/// The router's port is open before it serves: until then it says that it is starting.
+fn wait_until_ready(address: SocketAddr) -> Result<(), Failure> {
+    for _ in 0..200 {
+        let mut connection = TcpStream::connect(address)?;
+        connection.write_all(b"GET /health/ready HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        // An answer that breaks off is no answer yet.
+        let _ = connection.read_to_string(&mut answer);
+        if answer.starts_with("HTTP/1.1 200 ") {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err("router: it does not become ready".into())
 }
 
 /// The router's configuration files, by name.
