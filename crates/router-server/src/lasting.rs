@@ -28,9 +28,14 @@ pub fn lasting(text: &str) -> &'static str {
 /// A name as a header value that nobody counts; characters that cannot stand in one become `?`.
 #[must_use]
 pub fn header_value(text: &str) -> HeaderValue {
-    let safe: String = text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
-    HeaderValue::from_maybe_shared(Bytes::from_static(lasting(&safe).as_bytes()))
+    HeaderValue::from_maybe_shared(Bytes::from_static(lasting(&visible(text)).as_bytes()))
         .unwrap_or(HeaderValue::from_static("?"))
+}
+
+/// A text with `?` for each character that cannot stand in a header value.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }
 
 /// An address that nobody counts; `None` if it is none.

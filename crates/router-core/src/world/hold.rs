@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Target, World};
+use super::{ChannelCell, Limited, Target, World};
 use crate::ask::Ask;
 use crate::budget::{Period, Window};
 use crate::catalog::Snapshot;
@@ -99,9 +99,7 @@ impl World {
         last_resort: bool,
         now_ms: u64,
     ) -> Result<Holding, Fault> {
-        let missing = |what| Fault::new(FaultKind::Internal, what);
-        let model = self.model(target.model).ok_or_else(|| missing("no such model"))?;
-        let channel = self.channel_of(core, target.model).ok_or_else(|| missing("no such channel"))?;
+        let (model, channel) = self.model_and_channel(core, target)?;
         if channel.keys.get(target.key).is_none() {
             return Err(missing("no such key"));
         }
@@ -110,7 +108,7 @@ impl World {
             pass.ok_or_else(|| Fault::new(FaultKind::BreakerOpen, NO_PROBE))
         };
         let passes = [Some(pass(model)?), Some(pass(&channel.state.health)?)];
-        let member = target.group.and_then(|group| self.group(group)?.members.get(&target.model));
+        let member = self.member(target);
         let (mut ticket, mut of_member) = (None, None);
         if channel.has_limits() || member.is_some() {
             let day = Window::at(Period::Day, core.zone(), now_ms);
@@ -149,18 +147,27 @@ impl World {
         last_resort: bool,
         now_ms: u64,
     ) -> Result<Holding, Fault> {
-        let missing = |what| Fault::new(FaultKind::Internal, what);
-        let model = self.model(target.model).ok_or_else(|| missing("no such model"))?;
-        let channel = self.channel_of(core, target.model).ok_or_else(|| missing("no such channel"))?;
+        let (model, channel) = self.model_and_channel(core, target)?;
         let passes = [model, &channel.state.health].map(|of| self.pass(of, last_resort, now_ms));
         let day = Window::at(Period::Day, core.zone(), now_ms);
         let ticket = channel
             .has_limits()
             .then(|| channel.state.limiter.acquire(&channel.limits, ask.tokens(), &day, now_ms, now_ms).ok());
-        let member = target.group.and_then(|group| self.group(group)?.members.get(&target.model));
+        let member = self.member(target);
         let of_member = member.and_then(|member| member.limiter.acquire(&member.limits, 0, &day, now_ms, now_ms).ok());
         let _running = [model.enter(), channel.state.health.enter()];
         Ok(Holding { target: target.clone(), passes, ticket: ticket.flatten(), _member: of_member, _running })
+    }
+
+    fn model_and_channel(&self, core: &Snapshot, target: &Target) -> Result<(&Arc<Health>, &Arc<ChannelCell>), Fault> {
+        let model = self.model(target.model).ok_or_else(|| missing("no such model"))?;
+        let channel = self.channel_of(core, target.model).ok_or_else(|| missing("no such channel"))?;
+        Ok((model, channel))
+    }
+
+    /// The group's member, where it has a daily limit.
+    fn member(&self, target: &Target) -> Option<&Limited> {
+        self.group(target.group?)?.members.get(&target.model)
     }
 
     /// Leave of a breaker.
@@ -168,6 +175,10 @@ impl World {
         let (breaker, config) = (&of.breaker, &self.rules.breaker);
         if last_resort { breaker.pass_early(config, now_ms) } else { breaker.pass(config, now_ms) }
     }
+}
+
+fn missing(what: &str) -> Fault {
+    Fault::new(FaultKind::Internal, what)
 }
 
 impl Holding {

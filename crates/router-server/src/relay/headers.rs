@@ -9,6 +9,7 @@ use router_core::limits::{Rates, Room};
 use router_core::money::Nano;
 
 use crate::clock::Now;
+use crate::lasting::visible;
 use crate::snapshot::{ChannelSide, GroupSide, ModelSide};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -95,8 +96,7 @@ pub(crate) fn stamp_dropped(headers: &mut HeaderMap, dropped: &[String]) {
     }
     // A client's own words: what cannot stand in a header becomes `?`, and a list without end is cut.
     let listed: String = dropped.join(", ").chars().take(1_000).collect();
-    let safe: String = listed.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
-    if let Ok(value) = HeaderValue::from_str(&safe) {
+    if let Ok(value) = HeaderValue::from_str(&visible(&listed)) {
         headers.insert(DROPPED, value);
     }
 }
