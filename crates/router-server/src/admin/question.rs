@@ -7,7 +7,7 @@ use router_core::fault::{ERROR_CODES, ErrorCode};
 use router_core::ids::hash64;
 use router_core::money::Nano;
 use router_core::routing::{Explanation, Live, Moment, NotFound, decide, resolve, strategy};
-use router_wire::dialects::{DIALECTS, Dialect, RequestError, Route};
+use router_wire::dialects::{DIALECTS, RequestError, Route};
 use serde_json::{Map, Value, json};
 
 use crate::http::error::shown;
@@ -133,14 +133,9 @@ impl Question {
     /// # Errors
     /// What a client would be refused for.
     pub fn of_body(endpoint: Endpoint, body: &[u8]) -> Result<Self, Unanswered> {
-        let serves = |dialect: &&Dialect| match endpoint {
-            // Its paths name the model, so no fixed one is listed.
-            Endpoint::GenerateContent => dialect.name == "gemini",
-            _ => dialect.routes.iter().any(|(_, served)| *served == endpoint),
-        };
         // Where several dialects serve it, it is of the one that can read it.
         let mut read = Err(invalid("endpoint", "no dialect serves it"));
-        for dialect in DIALECTS.iter().filter(serves) {
+        for dialect in DIALECTS.iter().filter(|dialect| dialect.serves(endpoint)) {
             read = (dialect.read)(&Route::fixed(endpoint), body).map_err(Unanswered::from);
             if read.is_ok() {
                 break;

@@ -1,7 +1,7 @@
 //! Finds the credential of a request: one extractor for every header form, one principal, one check.
 
 use http::{HeaderMap, HeaderValue, Uri};
-use router_wire::dialects::of_errors;
+use router_wire::dialects::Dialect;
 
 /// What a request brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +19,10 @@ pub enum Presented<'a> {
 /// Header names that carry a bare key.
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
-/// The `key` of a query, on the paths where Google's clients send theirs so. Keys of ours need no escapes.
+/// The key in a query, on the paths where clients may send theirs so.
 #[must_use]
 pub fn query_key(uri: &Uri) -> Option<&str> {
-    let gemini = of_errors(uri.path()).name == "gemini" || uri.path().contains(':');
-    uri.query().filter(|_| gemini)?.split('&').find_map(|pair| pair.strip_prefix("key="))
+    Dialect::key_in_query(uri.path(), uri.query()?)
 }
 
 /// Reads every form of credential that clients use. `query_key` is that of a Gemini path.

@@ -103,7 +103,7 @@ impl ApiError {
     /// The whole answer where no dialect is spoken: in OpenAI's shape.
     #[must_use]
     pub fn into_response(self) -> Response<Body> {
-        self.in_dialect(of_errors(""), None)
+        self.in_dialect(of_errors("", |_| false), None)
     }
 
     /// The whole answer in a dialect.

@@ -172,11 +172,9 @@ enum Shape {
     GeminiOne(String),
 }
 
-/// The dialect in which a request is refused. Clients of Anthropic's read its shape also at paths that belong to nobody.
+/// The dialect in which a request is refused.
 pub(super) fn error_dialect(request: &Request<Incoming>) -> &'static Dialect {
-    let versioned = request.headers().contains_key("anthropic-version");
-    let anthropic = dialects::dialect("anthropic").filter(|_| versioned);
-    anthropic.unwrap_or_else(|| dialects::of_errors(request.uri().path()))
+    dialects::of_errors(request.uri().path(), |header| request.headers().contains_key(header))
 }
 
 fn is_websocket(request: &Request<Incoming>) -> bool {

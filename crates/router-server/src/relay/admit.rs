@@ -221,7 +221,7 @@ async fn judge(
     let permit = app.gate.enter(turn).await.map_err(|turned| {
         app.metrics.shed.get_or_create_owned(&ReasonLabel { reason: turned.as_str() }).inc();
         let message = "The router is at its limit of running requests. Try again in a moment.";
-        ApiError::new(ErrorCode::Overloaded, message).retry_after_ms(Some(1_000))
+        ApiError::new(ErrorCode::Overloaded, message).retry_after_ms(Some(NEWS_MS))
     })?;
     let ask = &intake.ask;
     let target = resolve(&snapshot.core, key, &ask.model).map_err(|missing| model_not_found(&ask.model, &missing))?;
@@ -283,16 +283,21 @@ fn rate_limited(refusal: &Refusal) -> ApiError {
     if refusal.retry_after_ms.is_none() { error.hopeless() } else { error }
 }
 
+/// When to ask again for what may end at any moment, milliseconds.
+const NEWS_MS: u64 = 1_000;
+
 /// Why nobody can serve the request, in words for the client.
 fn no_candidate(dialect: &Dialect, model: &str, none: &NoCandidate, now_ms: u64) -> ApiError {
     let out: usize = none.counts.iter().map(|(_, count)| count).sum();
     let reasons: Vec<String> = none.counts.iter().map(|(code, count)| format!("{count} {code}")).collect();
     let reasons = if reasons.is_empty() { "there are none".to_owned() } else { reasons.join(", ") };
-    let message = format!("No channel can serve `{model}` now: {out} candidates are out ({reasons}).");
+    let are = if out == 1 { "candidate is" } else { "candidates are" };
+    let message = format!("No channel can serve `{model}` now: {out} {are} out ({reasons}).");
     let wait = none.until_ms.map(|until| until.saturating_sub(now_ms));
     let error = ApiError::new(none.kind.code(), message);
     match none.kind {
-        NoneKind::RateLimited => error.retry_after_ms(wait),
+        // A channel that is full has room again when one of its requests ends, whenever that is.
+        NoneKind::RateLimited => error.retry_after_ms(wait.or(Some(NEWS_MS))),
         NoneKind::ContextLength => error.param("messages"),
         NoneKind::Unsupported => unsupported(dialect, model, none, error),
         NoneKind::TooDear => error,

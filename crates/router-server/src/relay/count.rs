@@ -40,7 +40,7 @@ impl<'a> Counts<'a> {
         if self.job.upload.is_some() || self.job.body.len() > MOST_BYTES {
             return None;
         }
-        let words = self.job.neutral(dialect(self.job.own())?.codec?).ok()?.words()?;
+        let words = self.job.neutral(dialect(self.job.dialect.spoken)?.codec?).ok()?.words()?;
         vocabulary.count(words).await
     }
 }

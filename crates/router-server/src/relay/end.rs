@@ -100,10 +100,8 @@ impl Run {
     fn with_router(&self, ending: Bytes, router: &str) -> Bytes {
         match explained::inserted(&ending, router) {
             Some(explained) => explained,
-            None if self.job.dialect.name == "openai_chat" => {
-                [explained::chunk(&self.job, router), ending].concat().into()
-            }
-            None => ending,
+            None => explained::late_event(&self.job, router)
+                .map_or_else(|| ending.clone(), |event| [event, ending.clone()].concat().into()),
         }
     }
 

@@ -87,14 +87,10 @@ pub(super) fn inserted(bytes: &Bytes, object: &str) -> Option<Bytes> {
     Some(out.freeze())
 }
 
-/// A chunk of its own in the dialect of chat, for a stream whose last chunk has gone already.
-pub(super) fn chunk(job: &Job, object: &str) -> Bytes {
-    let frame = serde_json::json!({
-        "id": job.shown_id, "object": "chat.completion.chunk", "created": job.now.unix_ms / 1_000,
-        "model": job.intake.ask.model, "choices": [],
-    });
-    let frame = Bytes::from(format!("data: {frame}\n\n"));
-    inserted(&frame, object).unwrap_or(frame)
+/// An event of its own, in dialects that need one for a stream whose last event has gone already.
+pub(super) fn late_event(job: &Job, object: &str) -> Option<Bytes> {
+    let event = Bytes::from(job.dialect.late_event?(&job.echo(&job.word())));
+    inserted(&event, object)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use router_core::catalog::KeyIx;
 use router_core::fault::{ErrorCode, Fault};
 use router_core::request::{Status, final_error};
 use router_wire::adapters::Call;
+use router_wire::dialects::openai_responses;
 use tokio::sync::mpsc;
 
 use super::Worker;
@@ -147,7 +148,7 @@ fn unknown(id: &str) -> ApiError {
 
 /// The provider's address of it.
 fn address(channel: &ChannelSide, call: &Stored, query: &str) -> Option<Uri> {
-    let dialect = "openai_responses";
+    let dialect = openai_responses::DIALECT.name;
     if channel.preset.spoken(dialect) != dialect {
         return None;
     }

@@ -9,7 +9,7 @@ use router_core::world::Target;
 use router_wire::adapters::Call;
 use router_wire::dialects::{
     AccountBound, ClientCodec, ClientEmbed, Echo, Passing, ProviderCodec, ProviderEmbed, RequestError,
-    Target as Upstream, provider,
+    Target as Upstream, Watched, provider,
 };
 use router_wire::message::{EmbedForm, Names, Request, Unsupported};
 use router_wire::relay::Passage;
@@ -55,7 +55,7 @@ impl Tongue {
             Self::Other { provider, client, names } => Some((provider, client, names.clone())),
             Self::Vectors(_) => None,
             Self::Same => {
-                let read = job.endpoint.is_generation() && job.dialect.name != "openai_chat";
+                let read = job.endpoint.is_generation() && job.dialect.watched == Watched::ByDecoder;
                 let (provider, client) = (provider(job.dialect.name)?, job.dialect.codec.filter(|_| read)?);
                 Some((provider, client, Names::default()))
             }
@@ -105,13 +105,8 @@ impl Job {
         request
     }
 
-    /// The client's dialect, as presets of providers name it: what is no conversation is part of OpenAI's.
-    pub(super) fn own(&self) -> &'static str {
-        if self.dialect.name == "openai" { "openai_chat" } else { self.dialect.name }
-    }
-
     fn between(&self, channel: &ChannelSide) -> Result<Between, Unsupported> {
-        let (own, spoken) = (self.own(), channel.preset.spoken(self.own()));
+        let (own, spoken) = (self.dialect.spoken, channel.preset.spoken(self.dialect.spoken));
         if spoken == own {
             return Ok(Between::Same);
         }
@@ -128,7 +123,7 @@ impl Job {
     /// The dialect of a call to that channel, as its adapter knows it.
     fn call<'a>(&self, channel: &'a ChannelSide, model: &'a str, between: Between) -> Call<'a> {
         Call {
-            dialect: channel.preset.spoken(self.own()),
+            dialect: channel.preset.spoken(self.dialect.spoken),
             endpoint: self.endpoint,
             model,
             stream: self.intake.ask.stream,
@@ -298,11 +293,10 @@ impl Job {
     /// The way of a stream in that tongue.
     pub(super) fn passage(&self, tongue: &Tongue) -> Passage {
         let passage = match tongue {
-            // Sounds, and the events of what is no conversation.
-            Tongue::Same if self.dialect.name == "openai" => Passage::raw(),
             Tongue::Vectors(_) => Passage::raw(),
-            Tongue::Same => match provider(self.dialect.name) {
-                Some(codec) if self.dialect.name != "openai_chat" => Passage::same(codec),
+            Tongue::Same => match (self.dialect.watched, provider(self.dialect.name)) {
+                (Watched::AsBytes, _) => Passage::raw(),
+                (Watched::ByDecoder, Some(codec)) => Passage::same(codec),
                 _ => Passage::chat(self.dialect, !self.intake.usage_wanted),
             },
             Tongue::Other { provider, client, names } => {

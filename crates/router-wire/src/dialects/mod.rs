@@ -27,20 +27,30 @@ use crate::scan::{Edits, Field, ROUTING_FIELDS, Scan, splice};
 /// A client dialect: pure functions between its bytes and our values.
 #[derive(Clone, Copy, Debug)]
 pub struct Dialect {
-    /// Name in rows and decisions, and of what providers speak in presets.
+    /// Name in rows and decisions.
     pub name: &'static str,
+    /// What a provider speaks, in the words of presets, that speaks this dialect: its name, or that of the one it is a part of.
+    pub spoken: &'static str,
     /// Fixed paths of the dialect and the work that each stands for, from `/v1` on; they are served without `/v1` too.
     pub routes: &'static [(&'static str, Endpoint)],
     /// Paths that hold the model or the method (Gemini): path and query → route. The path is as the client sent it.
     pub route: fn(&str, &str) -> Option<Route>,
+    /// The kinds of work behind such paths.
+    pub dynamic: &'static [Endpoint],
     /// Paths that begin so are the dialect's in their errors, whatever stands behind: 404s, refused keys.
     pub prefixes: &'static [&'static str],
+    /// A header by which its clients are known at any path: they read no other errors.
+    pub mark: Option<&'static str>,
+    /// The parameter of a query in which its clients may send their key.
+    pub query_key: Option<&'static str>,
     /// Reads and validates a request body.
     pub read: fn(&Route, &[u8]) -> Result<Intake, RequestError>,
     /// Where a request says that it needs something: the parameter that a refusal names.
     pub params: &'static [(Capability, &'static str)],
     /// The body for a provider that speaks this dialect too: the client's bytes with what routing must change.
     pub splice: fn(&Passing<'_>) -> Vec<u8>,
+    /// How the answer of such a provider is watched on its way.
+    pub watched: Watched,
     /// To and from the neutral form; `None` where there is nothing to translate.
     pub codec: Option<&'static ClientCodec>,
     /// Status of a spent budget: 402, or 429 where clients stop at nothing else.
@@ -53,6 +63,9 @@ pub struct Dialect {
     pub error_event: fn(&ErrorView<'_>) -> Vec<u8>,
     /// What ends a stream that went well; sent exactly once. Empty where the last event is the end.
     pub stream_end: &'static [u8],
+    /// An event without content, for what is still to be said where the last one has gone. `None`: the last one is held back
+    /// until all is known.
+    pub late_event: Option<fn(&Echo<'_>) -> Vec<u8>>,
     /// What keeps a waiting stream alive.
     pub keep_alive: &'static [u8],
     /// Content type of a stream.
@@ -61,6 +74,33 @@ pub struct Dialect {
     pub forwarded: &'static [&'static str],
     /// Headers of a provider of the same dialect that go to the client, beside those of [`crate::headers::returned`].
     pub returned: &'static [&'static str],
+}
+
+/// How an answer passes that is in the client's own dialect already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// A meter looks for the few fields that count.
+    ByMeter,
+    /// Read as for a translation.
+    ByDecoder,
+    /// Of any form: counted in bytes.
+    AsBytes,
+}
+
+impl Dialect {
+    /// Whether its clients can ask for that work.
+    #[must_use]
+    pub fn serves(&self, endpoint: Endpoint) -> bool {
+        self.dynamic.contains(&endpoint) || self.routes.iter().any(|(_, served)| *served == endpoint)
+    }
+
+    /// The key in a query of a request at that path, where clients of the path's dialect may send it so. Keys of ours need no
+    /// escapes.
+    #[must_use]
+    pub fn key_in_query<'a>(path: &str, query: &'a str) -> Option<&'a str> {
+        let name = by_path(path, query).map_or_else(|| of_errors(path, |_| false), |(dialect, _)| dialect).query_key?;
+        query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    }
 }
 
 /// No path of a dialect holds anything but its name.
@@ -127,12 +167,14 @@ pub fn by_path(path: &str, query: &str) -> Option<(&'static Dialect, Route)> {
     })
 }
 
-/// The dialect in which errors at that path are told: by its prefixes, else OpenAI's.
+/// The dialect in which errors at that path are told: the client's by a header that it sent (`has` says which), else by the path's
+/// beginning, else OpenAI's.
 #[must_use]
-pub fn of_errors(path: &str) -> &'static Dialect {
+pub fn of_errors(path: &str, has: impl Fn(&str) -> bool) -> &'static Dialect {
     const PLAIN: &Dialect = &openai_chat::DIALECT;
-    let owner = DIALECTS.iter().find(|dialect| dialect.prefixes.iter().any(|prefix| path.starts_with(prefix)));
-    owner.unwrap_or(PLAIN)
+    let marked = DIALECTS.iter().find(|dialect| dialect.mark.is_some_and(&has));
+    let of_path = || DIALECTS.iter().find(|dialect| dialect.prefixes.iter().any(|prefix| path.starts_with(prefix)));
+    marked.or_else(of_path).unwrap_or(PLAIN)
 }
 
 /// A request on its way to a provider of the client's own dialect.

@@ -15,6 +15,8 @@ mod classify;
 #[cfg(test)]
 mod costs;
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod embed;
 #[cfg(test)]
 mod fuzz;

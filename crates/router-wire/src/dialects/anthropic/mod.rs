@@ -22,7 +22,7 @@ use std::borrow::Cow;
 use router_core::ask::Endpoint;
 use router_core::catalog::Capability;
 
-use super::{ClientCodec, Dialect, Framing, ProviderCodec, no_dynamic_route};
+use super::{ClientCodec, Dialect, Framing, ProviderCodec, Watched, no_dynamic_route};
 use crate::adapters::Call;
 
 /// Clients of the dialect.
@@ -58,9 +58,13 @@ fn path(call: &Call<'_>) -> Option<Cow<'static, str>> {
 /// The dialect's entry in the registry. Streams end with their last event.
 pub const DIALECT: Dialect = Dialect {
     name: "anthropic",
+    spoken: "anthropic",
     routes: &[("/v1/messages", Endpoint::Messages), ("/v1/messages/count_tokens", Endpoint::CountTokens)],
     route: no_dynamic_route,
+    dynamic: &[],
     prefixes: &["/v1/messages", "/messages"],
+    mark: Some("anthropic-version"),
+    query_key: None,
     read: intake::read,
     params: &[
         (Capability::FunctionCalling, "tools"),
@@ -70,12 +74,14 @@ pub const DIALECT: Dialect = Dialect {
         (Capability::WebSearch, "tools"),
     ],
     splice: pass::splice,
+    watched: Watched::ByDecoder,
     codec: Some(&CLIENT),
     budget_status: 402,
     count_tokens: Some(render::count_tokens_body),
     error_body: render::error_body,
     error_event: render::error_event,
     stream_end: b"",
+    late_event: None,
     keep_alive: b"event: ping\ndata: {\"type\": \"ping\"}\n\n",
     stream_content_type: "text/event-stream; charset=utf-8",
     // The version and the betas belong to the body that they came with.

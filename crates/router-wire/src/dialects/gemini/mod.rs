@@ -19,7 +19,8 @@ mod write_parts;
 
 pub use usage::from_gemini;
 
-use super::{ClientCodec, Dialect, Framing, ProviderCodec};
+use super::{ClientCodec, Dialect, Framing, ProviderCodec, Watched};
+use router_core::ask::Endpoint;
 use router_core::catalog::Capability;
 
 /// Clients of the dialect.
@@ -49,9 +50,13 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
 /// takes every line for an answer.
 pub const DIALECT: Dialect = Dialect {
     name: "gemini",
+    spoken: "gemini",
     routes: &[],
     route: path::route,
+    dynamic: &[Endpoint::GenerateContent, Endpoint::CountTokens, Endpoint::Embeddings],
     prefixes: &["/v1beta/", "/v1alpha/"],
+    mark: None,
+    query_key: Some("key"),
     read: intake::read,
     params: &[
         (Capability::FunctionCalling, "tools"),
@@ -65,12 +70,14 @@ pub const DIALECT: Dialect = Dialect {
         (Capability::WebSearch, "tools"),
     ],
     splice: pass::splice,
+    watched: Watched::ByDecoder,
     codec: Some(&CLIENT),
     budget_status: 402,
     count_tokens: Some(render::count_tokens_body),
     error_body: render::error_body,
     error_event: render::error_event,
     stream_end: b"",
+    late_event: None,
     keep_alive: b"",
     stream_content_type: "text/event-stream; charset=utf-8",
     forwarded: &["x-goog-api-client"],

@@ -28,18 +28,22 @@ pub use render::{error_body, error_event};
 use router_core::ask::Endpoint;
 use router_core::catalog::Capability;
 
-use super::{Dialect, no_dynamic_route};
+use super::{Dialect, Watched, no_dynamic_route};
 
 /// The dialect's entry in the registry.
 pub const DIALECT: Dialect = Dialect {
     name: "openai_chat",
+    spoken: "openai_chat",
     routes: &[
         ("/v1/chat/completions", Endpoint::ChatCompletions),
         ("/v1/completions", Endpoint::Completions),
         ("/v1/embeddings", Endpoint::Embeddings),
     ],
     route: no_dynamic_route,
+    dynamic: &[],
     prefixes: &[],
+    mark: None,
+    query_key: None,
     read,
     params: &[
         (Capability::FunctionCalling, "tools"),
@@ -53,12 +57,14 @@ pub const DIALECT: Dialect = Dialect {
         (Capability::WebSearch, "web_search_options"),
     ],
     splice: pass::splice,
+    watched: Watched::ByMeter,
     codec: Some(&CLIENT),
     budget_status: 402,
     count_tokens: None,
     error_body,
     error_event,
     stream_end: b"data: [DONE]\n\n",
+    late_event: Some(stream_out::late_chunk),
     keep_alive: b": keep-alive\n\n",
     stream_content_type: "text/event-stream; charset=utf-8",
     forwarded: &[],

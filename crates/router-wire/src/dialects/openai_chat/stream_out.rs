@@ -8,6 +8,15 @@ use super::{reasoning, words};
 use crate::dialects::{Echo, StreamEncoder};
 use crate::message::{Content, Event, Reasoning, Stop};
 
+/// A chunk without a choice.
+pub(super) fn late_chunk(echo: &Echo<'_>) -> Vec<u8> {
+    let chunk = json!({
+        "id": format!("chatcmpl-{}", echo.id), "object": "chat.completion.chunk", "created": echo.created, "model": echo.model,
+        "choices": [],
+    });
+    format!("data: {chunk}\n\n").into_bytes()
+}
+
 /// Events → chunks. The finish chunk waits for the end, because usage and tier may still come.
 #[derive(Debug)]
 pub(super) struct Encoder {

@@ -30,7 +30,7 @@ use std::borrow::Cow;
 use router_core::ask::Endpoint;
 use router_core::catalog::Capability;
 
-use super::{ClientCodec, Dialect, Framing, ProviderCodec, no_dynamic_route, openai_chat};
+use super::{ClientCodec, Dialect, Framing, ProviderCodec, Watched, no_dynamic_route, openai_chat};
 use crate::adapters::Call;
 
 /// Clients of the dialect.
@@ -64,9 +64,13 @@ fn path(call: &Call<'_>) -> Option<Cow<'static, str>> {
 /// The dialect's entry in the registry. Its agents stop at a spent budget only where the status is 429.
 pub const DIALECT: Dialect = Dialect {
     name: "openai_responses",
+    spoken: "openai_responses",
     routes: &[("/v1/responses", Endpoint::Responses), ("/v1/responses/input_tokens", Endpoint::CountTokens)],
     route: no_dynamic_route,
+    dynamic: &[],
     prefixes: &["/v1/responses", "/responses"],
+    mark: None,
+    query_key: None,
     read: intake::read,
     params: &[
         (Capability::FunctionCalling, "tools"),
@@ -78,12 +82,14 @@ pub const DIALECT: Dialect = Dialect {
         (Capability::WebSearch, "tools"),
     ],
     splice: pass::splice,
+    watched: Watched::ByDecoder,
     codec: Some(&CLIENT),
     budget_status: 429,
     count_tokens: Some(render::count_tokens_body),
     error_body: render::error_body,
     error_event: render::error_event,
     stream_end: b"",
+    late_event: None,
     keep_alive: b": keep-alive\n\n",
     stream_content_type: "text/event-stream; charset=utf-8",
     forwarded: &["openai-beta", "session_id", "session-id", "thread-id", "originator", "x-codex-turn-state"],

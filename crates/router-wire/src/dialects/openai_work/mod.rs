@@ -12,11 +12,12 @@ pub use watch::{Flaw, FormWatch};
 use router_core::ask::Endpoint;
 
 use super::openai_chat::{error_body, error_event};
-use super::{Dialect, Passing, no_dynamic_route};
+use super::{Dialect, Passing, Watched, no_dynamic_route};
 
 /// The dialect's entry in the registry. To providers it is part of `openai_chat`.
 pub const DIALECT: Dialect = Dialect {
     name: "openai",
+    spoken: super::openai_chat::DIALECT.name,
     routes: &[
         ("/v1/rerank", Endpoint::Rerank),
         ("/v1/moderations", Endpoint::Moderations),
@@ -28,16 +29,22 @@ pub const DIALECT: Dialect = Dialect {
         ("/v1/estimate", Endpoint::Estimate),
     ],
     route: no_dynamic_route,
+    dynamic: &[],
     prefixes: &[],
+    mark: None,
+    query_key: None,
     read,
     params: &[],
     splice,
+    // Sounds, and the events of what is no conversation.
+    watched: Watched::AsBytes,
     codec: None,
     budget_status: 402,
     count_tokens: None,
     error_body,
     error_event,
     stream_end: b"",
+    late_event: None,
     keep_alive: b": keep-alive\n\n",
     stream_content_type: "text/event-stream; charset=utf-8",
     // The boundary of a form stands in its content type; what an answer may be is between client and provider.

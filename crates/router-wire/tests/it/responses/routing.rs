@@ -78,7 +78,7 @@ fn state_is_known_by_its_id_and_nonsense_refused_by_name() {
     }
     let (_, count) = dialects::by_path("/responses/input_tokens", "").unwrap();
     assert_eq!(count.endpoint, Endpoint::CountTokens);
-    assert_eq!(dialects::of_errors("/v1/responses/resp_1").name, "openai_responses");
+    assert_eq!(dialects::of_errors("/v1/responses/resp_1", |_| false).name, "openai_responses");
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn words(body: &[u8]) {
     let Ok(text) = std::str::from_utf8(body) else { return };
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
     drop(by_path(path, query));
-    assert!(!of_errors(path).name.is_empty());
+    assert!(!of_errors(path, |_| false).name.is_empty());
     drop(Media::from_address(text).to_address());
     for native in [SignatureFormat::Anthropic, SignatureFormat::Gemini] {
         let signature = Signature::unpack(text, native.clone());
