@@ -7,11 +7,16 @@
 //! period, or, where that is nothing, taken from the catalogue's scores. The result counts which was which.
 
 mod background;
+mod notes;
 mod observed;
 mod partings;
 mod recall;
 mod report;
 mod run;
+mod scope;
+mod spread;
+mod tallies;
+mod totals;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,7 +30,8 @@ use crate::usage::Usage;
 
 pub use observed::Observations;
 pub use report::{ChannelReport, Estimate, HourReport, Report, Side, Sources};
-pub use run::{Backtest, Scope};
+pub use run::Backtest;
+pub use scope::Scope;
 
 /// A request as the log holds it.
 #[derive(Clone, Debug)]

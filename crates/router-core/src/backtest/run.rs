@@ -7,8 +7,8 @@ use super::background::Background;
 use super::observed::{Draw, Source};
 use super::partings::Partings;
 use super::recall::{Names, hindsight};
-use super::report::{Predicted, Tallies};
-use super::{Entry, Observations, Report, TriedEnd};
+use super::tallies::{Predicted, Tallies};
+use super::{Entry, Observations, Report, Scope, TriedEnd};
 use crate::catalog::{KeyIx, ModelIx, Snapshot};
 use crate::fault::FaultKind;
 use crate::ids::mix;
@@ -17,27 +17,6 @@ use crate::rehearsal::{Call, Ending, Note, Provider, Reply, Request, Stage, Virt
 use crate::request::Status;
 use crate::usage::Usage;
 use crate::world::Pinned;
-
-/// Which requests are decided anew. All others of the log happen as they happened: they use limits and teach, no more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
-    /// From this time on, unix milliseconds.
-    pub from_ms: u64,
-    /// Before this time.
-    pub to_ms: u64,
-    /// Only those that asked for this group.
-    pub group: Option<Arc<str>>,
-}
-
-impl Scope {
-    /// Whether a request is one of them.
-    #[must_use]
-    pub fn holds(&self, entry: &Entry) -> bool {
-        let asked = entry.ask.as_ref().map(|ask| ask.model.as_str());
-        let of_group = |group: &Arc<str>| entry.group.as_ref() == Some(group) || asked == Some(&**group);
-        (self.from_ms..self.to_ms).contains(&entry.at_ms) && self.group.as_ref().is_none_or(of_group)
-    }
-}
 
 /// Replays with other lots beside the one that gives the result: how far they come apart is what the result leaves open where
 /// a policy learns from its own traffic.

@@ -6,6 +6,7 @@ use super::decision::{Candidate, Decision, Moment, Standing, Tier, Verdict};
 use super::explore;
 use super::factors::{Tokens, View, real_usd};
 use super::filter::{Filter, InGroup, Subject};
+use super::last_resort;
 use super::live::Live;
 use super::plan::Plan;
 use super::prices::{Costs, Saving, shadow_usd, used};
@@ -61,7 +62,7 @@ pub fn decide(snapshot: &Snapshot, target: &Target, ask: &Ask, live: &impl Live,
     if ask.provider.as_ref().is_none_or(|wish| wish.allow_fallbacks) {
         run.fallbacks(target);
     }
-    run.last_resort();
+    last_resort::offer(&mut run.decision, snapshot, live);
     run.note_session();
     run.decision
 }
@@ -162,49 +163,6 @@ impl<L: Live> Run<'_, L> {
         self.rank(tier, rows);
     }
 
-    /// Nobody is left: candidates that are away only by our guess are tried, the first to return first. So a lone
-    /// channel is not given up after one passing fault, and one with an open breaker is probed about once a second.
-    fn last_resort(&mut self) {
-        let decision = &mut self.decision;
-        if !decision.order.is_empty() {
-            return;
-        }
-        let now_ms = self.at.now_ms;
-        let mut found: Vec<(u64, usize)> = Vec::new();
-        for (place, candidate) in decision.candidates.iter().enumerate() {
-            let Verdict::Out(reason @ (Reason::CoolingDown { guess: true, .. } | Reason::BreakerOpen { .. })) =
-                candidate.verdict
-            else {
-                continue;
-            };
-            let offered = self.live.sighted(candidate.model).and_then(|sighting| sighting.offered);
-            if offered == Some(false) {
-                continue;
-            }
-            let Some(model) = self.snapshot.model(candidate.model) else { continue };
-            let away = [self.live.model(candidate.model).away, self.live.channel(model.channel).away];
-            let early_ms = away.iter().map(|away| away.early_ms(now_ms)).max().unwrap_or(now_ms);
-            if early_ms > now_ms && offered.is_none() {
-                decision.early_ms = Some(decision.early_ms.map_or(early_ms, |known| known.min(early_ms)));
-            } else {
-                found.push((reason.until_ms().unwrap_or(now_ms), place));
-            }
-        }
-        found.sort_unstable();
-        let mut offered: Vec<ModelIx> = Vec::new();
-        for (_, place) in found {
-            let rank = u32::try_from(decision.order.len()).unwrap_or(u32::MAX);
-            let Some(candidate) = decision.candidates.get_mut(place) else { continue };
-            if offered.contains(&candidate.model) {
-                continue;
-            }
-            offered.push(candidate.model);
-            candidate.verdict = Verdict::Eligible { rank };
-            decision.order.push(u32::try_from(place).unwrap_or(u32::MAX));
-        }
-        decision.last_resort = !decision.order.is_empty();
-    }
-
     /// Which channel models an earlier tier already offers; `None` for the first tier.
     fn eligible_so_far(&self) -> Option<Vec<bool>> {
         if self.decision.order.is_empty() {
@@ -296,18 +254,18 @@ impl<L: Live> Run<'_, L> {
     /// What goes beyond ranking: somebody to try out where no cache is warm, the request's own order of providers.
     /// Each overrides those before it.
     fn rearrange(&mut self, tier: &Tier, rows: &mut Vec<Row>, missed: Option<Miss>) {
-        let seen = Seen { decision: &self.decision, snapshot: self.snapshot, first: tier.first };
+        let of_tier = explore::Rows { decision: &self.decision, snapshot: self.snapshot, first: tier.first };
         let mut explored = None;
         if self.decision.order.is_empty()
             && self.ask.held.is_none()
             && let Some(due) = explore::is_due(tier, self.at.seed)
         {
             let first = u32::try_from(tier.first).unwrap_or(u32::MAX);
-            let known: Vec<Known> = rows.iter().map(|row| self.known(seen.model(row))).collect();
+            let known: Vec<Known> = rows.iter().map(|row| self.known(of_tier.model(row))).collect();
             let places = rows.iter().map(|row| first.saturating_add(row.place));
             let mut places: Vec<(u32, Known)> = places.zip(known.iter().copied()).collect();
             places.sort_unstable_by_key(|(place, _)| *place);
-            explored = explore::put_first(rows, &known, due, &seen);
+            explored = explore::put_first(rows, &known, due, &of_tier);
             self.decision.known = places;
         }
         if self.decision.order.is_empty() {
@@ -410,23 +368,6 @@ impl<L: Live> Run<'_, L> {
             }
         }
         decision.tiers.push(tier);
-    }
-}
-
-/// What the rows of a tier stand for.
-pub(super) struct Seen<'a> {
-    decision: &'a Decision,
-    pub(super) snapshot: &'a Snapshot,
-    first: usize,
-}
-
-impl Seen<'_> {
-    pub(super) fn model(&self, row: &Row) -> Option<ModelIx> {
-        self.decision.candidates.get(self.first + row.place as usize).map(|candidate| candidate.model)
-    }
-
-    pub(super) fn effective_usd(&self, row: &Row) -> f64 {
-        self.decision.costs(self.first + row.place as usize).effective_usd
     }
 }
 

@@ -5,12 +5,11 @@
 //! (observations fade, see [`crate::health::Health`]). Whoever then promises to be better than the usual choice is tried
 //! more often, until so much is known that the ranking itself can tell.
 
-use super::decide::Seen;
-use super::decision::Tier;
+use super::decision::{Decision, Tier};
 use super::factors::Origin;
 use super::select::Row;
 use super::sighting::Known;
-use crate::catalog::ModelIx;
+use crate::catalog::{ModelIx, Snapshot};
 use crate::ids::mix;
 
 /// One request in so many may try somebody out who promises to be better …
@@ -37,6 +36,23 @@ pub(super) enum Due {
     Anybody,
 }
 
+/// What the rows of a tier stand for.
+pub(super) struct Rows<'a> {
+    pub(super) decision: &'a Decision,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) first: usize,
+}
+
+impl Rows<'_> {
+    pub(super) fn model(&self, row: &Row) -> Option<ModelIx> {
+        self.decision.candidates.get(self.first + row.place as usize).map(|candidate| candidate.model)
+    }
+
+    fn effective_usd(&self, row: &Row) -> f64 {
+        self.decision.costs(self.first + row.place as usize).effective_usd
+    }
+}
+
 /// Whether this request may try somebody out: drawn from its seed, in tiers where the best by observation goes first.
 pub(super) fn is_due(tier: &Tier, seed: u64) -> Option<Due> {
     // not the number by which ties are broken and lots drawn
@@ -48,23 +64,23 @@ pub(super) fn is_due(tier: &Tier, seed: u64) -> Option<Due> {
 }
 
 /// Puts the least known of those first that may be tried out, if that is reasonable. Gives it. `known` holds the rows' own.
-pub(super) fn put_first(rows: &mut [Row], known: &[Known], due: Due, seen: &Seen<'_>) -> Option<ModelIx> {
-    let quality = |model: ModelIx| seen.snapshot.model(model).map_or(f64::NAN, |model| model.facts.quality);
+pub(super) fn put_first(rows: &mut [Row], known: &[Known], due: Due, of: &Rows<'_>) -> Option<ModelIx> {
+    let quality = |model: ModelIx| of.snapshot.model(model).map_or(f64::NAN, |model| model.facts.quality);
     let usual = rows.first()?;
-    let (usual_model, usual_usd) = (seen.model(usual)?, seen.effective_usd(usual));
+    let (usual_model, usual_usd) = (of.model(usual)?, of.effective_usd(usual));
     let usual_known = known.first()?;
     if usual_known.observations < ENOUGH {
         return None;
     }
     let mut found: Option<(usize, ModelIx, f64)> = None;
     for ((place, row), other) in rows.iter().enumerate().zip(known).skip(1) {
-        let Some(model) = seen.model(row) else { continue };
+        let Some(model) = of.model(row) else { continue };
         // an unknown quality is no lower one
         let worse = quality(model) < quality(usual_model) - WORSE;
         let unknown = due == Due::Anybody && other.observations < UNKNOWN;
         let tried = unknown || (other.observations < ENOUGH && promises(other, usual_known));
         let less = found.is_none_or(|(_, _, least)| other.observations < least);
-        if tried && less && !worse && seen.effective_usd(row) <= DEARER * usual_usd {
+        if tried && less && !worse && of.effective_usd(row) <= DEARER * usual_usd {
             found = Some((place, model, other.observations));
         }
     }

@@ -10,6 +10,7 @@ mod explore;
 mod factors;
 mod filter;
 mod hash;
+mod last_resort;
 pub mod live;
 mod nearest;
 mod plan;
