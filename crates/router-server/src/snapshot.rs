@@ -16,8 +16,8 @@ use router_core::world::{ChannelCell, Rules, World};
 use router_store::SecretString;
 use router_wire::adapters::{self, Adapter, Call, UpstreamPreset};
 
-use crate::config::cron::Schedule;
 use crate::config::prices::Conversion;
+use crate::jobs::Timing;
 use crate::lasting::{self, header_value, lasting};
 use crate::live::{LiveTable, ModelMetrics};
 use crate::telemetry::metrics::{ByEndpoint, Metrics, Name};
@@ -54,8 +54,8 @@ pub struct Settings {
     pub retries: RetryBudgetConfig,
     /// `failover.hedge_budget`
     pub hedges: RetryBudgetConfig,
-    /// When channels that are away are looked at (`jobs.health_check`); `None`: never.
-    pub looks: Option<Schedule>,
+    /// `jobs.health_check`
+    pub health_check: Timing,
     /// `egress.allow_insecure_http`
     pub allow_insecure_http: bool,
     /// `egress.proxy`

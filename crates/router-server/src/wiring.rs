@@ -13,8 +13,10 @@ use router_wire::adapters::{Auth, MaxOutputParam, UpstreamPreset, by_name};
 
 use crate::config::cron::Schedule;
 use crate::config::objects::{AuthStyle, MaxOutputParam as ConfiguredMaxOutput};
+use crate::config::system::HealthCheckJob;
 use crate::config::units::Share;
 use crate::config::{Channel, Loaded, System};
+use crate::jobs::Timing;
 use crate::snapshot::{ChannelWiring, Settings};
 use crate::upstream::Proxy;
 
@@ -30,11 +32,21 @@ pub fn settings(system: &System, instance: HeaderValue) -> Settings {
         rules: rules(system),
         retries: retries(system),
         hedges: hedges(system),
-        looks: Schedule::parse(&system.jobs.health_check.cron).filter(|_| system.jobs.health_check.enabled),
+        health_check: health_check(&system.jobs.health_check),
         allow_insecure_http: system.egress.allow_insecure_http,
         proxy: system.egress.proxy.as_ref().map(|url| Arc::new(Proxy::at(url.expose()))),
         metrics_auth: system.telemetry.metrics_auth,
         instance,
+    }
+}
+
+fn health_check(job: &HealthCheckJob) -> Timing {
+    Timing {
+        cron: job.cron.clone(),
+        schedule: Schedule::parse(&job.cron),
+        enabled: job.enabled,
+        timeout: job.timeout.as_duration(),
+        retries: job.retries,
     }
 }
 

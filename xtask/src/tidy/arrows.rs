@@ -1,5 +1,5 @@
 //! Who may know whom. Crates: server → {store, wire → core}, store and test kit alone. Modules of the server:
-//! http → relay → upstream, never back.
+//! http → relay → upstream, never back; admin → jobs → relay.
 
 use serde_json::Value;
 
@@ -34,12 +34,14 @@ const MODULES: &[(&str, &[&str])] = &[
             "http::health",
             "http::models",
             "admin",
+            "jobs",
             "cli",
         ],
     ),
-    ("upstream", &["http", "relay", "admin", "cli", "app"]),
-    ("config", &["http", "relay", "upstream", "admin", "cli", "app", "snapshot", "live"]),
-    ("telemetry", &["http", "relay", "upstream", "admin", "cli", "app"]),
+    ("upstream", &["http", "relay", "admin", "jobs", "cli", "app"]),
+    ("jobs", &["http", "admin", "cli"]),
+    ("config", &["http", "relay", "upstream", "admin", "jobs", "cli", "app", "snapshot", "live"]),
+    ("telemetry", &["http", "relay", "upstream", "admin", "jobs", "cli", "app"]),
 ];
 
 /// Dependencies between crates.

@@ -11,8 +11,8 @@ mod config;
 mod discover;
 mod docs;
 mod explain;
+mod jobs;
 mod keys;
-pub mod looks;
 mod model_groups;
 pub mod openapi;
 mod page;
@@ -34,6 +34,7 @@ use axum::extract::Request;
 use axum::routing::any;
 
 use crate::app::App;
+use crate::jobs::Jobs;
 use crate::reload::{Candidates, ReloadReport, Reloader};
 use crate::startup::Candidate;
 use crate::upstream::Upstream;
@@ -60,12 +61,14 @@ pub struct Control {
     pub candidate: Arc<dyn Fn(Option<Candidate>) -> Answer<Candidates> + Send + Sync>,
     /// The control plane's own way to providers, under the guard of all others.
     pub upstream: Upstream,
+    /// What runs in the background.
+    pub jobs: Jobs,
 }
 
 impl Control {
     /// Over a running router.
     #[must_use]
-    pub fn new(app: Arc<App>, reloader: &Arc<Reloader>, upstream: Upstream) -> Self {
+    pub fn new(app: Arc<App>, reloader: &Arc<Reloader>, upstream: Upstream, jobs: Jobs) -> Self {
         let (reload, refresh, candidate) = (Arc::clone(reloader), Arc::clone(reloader), Arc::clone(reloader));
         Self {
             app,
@@ -82,6 +85,7 @@ impl Control {
                 Box::pin(async move { reloader.candidate(asked).await })
             }),
             upstream,
+            jobs,
         }
     }
 }
@@ -98,7 +102,7 @@ const RESOURCES: &[&[Route]] = &[
     requests::ROUTES,
     channels::ROUTES,
     discover::ROUTES,
-    looks::ROUTES,
+    jobs::ROUTES,
     model_groups::ROUTES,
     providers::ROUTES,
     explain::ROUTES,

@@ -1,6 +1,7 @@
 //! The schemas of the OpenAPI document. A test holds the rows that the admin API gives against them.
 
 mod discovery;
+mod jobs;
 
 use serde_json::{Value, json};
 
@@ -17,7 +18,8 @@ pub(super) fn all() -> Value {
         "Request": strict(&request_row()),
         "Channel": strict(&channel_row()),
         "Discovery": discovery::schema(),
-        "JobRun": strict(&[("job", text()), ("channels", json!({ "type": "array", "items": strict(&[("channel", text()), ("outcome", described("string", "`ok`, or the class of the fault."))]) }))]),
+        "Job": jobs::job(),
+        "JobRun": jobs::run(),
         "ModelGroup": strict(&group_row()),
         "Provider": strict(&[("id", text()), ("name", text()), ("kind", text()), ("managed_by", text()), ("enabled", flag()), ("channels", texts()), ("channels_ok", int()), ("models", int()), ("in_flight", int())]),
         "ConfigVersion": strict(&[("id", text()), ("number", int()), ("hash", text()), ("source", text()), ("created_at", moment()), ("serving", flag())]),

@@ -19,13 +19,14 @@ use tokio_util::task::TaskTracker;
 use super::args::ServeArgs;
 use super::start_card::StartCard;
 use super::{Exit, Failed};
+use crate::admin::Control;
 use crate::app::App;
 use crate::config::{DemoBase, Source, System};
 use crate::http::conn::ConnTimers;
 use crate::http::doorkeeper::Doorkeeper;
 use crate::http::listener::{self, EdgeLimits};
 use crate::http::service::Service;
-use crate::local::{Current, Local};
+use crate::jobs::Jobs;
 use crate::relay::Worker;
 use crate::reload::Reloader;
 use crate::startup::{self, Origins, Prepared};
@@ -133,8 +134,9 @@ impl Running {
         let requests = TaskTracker::new();
         let tls = client_config().map_err(|error| Failed::new(Exit::Failure, format!("TLS: {error}")))?;
         let way_out = Upstream::new(tls.clone(), Arc::clone(&app.egress), system.timeouts.connect.as_duration());
-        crate::admin::looks::watch(Arc::clone(&app), way_out.clone(), &tasks);
-        let admin = crate::admin::router(crate::admin::Control::new(Arc::clone(&app), &reloader, way_out));
+        let jobs = Jobs::new(Worker::new(Arc::clone(&app), way_out.clone(), requests.clone()), tasks.clone());
+        jobs.watch();
+        let admin = crate::admin::router(Control::new(Arc::clone(&app), &reloader, way_out, jobs));
         start_workers(&app, &system, socket, (admin, tls), &tasks, &requests, &stop)?;
         Ok(Self {
             app,
@@ -245,15 +247,7 @@ fn start_workers(
         std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
             let upstream = Upstream::new(tls, policy, connect);
             let (connections, relays) = (TaskTracker::new(), TaskTracker::new());
-            let worker = Worker {
-                lane: Arc::new(router_store::Lane::new(Arc::clone(&app.spool))),
-                current: Arc::new(Current::new(&app.snapshot)),
-                // Of its own: whoever waits for the end is listed under a lock.
-                abort: app.status.abort.child_token(),
-                app: Local::new(app),
-                upstream,
-                tasks: relays.clone(),
-            };
+            let worker = Worker::new(app, upstream, relays.clone());
             let service = Service::new(worker, admin, control);
             runtime.block_on(async {
                 listener::serve_sockets(sockets, service, open, limits, stop, connections.clone()).await;

@@ -4,6 +4,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MINUTE_MS: u64 = 60_000;
+const DAY_MINUTES: u64 = 24 * 60;
+/// Around the turn of a century, 29 February is eight years apart.
+const YEARS_DAYS: usize = 366 * 9;
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// When a job runs.
@@ -37,17 +41,40 @@ impl Schedule {
     /// Whether it runs in the minute of that moment; unix milliseconds.
     #[must_use]
     pub fn is_due(&self, now_ms: u64) -> bool {
-        let Ok(at) = Timestamp::from_millisecond(i64::try_from(now_ms).unwrap_or(i64::MAX)) else { return false };
-        let at = at.to_zoned(TimeZone::UTC);
-        let values = [at.minute(), at.hour(), at.day(), at.month(), at.weekday().to_sunday_zero_offset()];
-        let mut counts = [false; 5];
-        for ((counts, mask), value) in counts.iter_mut().zip(self.fields).zip(values) {
-            *counts = mask >> u32::try_from(value).unwrap_or(63) & 1 == 1;
-        }
-        let [minute, hour, day, month, weekday] = counts;
-        let of_day = if self.either_day { day || weekday } else { day && weekday };
-        minute && hour && month && of_day
+        self.is_of_day(now_ms) && self.is_at(now_ms / MINUTE_MS % DAY_MINUTES)
     }
+
+    /// The first minute after that moment in which it runs; unix milliseconds. `None`: in none of the next years (30 February).
+    #[must_use]
+    pub fn next(&self, after_ms: u64) -> Option<u64> {
+        let first = after_ms / MINUTE_MS + 1;
+        (first / DAY_MINUTES..).take(YEARS_DAYS).find_map(|day| {
+            let start = day * DAY_MINUTES;
+            let of_day = self.is_of_day(start * MINUTE_MS);
+            let mut minutes = (first.max(start)..start + DAY_MINUTES).filter(|_| of_day);
+            minutes.find(|minute| self.is_at(minute - start)).map(|minute| minute * MINUTE_MS)
+        })
+    }
+
+    /// Whether it runs on the day of that moment.
+    fn is_of_day(&self, at_ms: u64) -> bool {
+        let Ok(at) = Timestamp::from_millisecond(i64::try_from(at_ms).unwrap_or(i64::MAX)) else { return false };
+        let at = at.to_zoned(TimeZone::UTC);
+        let has = |mask, value: i8| has(mask, u64::try_from(value).unwrap_or(63));
+        let [_, _, day, month, weekday] = self.fields;
+        let (day, weekday) = (has(day, at.day()), has(weekday, at.weekday().to_sunday_zero_offset()));
+        has(month, at.month()) && if self.either_day { day || weekday } else { day && weekday }
+    }
+
+    /// Whether it runs at that minute of a day on which it does.
+    fn is_at(&self, minute: u64) -> bool {
+        let [of_hour, hour, ..] = self.fields;
+        has(of_hour, minute % 60) && has(hour, minute / 60)
+    }
+}
+
+const fn has(mask: u64, value: u64) -> bool {
+    mask >> value & 1 == 1
 }
 
 /// The values of a field as bits; `names` stand for values from `first` on.
@@ -121,6 +148,25 @@ mod tests {
             let schedule = Schedule::parse(text).expect("a schedule");
             let at: Timestamp = at.parse().expect("a time");
             assert_eq!(schedule.is_due(u64::try_from(at.as_millisecond()).expect("after 1970")), due, "{text} {at}");
+        }
+    }
+
+    #[test]
+    fn the_next_time_is_the_first_minute_in_which_they_are_due() {
+        let ms = |at: &str| at.parse::<Timestamp>().expect("a time").as_millisecond().unsigned_abs();
+        for (text, after, next) in [
+            ("* * * * *", "2026-11-23T12:07:59Z", Some("2026-11-23T12:08:00Z")),
+            ("*/5 * * * *", "2026-11-23T12:05:00Z", Some("2026-11-23T12:10:00Z")),
+            ("*/5 * * * *", "2026-12-31T23:59:00Z", Some("2027-01-01T00:00:00Z")),
+            ("0 2 * * *", "2026-11-23T02:00:00Z", Some("2026-11-24T02:00:00Z")),
+            ("30 9 * * mon-fri", "2026-11-27T09:30:00Z", Some("2026-11-30T09:30:00Z")),
+            ("0 0 29 feb *", "2026-11-23T00:00:00Z", Some("2028-02-29T00:00:00Z")),
+            ("0 0 29 2 *", "2097-01-01T00:00:00Z", Some("2104-02-29T00:00:00Z")),
+            ("0 0 30 feb *", "2026-11-23T00:00:00Z", None),
+        ] {
+            let schedule = Schedule::parse(text).expect("a schedule");
+            assert_eq!(schedule.next(ms(after)), next.map(ms), "{text} after {after}");
+            assert!(next.is_none_or(|next| schedule.is_due(ms(next))), "{text}");
         }
     }
 }

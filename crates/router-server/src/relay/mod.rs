@@ -69,6 +69,22 @@ pub struct Worker {
     pub abort: CancellationToken,
 }
 
+impl Worker {
+    /// What the calling thread serves requests with. Its tasks are awaited by whoever holds the tracker.
+    #[must_use]
+    pub fn new(app: Arc<App>, upstream: Upstream, tasks: TaskTracker) -> Self {
+        Self {
+            lane: Arc::new(Lane::new(Arc::clone(&app.spool))),
+            current: Arc::new(Current::new(&app.snapshot)),
+            // Of its own: whoever waits for the end is listed under a lock.
+            abort: app.status.abort.child_token(),
+            app: Local::new(app),
+            upstream,
+            tasks,
+        }
+    }
+}
+
 /// Answers a call to a model.
 pub(crate) async fn call(
     worker: &Worker,

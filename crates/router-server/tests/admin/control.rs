@@ -14,11 +14,14 @@ use smart_ai_router::admin::{self, Control};
 use smart_ai_router::app::App;
 use smart_ai_router::config::{DemoBase, Source};
 use smart_ai_router::http::service::Peer;
+use smart_ai_router::jobs::Jobs;
+use smart_ai_router::relay::Worker;
 use smart_ai_router::reload::Reloader;
 use smart_ai_router::startup::{self, Origins};
 use smart_ai_router::tasks::Tasks;
 use smart_ai_router::telemetry::metrics::Metrics;
 use smart_ai_router::upstream::{Upstream, client_config};
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 pub(crate) const ADMIN: &str = "sk-router-admin-0123456789";
@@ -47,6 +50,7 @@ keys:
 /// A router under test.
 pub(crate) struct TestControl {
     pub(crate) app: Arc<App>,
+    pub(crate) jobs: Jobs,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) config: PathBuf,
     writer: router_store::WriterHandle,
@@ -121,8 +125,10 @@ impl TestControl {
         }
         reloader.refresh_keys().await.expect("keys");
         let upstream = Upstream::new(client_config().expect("TLS"), Arc::clone(&app.egress), Duration::from_secs(5));
-        let router = admin::router(Control::new(Arc::clone(&app), &reloader, upstream));
-        Self { app, folder, config, writer: prepared.writer, router, _tasks: tasks, _data_dir: prepared.data_dir }
+        let worker = Worker::new(Arc::clone(&app), upstream.clone(), TaskTracker::new());
+        let jobs = Jobs::new(worker, tasks.clone());
+        let router = admin::router(Control::new(Arc::clone(&app), &reloader, upstream, jobs.clone()));
+        Self { app, jobs, folder, config, writer: prepared.writer, router, _tasks: tasks, _data_dir: prepared.data_dir }
     }
 
     /// Calls with the given key and headers.

@@ -91,6 +91,7 @@ async fn rows_are_as_their_schemas_say() {
         ("model-groups", "ModelGroup"),
         ("providers", "Provider"),
         ("config/versions", "ConfigVersion"),
+        ("jobs", "Job"),
     ] {
         let rows = control.get(&format!("/admin/v1/{path}"), VIEWER).await.data();
         assert!(!rows.is_empty(), "{path}");

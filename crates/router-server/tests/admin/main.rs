@@ -7,6 +7,7 @@ mod access;
 mod commands;
 mod control;
 mod document;
+mod jobs;
 mod keys;
 mod plan;
 mod requests;

@@ -1,24 +1,15 @@
-//! The questions to the provider: all pages of its list, prices where they stand apart, and single models where a list only
-//! names them. With the channel's own key and address, within one time limit.
+//! All that a provider tells of its models: all pages of its list, prices where they stand apart, and single models where a list
+//! only names them. Within one time limit.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap};
 use http::{Method, Uri};
-use router_core::catalog::Channel;
 use router_core::fault::{Fault, FaultKind};
-use router_core::world::KeyCell;
-use router_wire::lists::{self, Family, Gathered, Listed, MAX_ASKED};
+use router_wire::lists::{Family, Gathered, Listed, MAX_ASKED};
 
 use super::super::problem::Problem;
-use crate::snapshot::ChannelSide;
-use crate::upstream::{Upstream, UpstreamRequest, collect};
-
-/// Largest page: OpenRouter's list, which is one page, has about 1 MB.
-const MAX_PAGE: usize = 16 * 1024 * 1024;
-/// Of an error, what is read.
-const MAX_ERROR: usize = 64 * 1024;
+use crate::listing::{Ask, no_list};
 
 /// What the provider has.
 #[derive(Debug)]
@@ -31,15 +22,6 @@ pub(super) struct Found {
     pub(super) complete: bool,
     /// What could not be learned, in words.
     pub(super) notes: Vec<String>,
-}
-
-/// A channel whose provider is asked.
-#[derive(Clone, Copy)]
-pub(in crate::admin) struct Ask<'a> {
-    pub(in crate::admin) upstream: &'a Upstream,
-    pub(in crate::admin) channel: &'a Channel,
-    pub(in crate::admin) side: &'a ChannelSide,
-    pub(in crate::admin) now_ms: u64,
 }
 
 impl Ask<'_> {
@@ -55,29 +37,8 @@ impl Ask<'_> {
         })
     }
 
-    /// Asks for the first page of the list only: whether somebody is there.
-    ///
-    /// # Errors
-    /// The fault in the way.
-    pub(in crate::admin) async fn look(&self, patience: Duration) -> Result<(), Fault> {
-        let family = lists::family(&self.channel.kind, &self.side.preset.dialect);
-        let url = (family.url)(&self.side.place(), None);
-        let look = async {
-            let body = self.send(Method::GET, &url, Bytes::new()).await?;
-            family.read(None, &body).map(drop).map_err(|_| no_list(&body))
-        };
-        let late = |_| Err(Fault::new(FaultKind::ConnectTimeout, "no answer to the question for its models"));
-        tokio::time::timeout(patience, look).await.unwrap_or_else(late)
-    }
-
-    /// The place of the key that it asks with: the first that is not set aside.
-    pub(in crate::admin) fn key(&self) -> usize {
-        let usable = |cell: &KeyCell| !cell.health.cooldown.is_cooling(self.now_ms);
-        self.side.cell.keys.iter().position(usable).unwrap_or(0)
-    }
-
     async fn list(&self) -> Result<Found, Problem> {
-        let family = lists::family(&self.channel.kind, &self.side.preset.dialect);
+        let family = self.family();
         let place = self.side.place();
         let mut gathered = Gathered::default();
         let mut next: Option<String> = None;
@@ -128,22 +89,6 @@ impl Ask<'_> {
         }
     }
 
-    /// One question.
-    async fn send(&self, method: Method, url: &str, body: Bytes) -> Result<Bytes, Fault> {
-        let uri: Uri = url.parse().map_err(|_| Fault::new(FaultKind::EgressDenied, "not a URL"))?;
-        let mut headers = self.side.keys.get(self.key()).map_or_else(HeaderMap::new, |key| key.headers.to_map(false));
-        if method == Method::GET {
-            headers.remove(CONTENT_TYPE);
-        }
-        let request = UpstreamRequest { method, uri, headers, body, rest: None };
-        let (head, body) = self.upstream.send(request).await?.into_parts();
-        if head.status.is_success() {
-            return collect(body, MAX_PAGE).await;
-        }
-        let said = collect(body, MAX_ERROR).await.unwrap_or_default();
-        Err(self.side.adapter.classify(head.status.as_u16(), &head.headers, &said, self.now_ms))
-    }
-
     fn problem(&self, fault: &Fault, url: &str) -> Problem {
         Problem::upstream(fault, self.sentence(fault, url))
     }
@@ -165,11 +110,4 @@ impl Ask<'_> {
             (_, None) => format!("The answer to {url} is of no use: {said}."),
         }
     }
-}
-
-/// A success that is none.
-fn no_list(body: &[u8]) -> Fault {
-    let page = body.trim_ascii_start().starts_with(b"<");
-    let detail = if page { "a web page, not a list of models; is base_url right?" } else { "not a list of models" };
-    Fault::new(FaultKind::BadAnswer, detail)
 }

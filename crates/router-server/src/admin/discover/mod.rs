@@ -1,7 +1,7 @@
 //! `channels/{id}/discover`: asks a channel's provider for its models, and compares them with those of the channel. It changes
 //! nothing: files and environment declare what a channel serves.
 
-pub(super) mod ask;
+mod ask;
 mod compare;
 
 use std::time::Duration;
@@ -17,6 +17,7 @@ use super::call::{self, Call};
 use super::problem::Problem;
 use super::route::{Access, Answers, Param, Route, Verb};
 use crate::config::presets;
+use crate::listing::Ask;
 
 /// Routes of discovery.
 pub(super) const ROUTES: &[Route] = &[Route {
@@ -40,7 +41,7 @@ async fn discover(call: Call) -> Result<Response, Problem> {
     let found = snapshot.core.channel_by_name(call.param("id"));
     let found = found.and_then(|ix| snapshot.core.channel(ix).zip(snapshot.channel(ix)));
     let (channel, side) = found.ok_or_else(|| Problem::not_found("channel"))?;
-    let asked = ask::Ask { upstream: &call.control.upstream, channel, side, now_ms: call.now.unix_ms };
+    let asked = Ask { upstream: &call.control.upstream, channel, side, now_ms: call.now.unix_ms };
     let found = asked.everything(Duration::from_secs(patience)).await?;
     let compared = compare(&snapshot.core, channel, &found);
     Ok(call::json(&json!({
