@@ -7,6 +7,7 @@ mod cutter;
 mod meter;
 mod opening;
 mod passage;
+mod pattern;
 mod raw;
 mod synthesize;
 mod watch;

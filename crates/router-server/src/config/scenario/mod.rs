@@ -1,19 +1,21 @@
 //! Scenarios, the files of `smart-ai-router simulate`: how providers behave, who asks, what is expected. Shapes and their
 //! check; carried out by `cli::simulate`.
 
-use std::borrow::Cow;
+mod fault_word;
+mod law;
+
 use std::collections::BTreeMap;
 
 use router_core::catalog::Capability;
-use router_core::fault::{FaultKind, RULES};
 use router_core::rehearsal::Law;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
+
+pub use fault_word::FaultWord;
+pub use law::{LawEntry, Spread};
 
 use super::assertions::Inline;
-use super::decode::{Decode, Faults, decode_scalar, decode_word, entry, section};
+use super::decode::{Decode, Faults, entry, section};
 use super::finish;
-use super::node::{Node, Path, Pos, Value};
+use super::node::{Node, Path, Pos};
 use super::objects::Instant;
 use super::problem::Problems;
 use super::sources::SourceFile;
@@ -246,146 +248,6 @@ section! {
         min: Share = Share(0.0),
         /// The most.
         max: Share = Share(1.0),
-    }
-}
-
-section! {
-    /// The numbers of a law.
-    pub struct Spread {
-        /// The least.
-        min: Option<f64> = None,
-        /// The most.
-        max: Option<f64> = None,
-        /// Half are below.
-        median: Option<f64> = None,
-        /// Spread of the logarithm.
-        sigma: Option<f64> = None,
-        /// How light the tail is.
-        shape: Option<f64> = None,
-    }
-}
-
-/// A law of chance: a number, or `uniform: { min, max }`, `lognormal: { median, sigma }`, `pareto: { min, shape }`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LawEntry(pub Law);
-
-const LAWS: [&str; 3] = ["uniform", "lognormal", "pareto"];
-
-impl Decode for LawEntry {
-    fn decode(node: &Node, path: &Path, faults: &mut Faults) -> Option<Self> {
-        let expected =
-            "a number ≥ 0, or one of uniform: { min, max }, lognormal: { median, sigma }, pareto: { min, shape }";
-        let Value::Map(_) = &node.value else {
-            let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
-            return decode_scalar(node, path, faults, expected, |text, _| number(text)).map(|n| Self(Law::Constant(n)));
-        };
-        let entries = faults.map(node, path, &LAWS)?;
-        let [(key, inner)] = entries else {
-            faults.at(node, path, format!("expected {expected}"));
-            return None;
-        };
-        let at = path.key(&key.name);
-        let spread = Spread::decode(inner, &at, faults)?;
-        let law = match (key.name.as_str(), spread) {
-            ("uniform", Spread { min: Some(min), max: Some(max), median: None, sigma: None, shape: None })
-                if min <= max =>
-            {
-                Law::Uniform { min, max }
-            }
-            ("lognormal", Spread { median: Some(median), sigma: Some(sigma), min: None, max: None, shape: None }) => {
-                Law::Lognormal { median, sigma }
-            }
-            ("pareto", Spread { min: Some(min), shape: Some(shape), max: None, median: None, sigma: None })
-                if shape > 0.0 =>
-            {
-                Law::Pareto { min, shape }
-            }
-            (name, _) if LAWS.contains(&name) => {
-                let allowed = match name {
-                    "uniform" => "min and max, the first not above the second",
-                    "lognormal" => "median and sigma",
-                    _ => "min and shape, the second above 0",
-                };
-                faults.at(inner, &at, format!("expected {allowed}, and nothing else"));
-                return None;
-            }
-            _ => return None, // told as an unknown key
-        };
-        Some(Self(law))
-    }
-}
-
-impl Serialize for LawEntry {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:?}", self.0))
-    }
-}
-
-impl JsonSchema for LawEntry {
-    fn schema_name() -> Cow<'static, str> {
-        "Law".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["number", "object"] })
-    }
-}
-
-/// What a fault does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultWord {
-    /// No answer ever.
-    Hang,
-    /// A stream falls silent.
-    Stall,
-    /// The attempt fails so.
-    Kind(FaultKind),
-}
-
-impl FaultWord {
-    /// Faults that come from a provider; the others come from our own clocks and walls.
-    fn words() -> Vec<&'static str> {
-        const OURS: [FaultKind; 7] = [
-            FaultKind::FirstByteTimeout,
-            FaultKind::IdleTimeout,
-            FaultKind::TotalTimeout,
-            FaultKind::EgressDenied,
-            FaultKind::BreakerOpen,
-            FaultKind::Loop,
-            FaultKind::Internal,
-        ];
-        let theirs = RULES.iter().filter(|rule| !OURS.contains(&rule.kind)).map(|rule| rule.class);
-        ["hang", "stall"].into_iter().chain(theirs).collect()
-    }
-}
-
-impl Decode for FaultWord {
-    fn decode(node: &Node, path: &Path, faults: &mut Faults) -> Option<Self> {
-        match decode_word(node, path, faults, &Self::words())? {
-            "hang" => Some(Self::Hang),
-            "stall" => Some(Self::Stall),
-            class => RULES.iter().find(|rule| rule.class == class).map(|rule| Self::Kind(rule.kind)),
-        }
-    }
-}
-
-impl Serialize for FaultWord {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
-            Self::Hang => "hang",
-            Self::Stall => "stall",
-            Self::Kind(kind) => kind.class(),
-        })
-    }
-}
-
-impl JsonSchema for FaultWord {
-    fn schema_name() -> Cow<'static, str> {
-        "FaultWord".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": Self::words() })
     }
 }
 

@@ -4,89 +4,19 @@
 //! Units: every `*_nano` field is integer nano-USD, every `*_at` / `*_ms` wall time is unix milliseconds, durations are
 //! milliseconds unless the name says `_us`. Texts are already redacted and cut by whoever fills them.
 
+mod reservation;
+mod words;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub use reservation::Reservation;
 use serde::{Deserialize, Serialize};
+pub use words::{RequestStatus, TokensSource};
 
 /// The spool leaves out what has its default: shorter records, and reading puts it back.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
-}
-
-/// How a request ended. One of these per terminal row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RequestStatus {
-    /// The client got a whole answer.
-    Completed,
-    /// The client got an error, or a stream that ended with an error event.
-    #[default]
-    Error,
-    /// The client left first.
-    ClientClosed,
-    /// One of the deadlines passed.
-    Timeout,
-    /// The router shut down before the request could finish.
-    Shutdown,
-    /// The process died while the request ran; booked at its reservation by the next start.
-    Interrupted,
-}
-
-impl RequestStatus {
-    /// All of them, in the order of the contract.
-    pub const ALL: [Self; 6] =
-        [Self::Completed, Self::Error, Self::ClientClosed, Self::Timeout, Self::Shutdown, Self::Interrupted];
-
-    /// The name used in the database, the API and the metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Error => "error",
-            Self::ClientClosed => "client_closed",
-            Self::Timeout => "timeout",
-            Self::Shutdown => "shutdown",
-            Self::Interrupted => "interrupted",
-        }
-    }
-
-    /// The inverse of [`Self::as_str`]; `None` for any other text.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
-}
-
-/// Where the token counts of a row come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokensSource {
-    /// The provider said so.
-    Reported,
-    /// Counted by us from what passed.
-    Counted,
-    /// Estimated by us.
-    #[default]
-    Estimated,
-}
-
-impl TokensSource {
-    /// The name used in the database and the API.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Reported => "reported",
-            Self::Counted => "counted",
-            Self::Estimated => "estimated",
-        }
-    }
-
-    /// The inverse of [`Self::as_str`]; `None` for any other text.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Reported, Self::Counted, Self::Estimated].into_iter().find(|source| source.as_str() == text)
-    }
 }
 
 /// Token counts of a request or an attempt.
@@ -151,95 +81,6 @@ pub struct LedgerEntry {
     pub period: String,
     /// What is booked, nano-USD.
     pub amount_nano: i64,
-}
-
-/// The reservation of a request: appended to the spool before the first upstream byte.
-///
-/// It carries enough to write an `interrupted` row if the process dies before the settlement.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Reservation<'a> {
-    /// Our request id; one terminal row exists per id.
-    #[serde(skip_serializing_if = "is_default")]
-    pub request_id: Cow<'a, str>,
-    /// When the request came in, unix milliseconds.
-    #[serde(skip_serializing_if = "is_default")]
-    pub at_ms: i64,
-    /// The upper bound of the cost, nano-USD.
-    #[serde(skip_serializing_if = "is_default")]
-    pub amount_nano: i64,
-    /// Every budget that the amount is reserved in.
-    #[serde(skip_serializing_if = "is_default")]
-    pub scopes: Vec<BudgetScope>,
-    /// The id that the client sent, if it differs.
-    #[serde(skip_serializing_if = "is_default")]
-    pub client_request_id: Option<Cow<'a, str>>,
-    /// Id of the client key.
-    #[serde(skip_serializing_if = "is_default")]
-    pub key_id: Cow<'a, str>,
-    /// Name of the client key at that time.
-    #[serde(skip_serializing_if = "is_default")]
-    pub key_name: Cow<'a, str>,
-    /// The matched route, for example `/v1/chat/completions`.
-    #[serde(skip_serializing_if = "is_default")]
-    pub endpoint: Cow<'a, str>,
-    /// The client's dialect.
-    #[serde(skip_serializing_if = "is_default")]
-    pub dialect: Cow<'a, str>,
-    /// The model name that the client asked for.
-    #[serde(skip_serializing_if = "is_default")]
-    pub model: Cow<'a, str>,
-    /// The model group, if one was asked for.
-    #[serde(skip_serializing_if = "is_default")]
-    pub group: Option<Cow<'a, str>>,
-    /// The first channel in the plan.
-    #[serde(skip_serializing_if = "is_default")]
-    pub channel: Option<Cow<'a, str>>,
-    /// Whether the client asked for a stream.
-    #[serde(skip_serializing_if = "is_default")]
-    pub stream: bool,
-    /// Number of the configuration that the request saw.
-    #[serde(skip_serializing_if = "is_default")]
-    pub config_version: i64,
-}
-
-impl Reservation<'_> {
-    /// The terminal row of a request whose process died: booked in full at the reserved amount.
-    #[must_use]
-    pub fn interrupted(self) -> RequestRecord {
-        let ledger = self
-            .scopes
-            .into_iter()
-            .map(|scope| LedgerEntry {
-                scope_kind: scope.scope_kind,
-                scope_id: scope.scope_id,
-                period: scope.period,
-                amount_nano: self.amount_nano,
-            })
-            .collect();
-        RequestRecord {
-            id: self.request_id.into_owned(),
-            client_request_id: self.client_request_id.map(Cow::into_owned),
-            key_id: self.key_id.into_owned().into(),
-            key_name: self.key_name.into_owned().into(),
-            endpoint: self.endpoint.into_owned().into(),
-            dialect: self.dialect.into_owned().into(),
-            model: self.model.into_owned(),
-            group: self.group.map(|group| group.into_owned().into()),
-            channel: self.channel.map(|channel| channel.into_owned().into()),
-            status: RequestStatus::Interrupted,
-            error_code: Some("interrupted".into()),
-            error_class: Some("interrupted".into()),
-            stream: self.stream,
-            tokens_source: TokensSource::Estimated,
-            cost_nano: self.amount_nano,
-            reserved_nano: self.amount_nano,
-            config_version: self.config_version,
-            created_at: self.at_ms,
-            ledger,
-            ..RequestRecord::default()
-        }
-    }
 }
 
 /// The terminal row of a request, with its attempts and ledger postings.
@@ -431,35 +272,4 @@ pub struct AttemptRecord {
     /// Redacted text of the provider, at most 2 KiB.
     #[serde(skip_serializing_if = "is_default")]
     pub detail: Option<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_round_trip() {
-        for status in RequestStatus::ALL {
-            assert_eq!(RequestStatus::parse(status.as_str()), Some(status));
-            assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{}\"", status.as_str()));
-        }
-        assert_eq!(RequestStatus::parse("Completed"), None);
-        assert_eq!(TokensSource::parse("counted"), Some(TokensSource::Counted));
-        assert_eq!(TokensSource::parse(""), None);
-    }
-
-    #[test]
-    fn an_interrupted_row_books_the_whole_reservation_in_every_scope() {
-        let scope =
-            |kind: &str| BudgetScope { scope_kind: kind.into(), scope_id: "k".into(), period: "2026-11".into() };
-        let row = Reservation {
-            request_id: "r".into(),
-            amount_nano: 7,
-            scopes: vec![scope("key"), scope("router")],
-            ..Reservation::default()
-        }
-        .interrupted();
-        assert_eq!((row.status, row.cost_nano, row.reserved_nano), (RequestStatus::Interrupted, 7, 7));
-        assert_eq!(row.ledger.iter().map(|entry| entry.amount_nano).collect::<Vec<_>>(), [7, 7]);
-    }
 }
