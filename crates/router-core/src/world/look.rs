@@ -1,11 +1,23 @@
 //! Looks at channels that are away: what a question that costs nothing (the list of models) tells of them.
 
 use super::World;
-use crate::catalog::ChannelIx;
+use crate::catalog::{ChannelIx, ModelIx, Snapshot};
 use crate::fault::{Fault, Scope};
 use crate::health::BreakerState;
 
 impl World {
+    /// Forgets what keeps a channel away, with its models and keys: somebody has mended it. What was observed of it stays, and so
+    /// do its limits.
+    pub fn reset(&self, core: &Snapshot, ix: ChannelIx) {
+        let Some(cell) = self.channel(ix) else { return };
+        let models = core.channel(ix).map(|channel| channel.models.clone()).unwrap_or_default();
+        let models = models.filter_map(|model| self.model(ModelIx(model)));
+        let keys = cell.keys.iter().map(|key| &key.health);
+        for health in models.chain(keys).chain([&cell.state.health]) {
+            health.reset();
+        }
+    }
+
     /// Whether something keeps the whole channel away that a look can tell of: its cooldown or its breaker. What keeps only a
     /// model or a key away is the business of real traffic: a list says nothing of quotas, of money or of one model.
     #[must_use]

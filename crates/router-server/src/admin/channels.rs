@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::response::Response;
-use router_core::catalog::{Channel, ModelIx};
+use router_core::catalog::{Channel, ChannelIx, ModelIx};
 use router_core::health::Health;
 use router_store::ProviderKeyFacts;
 use serde_json::{Value, json};
@@ -74,12 +74,20 @@ async fn list(call: Call) -> Result<Response, Problem> {
     Ok(call::page(lines.into_iter().map(|(_, _, row)| row).collect(), next))
 }
 
-async fn get(call: Call) -> Result<Response, Problem> {
+/// The channel that the path names.
+pub(super) fn find<'s>(
+    snapshot: &'s ServerSnapshot,
+    call: &Call,
+) -> Result<(ChannelIx, &'s Channel, &'s ChannelSide), Problem> {
+    let ix = snapshot.core.channel_by_name(call.param("id"));
+    let found = ix.and_then(|ix| Some((ix, snapshot.core.channel(ix)?, snapshot.channel(ix)?)));
+    found.ok_or_else(|| Problem::not_found("channel"))
+}
+
+pub(super) async fn get(call: Call) -> Result<Response, Problem> {
     let secrets = Secrets::read(&call).await?;
     let snapshot = call.control.app.snapshot.load();
-    let found = snapshot.core.channel_by_name(call.param("id"));
-    let found = found.and_then(|ix| snapshot.core.channel(ix).zip(snapshot.channel(ix)));
-    let (channel, side) = found.ok_or_else(|| Problem::not_found("channel"))?;
+    let (_, channel, side) = find(&snapshot, &call)?;
     Ok(call::json(&row(&snapshot, channel, side, &secrets, call.now.unix_ms)))
 }
 

@@ -4,6 +4,7 @@
 //! policy; the dispatcher finds the caller, judges the policy, reads query and body within bounds, and only then calls
 //! the handler. The OpenAPI document is made of the same tables.
 
+mod actions;
 mod backtest;
 mod call;
 mod channels;
@@ -101,6 +102,7 @@ const RESOURCES: &[&[Route]] = &[
     keys::ROUTES,
     requests::ROUTES,
     channels::ROUTES,
+    actions::ROUTES,
     discover::ROUTES,
     jobs::ROUTES,
     model_groups::ROUTES,

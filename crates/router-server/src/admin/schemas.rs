@@ -17,6 +17,7 @@ pub(super) fn all() -> Value {
         "NewKey": strict(&with(key_row(), &[("key", described("string", "The key itself. It is shown this once."))])),
         "Request": strict(&request_row()),
         "Channel": strict(&channel_row()),
+        "ChannelTest": strict(&[("channel", text()), ("result", words(&super::actions::RESULTS))]),
         "Discovery": discovery::schema(),
         "Job": jobs::job(),
         "JobRun": jobs::run(),

@@ -12,6 +12,7 @@ mod backtest;
 mod breakers;
 mod budget;
 mod bytes;
+mod channel_actions;
 mod client_leaves;
 mod connections;
 mod credentials;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use self::ask::Found;
 use self::compare::{Change, Compared, State, compare};
 use super::call::{self, Call};
+use super::channels;
 use super::problem::Problem;
 use super::route::{Access, Answers, Param, Route, Verb};
 use crate::config::presets;
@@ -38,9 +39,7 @@ async fn discover(call: Call) -> Result<Response, Problem> {
         Some(_) => return Err(Problem::invalid("timeout_s", "a whole number of seconds from 1 to 300")),
     };
     let snapshot = call.control.app.snapshot.load_full();
-    let found = snapshot.core.channel_by_name(call.param("id"));
-    let found = found.and_then(|ix| snapshot.core.channel(ix).zip(snapshot.channel(ix)));
-    let (channel, side) = found.ok_or_else(|| Problem::not_found("channel"))?;
+    let (_, channel, side) = channels::find(&snapshot, &call)?;
     let asked = Ask { upstream: &call.control.upstream, channel, side, now_ms: call.now.unix_ms };
     let found = asked.everything(Duration::from_secs(patience)).await?;
     let compared = compare(&snapshot.core, channel, &found);
