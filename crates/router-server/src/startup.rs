@@ -27,6 +27,7 @@ use crate::http::listener;
 use crate::kept::Kept;
 use crate::live::LiveTable;
 use crate::provision::{self, REAL_CHANNEL_SEEN};
+use crate::relay;
 use crate::snapshot::{ServerSnapshot, Surroundings};
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
@@ -201,6 +202,7 @@ pub fn build_snapshot(
     let mut spec = loaded.catalog_spec(version, Vec::new());
     // The database holds the keys of the files too, under the ids that rows name.
     spec.keys = keys;
+    spec.keys.extend(relay::asker(loaded.system.jobs.health_check.daily_cost_limit.0));
     let wired = wiring::channels(loaded)?;
     let settings = wiring::settings(&loaded.system, instance);
     ServerSnapshot::build(spec, wired, settings, around).map_err(|problems| problems.join("\n"))

@@ -31,6 +31,8 @@ pub struct Cooldown {
     firm_until_ms: AtomicU64,
     /// Of that, until when because the provider says that there were too many requests.
     limited_until_ms: AtomicU64,
+    /// Of what is firm, until when because the provider named the time or limits its rate: nobody need ask whether it is over.
+    told_until_ms: AtomicU64,
     /// Until when nothing is left by the provider's own count. No fault, so a success does not end it.
     spent_until_ms: AtomicU64,
     row: Mutex<Row>,
@@ -80,11 +82,15 @@ impl Cooldown {
         if matches!(stay_away, StayAway::RateLimited) {
             self.limited_until_ms.fetch_max(until_ms, Ordering::Relaxed);
         }
+        if named || matches!(stay_away, StayAway::RateLimited) {
+            self.told_until_ms.fetch_max(until_ms, Ordering::Relaxed);
+        }
         Some(self.until_ms.fetch_max(until_ms, Ordering::Relaxed).max(until_ms))
     }
 
     /// Takes a cooldown over from elsewhere (another instance, the books at start-up).
     pub fn hold_until(&self, until_ms: u64) {
+        self.told_until_ms.fetch_max(until_ms, Ordering::Relaxed);
         self.firm_until_ms.fetch_max(until_ms, Ordering::Relaxed);
         self.until_ms.fetch_max(until_ms, Ordering::Relaxed);
     }
@@ -121,12 +127,21 @@ impl Cooldown {
         self.until_ms.store(0, Ordering::Relaxed);
         self.firm_until_ms.store(0, Ordering::Relaxed);
         self.limited_until_ms.store(0, Ordering::Relaxed);
+        self.told_until_ms.store(0, Ordering::Relaxed);
     }
 
     /// Whether it stays away only because we guess that a passing fault still lasts: better than nobody at all.
     #[must_use]
     pub fn is_guess(&self, now_ms: u64) -> bool {
         self.is_cooling(now_ms) && now_ms >= self.firm_until_ms.load(Ordering::Relaxed)
+    }
+
+    /// Whether it stays away after a fault of which nobody knows when it ends, be it a passing one or one that needs a repair: a
+    /// question can tell.
+    #[must_use]
+    pub fn can_be_asked(&self, now_ms: u64) -> bool {
+        let told_ms = self.told_until_ms.load(Ordering::Relaxed).max(self.spent_until_ms.load(Ordering::Relaxed));
+        now_ms < self.until_ms.load(Ordering::Relaxed) && now_ms >= told_ms
     }
 
     /// Whether it stays away now.

@@ -26,6 +26,8 @@ pub struct View<'a> {
     pinned: Option<Pinned>,
     /// Whether a channel has others beside it.
     several: bool,
+    /// Seen by a question of the router's own, which wants to know what is over.
+    asking: bool,
 }
 
 impl World {
@@ -45,7 +47,7 @@ impl World {
     #[must_use]
     pub fn view(&self, core: &Snapshot, now_ms: u64, tokens: u64) -> View<'_> {
         let (day, several) = (Window::at(Period::Day, core.zone(), now_ms), core.channels().len() > 1);
-        View { world: self, now_ms, tokens, day, pinned: None, several }
+        View { world: self, now_ms, tokens, day, pinned: None, several, asking: false }
     }
 
     /// The most attempts that a channel may have running for the sake of others, if there are `several`. A limit of its own goes
@@ -62,10 +64,18 @@ impl View<'_> {
         Self { pinned, ..self }
     }
 
+    /// The present of a question that asks that key of a channel whether it serves again: it may be asked what is away until a
+    /// repair, too, but not before a time that its provider has named.
+    #[must_use]
+    pub const fn asking(self, pinned: Pinned) -> Self {
+        Self { pinned: Some(pinned), asking: true, ..self }
+    }
+
     fn away(&self, health: &Health) -> Away {
+        let cooldown = &health.cooldown;
         Away {
-            cooldown_until_ms: health.cooldown.until(self.now_ms).unwrap_or(0),
-            cooldown_is_guess: health.cooldown.is_guess(self.now_ms),
+            cooldown_until_ms: cooldown.until(self.now_ms).unwrap_or(0),
+            cooldown_is_guess: cooldown.is_guess(self.now_ms) || (self.asking && cooldown.can_be_asked(self.now_ms)),
             rate_limited_until_ms: health.cooldown.rate_limited_until(self.now_ms).unwrap_or(0),
             breaker: breaker_view(&health.breaker, &self.world.rules.breaker, self.now_ms),
         }

@@ -412,20 +412,28 @@ proptest! {
 }
 
 #[test]
-fn only_a_cooldown_that_nobody_named_is_a_guess() {
+fn only_a_cooldown_that_nobody_named_is_a_guess_and_only_such_a_one_can_be_asked() {
     let config = CooldownConfig::default();
-    for (kind, retry_after_ms, guess) in [
-        (FaultKind::Temporary, None, true),
-        (FaultKind::Connect, None, true),
-        (FaultKind::Temporary, Some(3_000), false),
-        (FaultKind::RateLimited, None, false),
-        (FaultKind::KeyInvalid, None, false),
+    for (kind, retry_after_ms, guess, ask) in [
+        (FaultKind::Temporary, None, true, true),
+        (FaultKind::Connect, None, true, true),
+        (FaultKind::Temporary, Some(3_000), false, false),
+        (FaultKind::RateLimited, None, false, false),
+        (FaultKind::KeyInvalid, None, false, true),
+        (FaultKind::ModelUnavailable, None, false, true),
     ] {
         let cooldown = Cooldown::default();
         let fault = Fault { retry_after_ms, ..Fault::new(kind, "") };
         let until = cooldown.fault(&fault, &config, 1_000, 7).expect("it stays away");
         assert_eq!(cooldown.is_guess(1_000), guess, "{kind:?} {retry_after_ms:?}");
-        assert!(!cooldown.is_guess(until), "it is over");
+        assert_eq!(
+            cooldown.can_be_asked(1_000),
+            ask,
+            "what needs a repair may be over before: {kind:?} {retry_after_ms:?}"
+        );
+        assert!(!cooldown.is_guess(until) && !cooldown.can_be_asked(until), "it is over");
+        cooldown.spent(20_000, &config, 1_000);
+        assert!(!cooldown.can_be_asked(1_000), "nothing is left, as the provider says");
     }
 }
 

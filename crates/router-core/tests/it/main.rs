@@ -7,6 +7,7 @@ mod budget;
 mod health;
 mod hedging;
 mod limits;
+mod looks;
 mod money;
 mod outages;
 mod periods;

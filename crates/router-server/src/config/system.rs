@@ -369,7 +369,7 @@ section! {
         retries: u32 = 3,
         /// Whether it runs.
         enabled: bool = true,
-        /// USD a day that active probes may cost; 0: only what is free.
+        /// USD a day that questions to channels and models that are away may cost; 0: only what is free is asked.
         daily_cost_limit: Usd = Usd::default(),
     }
 }

@@ -142,6 +142,7 @@ pub(super) async fn admit(
         stream: intake.ask.stream,
         bytes_in: usize::try_from(size).unwrap_or(usize::MAX),
         user_agent: user_agent(arrival.parts),
+        is_probe: false,
     });
     let seed = arrival.ids.ours.seed();
     let now_ms = arrival.now.unix_ms;

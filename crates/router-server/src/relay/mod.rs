@@ -16,6 +16,7 @@ mod fit;
 mod form;
 mod headers;
 mod pinned;
+mod probe;
 mod race;
 mod receive;
 mod run;
@@ -49,6 +50,8 @@ use crate::upstream::Upstream;
 use admit::{Admitted, Job};
 
 pub(crate) use headers::Ids;
+pub use probe::asker;
+pub(crate) use probe::{Probed, asker_in, cost as probe_cost, probe};
 pub(crate) use receive::authenticate;
 pub use stored::{Stored, stored};
 

@@ -34,6 +34,7 @@ mod other_work;
 mod overload;
 mod pages;
 mod prices;
+mod probes;
 mod provider_errors;
 mod proxy;
 mod refusals;

@@ -42,6 +42,8 @@ pub(super) struct Opening {
     pub(super) stream: bool,
     pub(super) bytes_in: usize,
     pub(super) user_agent: Option<String>,
+    /// No client asks, but the router: figures of what clients ask for and get do not count it.
+    pub(super) is_probe: bool,
 }
 
 /// Why an attempt may not be sent.
@@ -92,6 +94,7 @@ impl Book {
             created_at: signed(opening.now.unix_ms),
             bytes_in: i64::try_from(opening.bytes_in).unwrap_or(i64::MAX),
             user_agent: opening.user_agent.take(),
+            flags: if opening.is_probe { vec!["health_check".to_owned()] } else { Vec::new() },
             ..RequestRecord::default()
         };
         Self { opening, record, group: None, account: Account::default(), written: None, open: true }
@@ -278,6 +281,24 @@ impl Book {
     }
 
     fn count(&self, closing: &Closing<'_>, settlement: &Settlement, ended: Instant) {
+        if !self.opening.is_probe {
+            self.count_request(closing, ended);
+        }
+        for (place, cost) in settlement.attempt_costs.iter().enumerate() {
+            let side =
+                self.account.attempts().get(place).and_then(|held| self.opening.snapshot.model(held.target.model));
+            if let Some((side, metered)) = side.zip(closing.attempts.get(place).and_then(|attempt| attempt.metered)) {
+                let handles = &side.metrics;
+                handles.input.inc_by(metered.usage.input);
+                handles.cached_input.inc_by(metered.usage.cached_input);
+                handles.output.inc_by(metered.usage.output);
+                handles.reasoning.inc_by(metered.usage.reasoning);
+                handles.cost.inc_by(cost.as_usd_f64());
+            }
+        }
+    }
+
+    fn count_request(&self, closing: &Closing<'_>, ended: Instant) {
         let metrics = &self.opening.app.metrics;
         let snapshot = &self.opening.snapshot;
         let endpoint = self.opening.endpoint;
@@ -298,18 +319,6 @@ impl Book {
         metrics.took(endpoint, ended.saturating_duration_since(self.opening.now.instant).as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "a metric")]
         metrics.overhead.observe(self.record.overhead_us as f64 / 1e6);
-        for (place, cost) in settlement.attempt_costs.iter().enumerate() {
-            let side =
-                self.account.attempts().get(place).and_then(|held| self.opening.snapshot.model(held.target.model));
-            if let Some((side, metered)) = side.zip(closing.attempts.get(place).and_then(|attempt| attempt.metered)) {
-                let handles = &side.metrics;
-                handles.input.inc_by(metered.usage.input);
-                handles.cached_input.inc_by(metered.usage.cached_input);
-                handles.output.inc_by(metered.usage.output);
-                handles.reasoning.inc_by(metered.usage.reasoning);
-                handles.cost.inc_by(cost.as_usd_f64());
-            }
-        }
     }
 }
 
