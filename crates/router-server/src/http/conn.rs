@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,8 @@ pub struct Activity {
     write_since: AtomicU64,
     /// Requests being answered (HTTP/2 has several).
     requests: AtomicU64,
+    /// A first request has come.
+    asked: AtomicBool,
 }
 
 impl Activity {
@@ -53,6 +55,7 @@ impl Activity {
             idle_since: AtomicU64::new(1),
             head_since: zero(),
             write_since: zero(),
+            asked: AtomicBool::new(false),
             requests: zero(),
         })
     }
@@ -61,7 +64,13 @@ impl Activity {
         u64::try_from(now.duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX - 1) + 1
     }
 
+    /// Whether a first request has come.
+    pub(super) fn has_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     fn request_began(&self) {
+        self.asked.store(true, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.idle_since.store(0, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use futures_util::FutureExt;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -31,6 +33,9 @@ const MAX_FIELDS: usize = 100;
 /// Twice as much is read, so that a head that is too large gets an error that says so. What is larger still gets the bare
 /// status of the HTTP library.
 const READ: usize = 2;
+
+/// When the router ends: for the first request of a connection that was just opened.
+const FIRST_REQUEST: Duration = Duration::from_secs(2);
 
 /// Whether a head is larger than what is taken.
 pub(super) fn is_too_large(head: &Request<Incoming>) -> bool {
@@ -91,7 +96,11 @@ pub async fn accept_loop(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return Ok(()),
+            // Who has been waiting to be accepted is told, not cut off.
+            () = stop.cancelled() => match listener.accept().now_or_never() {
+                Some(accepted) => accepted,
+                None => return Ok(()),
+            },
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -164,11 +173,16 @@ async fn serve_connection<H: Handler>(
     let io = TokioIo::new(ClientIo::new(stream, Arc::clone(&activity)));
     let service = {
         let activity = Arc::clone(&activity);
+        let stop = stop.clone();
         service_fn(move |request: Request<Incoming>| {
             let guard = RequestGuard::begin(&activity);
-            let handler = handler.clone();
+            let (handler, stop) = (handler.clone(), stop.clone());
             async move {
-                let response = handler.handle(peer, request).await;
+                let last = request.version() < Version::HTTP_2;
+                let mut response = handler.handle(peer, request).await;
+                if last && stop.is_cancelled() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 Ok::<_, Infallible>(response.map(|body| body.guarded(guard)))
             }
         })
@@ -185,9 +199,15 @@ async fn serve_connection<H: Handler>(
         .keep_alive_timeout(Duration::from_secs(20));
     let connection = builder.serve_connection(io, service);
     tokio::pin!(connection);
-    let watchdog = watchdog(activity, timers);
+    let watchdog = watchdog(Arc::clone(&activity), timers);
     tokio::pin!(watchdog);
-    let stopped = stop.cancelled();
+    let stopped = async {
+        stop.cancelled().await;
+        // The HTTP library would close it unread, and its client would never know whether the request was taken.
+        if !activity.has_asked() {
+            tokio::time::sleep(FIRST_REQUEST).await;
+        }
+    };
     tokio::pin!(stopped);
     let mut stopping = false;
     loop {

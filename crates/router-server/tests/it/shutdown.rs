@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use router_testkit::{Script, SimProvider};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::support::{TestRouter, eventually};
+use crate::support::{KEY, TestRouter, eventually};
 
 #[tokio::test]
 async fn a_stream_finishes_and_the_exit_is_clean() {
@@ -73,4 +75,31 @@ async fn after_kill_9_every_answer_has_one_row_and_what_ran_is_booked_at_its_res
     let last = &rows[20];
     assert_eq!(last.status, "interrupted");
     assert!(last.cost == last.reserved && last.cost > 0, "{last:#?}");
+}
+
+#[tokio::test]
+async fn whoever_has_just_connected_when_the_end_begins_is_told_so() {
+    let provider = SimProvider::start().await;
+    let mut router = TestRouter::setup().channel("only", &provider).start().await;
+    let mut connected = Vec::new();
+    for _ in 0..8 {
+        connected.push(TcpStream::connect(router.address()).await.expect("it listens"));
+    }
+    router.terminate();
+    eventually("the word of the end", async || router.stderr().contains("stopping").then_some(())).await;
+    for client in &mut connected {
+        let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n");
+        client.write_all(format!("{head}content-length: 2\r\n\r\n{{}}").as_bytes()).await.expect("it is open");
+    }
+    for client in &mut connected {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.expect("a whole answer, and the end of the connection");
+        let answer = answer.to_ascii_lowercase();
+        assert!(answer.starts_with("http/1.1 503 "), "{answer}");
+        for line in ["x-router-error: shutting_down", "x-should-retry: true", "connection: close"] {
+            assert!(answer.contains(&format!("\r\n{line}\r\n")), "{line}: {answer}");
+        }
+    }
+    assert_eq!(router.ended().await.code, Some(0));
+    assert_eq!(provider.stats().requests, 0);
 }
