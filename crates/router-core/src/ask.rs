@@ -98,6 +98,8 @@ pub struct Ask {
     pub input_tokens: u64,
     /// A bound that the input tokens do not exceed, for reservations.
     pub input_tokens_bound: u64,
+    /// Memory that the body takes for as long as the request runs, bytes.
+    pub body_bytes: u64,
     /// The client's limit on output tokens, if it named one.
     pub max_output_tokens: Option<u64>,
     /// Number of answers asked for (`n`), at least 1.
@@ -138,6 +140,7 @@ impl Default for Ask {
             needs: Capabilities::NONE,
             input_tokens: 0,
             input_tokens_bound: 0,
+            body_bytes: 0,
             max_output_tokens: None,
             answers: 1,
             service: ServiceTier::Standard,

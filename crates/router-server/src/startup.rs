@@ -22,7 +22,7 @@ use crate::config::system::Durability as ConfiguredDurability;
 use crate::config::{self, DemoBase, Loaded, Overrides, Source, SourceFile, System};
 use crate::exit::{Exit, Failed};
 use crate::gate::Gate;
-use crate::http::intake::BodyMemory;
+use crate::http::intake::{BODY_MEMORY, BodyMemory};
 use crate::http::listener;
 use crate::kept::Kept;
 use crate::live::LiveTable;
@@ -34,8 +34,6 @@ use crate::telemetry::metrics::Metrics;
 use crate::today;
 use crate::wiring;
 
-/// Memory for request bodies in all.
-const BODY_MEMORY: usize = 192 * 1024 * 1024;
 /// How long a start waits for what a former run left in the spool.
 const DRAIN_AT_START: Duration = Duration::from_secs(30);
 /// Between two tries to reach a database that does not answer at the start: at first, and at most.

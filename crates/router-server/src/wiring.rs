@@ -16,6 +16,7 @@ use crate::config::objects::{AuthStyle, MaxOutputParam as ConfiguredMaxOutput};
 use crate::config::system::HealthCheckJob;
 use crate::config::units::Share;
 use crate::config::{Channel, Loaded, System};
+use crate::http::intake::BODY_MEMORY;
 use crate::jobs::Timing;
 use crate::snapshot::{ChannelWiring, Settings};
 use crate::upstream::Proxy;
@@ -59,6 +60,7 @@ pub fn rules(system: &System) -> Rules {
         max_attempts: system.failover.max_attempts,
         total_ms: system.timeouts.total.as_millis(),
         per_channel: (u64::from(system.limits.max_in_flight) * 3 / 4).max(1),
+        bodies_per_channel: BODY_MEMORY as u64 * 3 / 4,
         hedge_after: system.failover.hedge_after.map(|hedge| hedge.0).unwrap_or_default(),
         breaker: BreakerConfig {
             failure_threshold: breaker.failure_threshold,

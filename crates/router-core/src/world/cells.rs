@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Bodies;
 use crate::health::{Health, Mean};
 use crate::limits::Limiter;
 
@@ -14,6 +15,8 @@ pub struct ChannelState {
     pub health: Arc<Health>,
     /// Requests and tokens in a minute and a day.
     pub limiter: Arc<Limiter>,
+    /// Memory of the bodies of its attempts.
+    pub bodies: Bodies,
     /// What uses of its quota have saved, USD.
     pub saving: Mean,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::bodies::Body;
 use super::{ChannelCell, Limited, Target, World};
 use crate::ask::Ask;
 use crate::budget::{Period, Window};
@@ -53,6 +54,8 @@ pub struct Holding {
     /// Of the group's member, where it has a daily limit.
     _member: Option<Ticket>,
     _running: [InFlight; 2],
+    /// Where it counts.
+    _body: Option<Body>,
 }
 
 /// How an attempt ended, and when.
@@ -129,10 +132,13 @@ impl World {
         }
         let _running = [model.enter(), channel.state.health.enter()];
         let several = core.channels().len() > 1;
-        if self.at_most(channel, several).is_some_and(|most| channel.state.health.in_flight() > most) {
+        let full = self.at_most(channel, several).is_some_and(|most| channel.state.health.in_flight() > most);
+        let bodies_at_most = if several { self.rules.bodies_per_channel } else { u64::MAX };
+        let _body = channel.state.bodies.enter(ask.body_bytes, bodies_at_most);
+        if full || _body.is_none() {
             return Err(Fault { retry_after_ms: Some(1_000), ..Fault::new(FaultKind::RateLimited, CHANNEL_FULL) });
         }
-        Ok(Holding { target: target.clone(), passes, ticket, _member: of_member, _running })
+        Ok(Holding { target: target.clone(), passes, ticket, _member: of_member, _running, _body })
     }
 
     /// As [`World::take`], for an attempt of which is known that there was room: takes what there is of leave and room.
@@ -156,7 +162,9 @@ impl World {
         let member = self.member(target);
         let of_member = member.and_then(|member| member.limiter.acquire(&member.limits, 0, &day, now_ms, now_ms).ok());
         let _running = [model.enter(), channel.state.health.enter()];
-        Ok(Holding { target: target.clone(), passes, ticket: ticket.flatten(), _member: of_member, _running })
+        // No log says how large a body was.
+        let _body = None;
+        Ok(Holding { target: target.clone(), passes, ticket: ticket.flatten(), _member: of_member, _running, _body })
     }
 
     fn model_and_channel(&self, core: &Snapshot, target: &Target) -> Result<(&Arc<Health>, &Arc<ChannelCell>), Fault> {

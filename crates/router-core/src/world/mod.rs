@@ -2,6 +2,7 @@
 //! request takes from them and gives back. The server, the simulation and the backtest all drive requests with this.
 
 mod account;
+mod bodies;
 mod cells;
 mod hold;
 mod keys;
@@ -14,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use account::{Account, Held};
+pub use bodies::Bodies;
 pub use cells::{Cells, ChannelState, Keeper};
 pub use hold::{Ended, Holding, Reported, UNSENT, is_unsent, short_of_money, unsent};
 pub use keys::{Draw, MOST_CANDIDATES, attempted};
@@ -44,6 +46,8 @@ pub struct Rules {
     /// The most attempts that a channel without a `max_in_flight` of its own may have running beside other channels: one that
     /// hangs leaves room for them.
     pub per_channel: u64,
+    /// The most memory that the bodies of a channel's attempts may take beside other channels, bytes, for the same reason.
+    pub bodies_per_channel: u64,
     /// `failover.hedge_after`
     pub hedge_after: HedgeAfter,
 }
@@ -56,6 +60,7 @@ impl Default for Rules {
             max_attempts: 3,
             total_ms: crate::catalog::spec::Timeouts::default().total_ms,
             per_channel: u64::MAX,
+            bodies_per_channel: u64::MAX,
             hedge_after: HedgeAfter::Never,
         }
     }

@@ -181,6 +181,37 @@ fn a_channel_that_hangs_leaves_room_for_the_others() {
 }
 
 #[test]
+fn a_channel_that_hangs_leaves_memory_for_the_bodies_of_the_others() {
+    let ledger = ledger();
+    let mut spec = two_channels();
+    spec.channels[0].models[0].name = "hanging".into();
+    let stage = stage(spec, Rules { bodies_per_channel: 60_000, ..Rules::default() }, &ledger);
+    let provider = By(|call: &Call<'_>| if call.target.model.0 == 0 { whole(50_000, 50_000) } else { whole(5, 10) });
+    let mut router = VirtualRouter::new(stage, provider, Lines::default());
+    let sized = |number: u64, model: &str, body_bytes: u64| {
+        let mut request = request(number, number);
+        request.ask.model = model.into();
+        request.ask.body_bytes = body_bytes;
+        request
+    };
+    // Six of the first ten fit, and any number of small ones.
+    let mut all: Vec<_> = (0..10).map(|number| sized(number, "hanging", 10_000)).collect();
+    all.extend((10..30).map(|number| sized(number, "hanging", 4_096)));
+    // A group goes on to the channel beside it, which takes one body that is larger than its share.
+    all.push(sized(30, "g", 60_001));
+    // By then all have their answers, and nothing is held any more.
+    let later = |number: u64| Request { at_ms: NOW + 60_000 + number, ..sized(number, "hanging", 10_000) };
+    all.extend((31..37).map(later));
+    router.run(all);
+    let lines = &router.watch.0;
+    let told = |words: &str| lines.iter().filter(|line| line.contains(words)).count();
+    assert_eq!(told("1 to 0 "), 6 + 20 + 6, "{lines:#?}");
+    assert_eq!(told("error rate_limit_exceeded"), 4, "{lines:#?}");
+    assert_eq!(told("#30 1 unsent: our own limit"), 1, "{lines:#?}");
+    assert_eq!(told("#30 completed"), 1, "{lines:#?}");
+}
+
+#[test]
 fn the_gate_lets_in_in_turn_and_turns_away_in_time() {
     let ledger = ledger();
     let mut stage = stage(two_channels(), Rules::default(), &ledger);

@@ -8,6 +8,9 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 
+/// Memory for request bodies in all, bytes.
+pub const BODY_MEMORY: usize = 192 * 1024 * 1024;
+
 /// Memory for bodies, shared by all workers.
 #[derive(Clone, Debug)]
 pub struct BodyMemory {
@@ -53,6 +56,11 @@ impl BodyMemory {
 }
 
 impl BodyPermit {
+    /// Bytes that it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
     /// Takes so many bytes more. `false`: there is no room for them, and the permit is as it was.
     pub(crate) fn grow(&mut self, size: usize) -> bool {
         let before = self.memory.used.fetch_add(size, Ordering::Relaxed);

@@ -114,6 +114,7 @@ pub(super) async fn admit(
     let (dialect, route) = (arrival.dialect, arrival.route);
     let endpoint = route.endpoint;
     let mut intake = Box::new((dialect.read)(route, &bytes).map_err(request_error)?);
+    intake.ask.body_bytes = memory.size() as u64;
     if rest.is_some() {
         openai_work::sized(&mut intake, size);
     }

@@ -163,3 +163,36 @@ async fn a_channel_that_hangs_leaves_room_for_the_others() {
     hanging.wait_until(|stats| stats.in_flight == 0).await.expect("the calls are cancelled");
     is(&router, "router_requests_running", 0).await;
 }
+
+#[tokio::test]
+async fn a_channel_that_hangs_leaves_memory_for_the_bodies_of_the_others() {
+    const SIZE: usize = 16 * 1024 * 1024;
+    let (hanging, good) = (SimProvider::start().await.on_any(Script::hang()), SimProvider::start().await);
+    let models = |name: &str| json!([{"name": name, "price": {"input": 1.0, "output": 2.0}, "context_length": 100_000_000, "max_output_tokens": 1_000}]);
+    let setup = TestRouter::setup().channel("hanging", &hanging).models(models("sim-hanging"));
+    let router = setup.channel("good", &good).models(models("sim-good")).start().await;
+    let large = json!({"messages": [{"role": "user", "content": "x".repeat(SIZE)}]});
+
+    // Three quarters of the 192 MiB, and not much less.
+    let mut held = Vec::new();
+    for number in 1..=8 {
+        held.push(router.chat().model("sim-hanging").with(large.clone()).send_only().await);
+        hanging.wait_until(|stats| stats.in_flight == number).await.expect("it is under way");
+    }
+    router.chat().model("sim-hanging").with(large.clone()).send().await.error(429, "rate_limit_exceeded");
+    // What is small is not what takes the memory.
+    held.push(router.chat().model("sim-hanging").send_only().await);
+    hanging.wait_until(|stats| stats.in_flight == 9).await.expect("it is under way");
+    // Neither a request for the other channel nor one of a group notices.
+    for call in [router.chat().model("sim-good"), router.chat()] {
+        let reply = call.with(large.clone()).send().await;
+        assert_eq!((reply.status(), reply.header("x-router-channel")), (200, "good"), "{}", reply.text());
+    }
+    assert_eq!(router.metric("router_shed_total").await, 0.0);
+
+    drop(held);
+    is(&router, "router_request_body_bytes", 0).await;
+    let reply = router.chat().model("sim-hanging").with(large).send_only().await;
+    hanging.wait_until(|stats| stats.in_flight == 1).await.expect("there is room again");
+    drop(reply);
+}

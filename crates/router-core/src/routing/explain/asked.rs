@@ -108,6 +108,7 @@ impl Asked {
             needs: Capabilities::from_bits(needs),
             input_tokens,
             input_tokens_bound,
+            body_bytes: 0,
             max_output_tokens,
             answers,
             service: wishes.t,

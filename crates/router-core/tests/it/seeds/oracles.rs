@@ -50,6 +50,9 @@ impl Seen {
     }
 }
 
+/// Bytes. Bodies up to this size are not counted.
+const SMALL_BODY: u64 = 4_096;
+
 /// A request that has come and not ended.
 #[derive(Default)]
 struct Life {
@@ -63,6 +66,7 @@ struct Life {
     streams: bool,
     refused: BTreeSet<(ChannelIx, usize)>,
     targets: BTreeSet<(ModelIx, usize)>,
+    body_bytes: u64,
 }
 
 pub(super) struct Oracles {
@@ -197,15 +201,18 @@ impl Oracles {
 
     fn limits(&mut self, now_ms: u64, channel: ChannelIx) {
         let limits = self.core.channel(channel).expect("it is in the catalogue").limits;
-        let running = self.lives.values().flat_map(|life| life.out.values());
-        let running = running.filter(|target| self.channel(target) == channel).count() as u64;
+        let bodies = self.lives.values().flat_map(|life| life.out.values().map(|target| (target, life.body_bytes)));
+        let bodies = bodies.filter(|(target, _)| self.channel(target) == channel).map(|(_, bytes)| bytes);
+        let (running, held) = (bodies.clone().count() as u64, bodies.filter(|bytes| *bytes > SMALL_BODY).sum::<u64>());
         let sent = self.sent.get(&channel).map_or(&[][..], Vec::as_slice);
         let minute = sent.iter().filter(|at| **at + 60_000 > now_ms).count() as u64;
         let day = sent.len() as u64;
         // Beside others, a channel without a limit of its own has the one that leaves room for them.
-        let at_most = (self.core.channels().len() > 1).then_some(self.rules.per_channel);
+        let several = self.core.channels().len() > 1;
+        let at_most = several.then_some(self.rules.per_channel);
         for (what, was, limit) in [
             ("at a time", running, limits.max_in_flight.or(at_most)),
+            ("bytes of bodies at a time", held, several.then_some(self.rules.bodies_per_channel)),
             ("in a minute", minute, limits.requests_per_minute),
             ("in a day", day, limits.requests_per_day),
         ] {
@@ -276,7 +283,8 @@ impl Watch for Oracles {
         self.first_ms.get_or_insert(now_ms);
         match note {
             Note::Arrived(request) => {
-                self.lives.insert(number, Life { key: request.key, ..Life::default() });
+                self.lives
+                    .insert(number, Life { key: request.key, body_bytes: request.ask.body_bytes, ..Life::default() });
             }
             Note::Queued => self.seen.queued += 1,
             Note::Decided(decision) => {

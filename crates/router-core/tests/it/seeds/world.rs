@@ -178,6 +178,7 @@ fn rules(dice: &mut Dice) -> Rules {
         max_attempts: 1 + dice.below(5) as u32,
         total_ms: 5_000 + dice.below(60_000),
         per_channel: 2 + dice.below(20),
+        bodies_per_channel: 40_000 + dice.below(400_000),
         hedge_after: hedge(dice).unwrap_or_default(),
     }
 }
@@ -193,6 +194,7 @@ fn requests(dice: &mut Dice) -> Vec<Request> {
         ask.input_tokens = dice.below(9_000);
         ask.input_tokens_bound = ask.input_tokens;
         ask.max_output_tokens = dice.maybe(0.7, 1, 4_000);
+        ask.body_bytes = ask.input_tokens * 4;
         ask.session = dice.maybe(0.5, 0, 4);
         Request {
             at_ms,
