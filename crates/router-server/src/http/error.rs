@@ -16,6 +16,10 @@ pub const X_ROUTER_ERROR: HeaderName = HeaderName::from_static("x-router-error")
 /// Tells SDKs whether another try is of use.
 pub const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
+/// A recovery after this is none that a client waits for: SDKs take no longer `retry-after` than one or two minutes and ask again
+/// at once, agents have given up.
+const IN_SIGHT_MS: u64 = 60_000;
+
 /// A client's own text within a message of ours: short, and without what would break a line of a log.
 #[must_use]
 pub fn shown(text: &str) -> String {
@@ -69,6 +73,13 @@ impl ApiError {
         self
     }
 
+    /// Nobody is there for so long. Beyond what clients wait by themselves, another try is of no use to them.
+    #[must_use]
+    pub fn nobody_for_ms(self, wait_ms: u64) -> Self {
+        let error = self.retry_after_ms(Some(wait_ms));
+        if wait_ms > IN_SIGHT_MS { error.hopeless() } else { error }
+    }
+
     /// Another try is of no use.
     #[must_use]
     pub fn hopeless(mut self) -> Self {
@@ -118,7 +129,7 @@ impl ApiError {
         headers.insert(X_ROUTER_ERROR, HeaderValue::from_static(rule.name));
         let retry = rule.retry && !self.hopeless;
         headers.insert(X_SHOULD_RETRY, HeaderValue::from_static(if retry { "true" } else { "false" }));
-        if let Some(seconds) = self.retry_after_s.filter(|_| retry) {
+        if let Some(seconds) = self.retry_after_s.filter(|_| rule.retry) {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         match self.code {

@@ -303,10 +303,10 @@ fn no_candidate(dialect: &Dialect, model: &str, none: &NoCandidate, now_ms: u64)
         NoneKind::ContextLength => error.param("messages"),
         NoneKind::Unsupported => unsupported(dialect, model, none, error),
         NoneKind::TooDear => error,
-        NoneKind::Empty | NoneKind::Unavailable => {
-            let error = error.retry_after_ms(wait);
-            if wait.is_none() { error.hopeless() } else { error }
-        }
+        NoneKind::Empty | NoneKind::Unavailable => match wait {
+            Some(wait_ms) => error.nobody_for_ms(wait_ms),
+            None => error.hopeless(),
+        },
     }
 }
 

@@ -204,7 +204,10 @@ impl Run {
             None => answer,
         };
         let wait = answer.code.rule().retry.then(|| self.earliest_return()).flatten();
-        answer.retry_after_ms(wait)
+        match wait.filter(|_| answer.code == ErrorCode::NoChannelAvailable) {
+            Some(wait_ms) => answer.nobody_for_ms(wait_ms),
+            None => answer.retry_after_ms(wait),
+        }
     }
 
     /// Milliseconds until the first of all candidates may be tried, those included that were out when this request came; `None`

@@ -3,7 +3,7 @@
 use router_testkit::{Script, SimProvider};
 use serde_json::json;
 
-use crate::support::{MODEL, ORDERED, TestRouter};
+use crate::support::{MODEL, ORDERED, Reply, TestRouter};
 
 /// A way to fail before any content, and the class that the books give it: whole answers, then streams.
 fn faults() -> Vec<(&'static str, Script, [&'static str; 2])> {
@@ -157,4 +157,31 @@ async fn retry_after_is_the_earliest_time_over_all_candidates() {
         // The second request asks nobody: both are known to be busy.
         assert_eq!((long.stats().requests, short.stats().requests), (asked, asked));
     }
+}
+
+#[tokio::test]
+async fn a_recovery_that_no_client_waits_for_is_none_in_sight() {
+    let dead = SimProvider::start().await.on_any(Script::status(401));
+    let away = SimProvider::start().await.on_any(Script::status(503).header("retry-after", "20"));
+    let setup = TestRouter::setup().channel("dead", &dead).channel("away", &away);
+    let both = json!({"strategy": "priority", "channels": [
+        {"channel": "dead", "model": "sim-model", "priority": 1}, {"channel": "away", "model": "sim-model", "priority": 2}]});
+    let router = setup.group("both", both).start().await;
+    let wait =
+        |reply: &Reply| reply.header("retry-after").parse::<u64>().unwrap_or_else(|_| panic!("{}", reply.text()));
+    for attempts in ["1", ""] {
+        let reply = router.chat().model("channel:dead/sim-model").send().await;
+        reply.error(503, "no_channel_available");
+        assert_eq!(reply.header("x-should-retry"), "false", "its key needs somebody's hand");
+        assert!(wait(&reply) > 1_000, "the true time is told all the same");
+        assert_eq!(
+            if reply.has_header("x-router-attempts") { reply.header("x-router-attempts") } else { "" },
+            attempts
+        );
+    }
+    router.chat().model("both").send().await.error(502, "upstream_error");
+    let reply = router.chat().model("both").send().await;
+    reply.error(503, "no_channel_available");
+    assert_eq!(reply.header("x-should-retry"), "true", "one of them is back soon");
+    assert!((1..=20).contains(&wait(&reply)), "{}", wait(&reply));
 }
