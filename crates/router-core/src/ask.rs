@@ -1,6 +1,7 @@
 //! What a request asks for, as far as routing needs to know.
 
 use crate::catalog::{Capabilities, Capability};
+use crate::health::Shape;
 use crate::money::Nano;
 use crate::routing::Held;
 use crate::usage::ServiceTier;
@@ -123,6 +124,12 @@ pub struct Ask {
 }
 
 impl Ask {
+    /// How its answer comes. Speech goes on as it is made, without being asked to.
+    #[must_use]
+    pub const fn shape(&self) -> Shape {
+        if self.stream || matches!(self.endpoint, Endpoint::Speech) { Shape::Stream } else { Shape::Whole }
+    }
+
     /// Tokens that the request takes from limits before it is known how many it uses.
     #[must_use]
     pub fn tokens(&self) -> u64 {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::recall::Names;
 use super::{Entry, Tried, TriedEnd};
 use crate::catalog::{KeyIx, Snapshot};
+use crate::health::Shape;
 use crate::rehearsal::{Provider, Stage, VirtualRouter, Watch};
 use crate::request::{Event, Metered};
 use crate::usage::UsageSource;
@@ -19,7 +20,7 @@ pub(super) struct Background {
     names: Arc<Names>,
     /// Time of the end, and number.
     ends: BinaryHeap<Reverse<(u64, u64)>>,
-    running: HashMap<u64, (Holding, Tried, u64)>,
+    running: HashMap<u64, (Holding, Tried, Shape, u64)>,
     number: u64,
 }
 
@@ -42,7 +43,7 @@ impl Background {
             if let Ok(holding) = stage.world.take(&self.core, &ask, &target, false, began_ms) {
                 self.number += 1;
                 self.ends.push(Reverse((began_ms.saturating_add(tried.took_ms), self.number)));
-                self.running.insert(self.number, (holding, tried.clone(), entry.seed));
+                self.running.insert(self.number, (holding, tried.clone(), ask.shape(), entry.seed));
             }
         }
     }
@@ -53,7 +54,7 @@ impl Background {
         {
             self.ends.pop();
             router.until(at_ms);
-            let Some((holding, tried, seed)) = self.running.remove(&number) else { continue };
+            let Some((holding, tried, shape, seed)) = self.running.remove(&number) else { continue };
             let metered = Metered { usage: tried.usage, source: UsageSource::Reported };
             let event = match tried.end {
                 TriedEnd::Completed => Event::Ended(Some(metered)),
@@ -63,6 +64,7 @@ impl Background {
             let ended = Ended {
                 spent_until_ms: None,
                 event: &event,
+                shape: Some(shape),
                 began_ms: 0,
                 first_byte_ms: tried.first_ms,
                 ended_ms: tried.took_ms,

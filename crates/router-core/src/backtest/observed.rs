@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Entry, Tried, TriedEnd};
+use crate::ask::Ask;
 use crate::catalog::{ChannelModel, ModelIx, Snapshot};
 use crate::fault::{Fault, FaultKind};
+use crate::health::Shape;
 use crate::ids::mix;
 use crate::rehearsal::Reply;
 use crate::usage::Usage;
@@ -49,13 +51,21 @@ impl Moments {
     }
 }
 
+/// Times of answers of one shape: milliseconds to the first content, and for each output token after it. At most [`KEPT`], any
+/// as likely as another.
+#[derive(Clone, Debug, Default)]
+struct Times {
+    n: u32,
+    kept: Vec<(f32, f32)>,
+}
+
 /// What was seen of a channel model in an hour, or in all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cell {
     good: u32,
     bad: u32,
-    /// Milliseconds to the first content, and for each output token after it. At most [`KEPT`], any as likely as another.
-    times: Vec<(f32, f32)>,
+    streams: Times,
+    whole: Times,
     /// Each with the milliseconds that it took.
     faults: Vec<(Fault, u64)>,
     cached: u64,
@@ -70,7 +80,7 @@ impl Cell {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "times for an estimate")]
-    fn add(&mut self, tried: &Tried, seed: u64) {
+    fn add(&mut self, tried: &Tried, shape: Shape, seed: u64) {
         match tried.end {
             TriedEnd::Cancelled => {}
             TriedEnd::Failed(kind) => {
@@ -81,12 +91,26 @@ impl Cell {
                 self.good += 1;
                 let first = tried.first_ms.unwrap_or(tried.took_ms);
                 let each = tried.took_ms.saturating_sub(first) as f32 / tried.usage.output.max(1) as f32;
-                keep(&mut self.times, (first as f32, each), self.good, seed);
+                let times = match shape {
+                    Shape::Stream => &mut self.streams,
+                    Shape::Whole => &mut self.whole,
+                };
+                times.n += 1;
+                keep(&mut times.kept, (first as f32, each), times.n, seed);
                 self.cached += tried.usage.cached_input;
                 self.input += tried.usage.input;
                 self.took.add(tried.took_ms as f64);
             }
         }
+    }
+
+    /// Times of answers of that shape; where there are none, of the other: better than nothing.
+    fn times(&self, shape: Shape) -> &[(f32, f32)] {
+        let (own, other) = match shape {
+            Shape::Stream => (&self.streams, &self.whole),
+            Shape::Whole => (&self.whole, &self.streams),
+        };
+        if own.kept.is_empty() { &other.kept } else { &own.kept }
     }
 
     fn failure_rate(&self) -> Option<f64> {
@@ -121,6 +145,8 @@ pub struct Observations {
 /// By what a call is drawn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Draw {
+    /// How its answer comes.
+    pub(super) shape: Shape,
     /// The call's own.
     pub(super) seed: u64,
     /// The replay's. What few observations leave open turns out one way or another in each; 0: as was observed.
@@ -143,11 +169,12 @@ impl Observations {
         for (number, tried) in (0u64..).zip(&entry.attempts) {
             let name = (Arc::clone(&tried.channel), Arc::clone(&tried.upstream_model));
             let seed = mix(entry.seed ^ number);
+            let shape = entry.ask.as_ref().map_or(Shape::Whole, Ask::shape);
             let hour = (entry.at_ms) / HOUR_MS;
             let cell = self.hours.entry(name.clone()).or_default().entry(hour).or_default();
-            cell.add(tried, seed);
+            cell.add(tried, shape, seed);
             let whole = self.whole.entry(name).or_default();
-            whole.add(tried, seed);
+            whole.add(tried, shape, seed);
             if entry.attempts.len() == 1 && tried.end == TriedEnd::Completed {
                 cell.cost.add(entry.cost.as_usd_f64());
                 whole.cost.add(entry.cost.as_usd_f64());
@@ -192,7 +219,7 @@ impl Observations {
         ix: ModelIx,
         at_ms: u64,
         usage: Usage,
-        Draw { seed, lot }: Draw,
+        Draw { shape, seed, lot }: Draw,
     ) -> (Reply, Source) {
         let Some((model, channel)) = snapshot.model_and_channel(ix) else {
             return (Reply::silence(), Source::Assumed);
@@ -215,10 +242,10 @@ impl Observations {
             return (Reply::fault(took_ms, fault), source);
         }
         let of_hour = hour.filter(|cell| {
-            let n = cell.times.len() as f64;
+            let n = cell.times(shape).len() as f64;
             lots.share() < n / (n + BORROWED)
         });
-        let seen = of_hour.or(whole).and_then(|cell| lots.one_of(&cell.times)).copied();
+        let seen = of_hour.or(whole).and_then(|cell| lots.one_of(cell.times(shape))).copied();
         let (first, each) =
             seen.map_or_else(|| usual_times(model), |(first, each)| (f64::from(first), f64::from(each)));
         let usage = Usage { cached_input: self.cached(whole, usage), ..usage };

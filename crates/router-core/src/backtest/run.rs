@@ -240,7 +240,13 @@ impl Logged {
         }
         let usage = self.usage(call, observations, model);
         let seed = mix(call.request.seed ^ mix(u64::from(call.attempt)) ^ self.lot);
-        let (reply, source) = observations.draw(call.core, model, call.now_ms, usage, Draw { seed, lot: self.lot });
+        let (reply, source) = observations.draw(
+            call.core,
+            model,
+            call.now_ms,
+            usage,
+            Draw { shape: call.request.ask.shape(), seed, lot: self.lot },
+        );
         (reply, Some(source))
     }
 

@@ -271,7 +271,8 @@ pub enum HedgeAfter {
     /// Never.
     #[default]
     Never,
-    /// After the time to the first token that 95 of 100 answers of the channel model have held, once enough were seen.
+    /// After the time to the first byte that 95 of 100 answers of the channel model have held, of streams or of whole answers as
+    /// this one will be, once enough were seen.
     P95,
     /// After so many milliseconds.
     Ms(u64),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Breaker, Cooldown, Ewma, SuccessRate, Tail};
+use super::{Breaker, Cooldown, Ewma, Shape, SuccessRate, Tails};
 
 /// Health of one thing, by its stable id. Share it as `Arc<Health>`.
 #[derive(Debug, Default)]
@@ -16,8 +16,8 @@ pub struct Health {
     pub success: SuccessRate,
     /// Milliseconds to the first content.
     pub first_byte_ms: Ewma,
-    /// The tail of that.
-    pub first_byte_tail: Tail,
+    /// The tails of that.
+    pub first_byte_tails: Tails,
     /// Milliseconds of the whole answer.
     pub latency_ms: Ewma,
     /// Output tokens per second after the first content.
@@ -41,32 +41,40 @@ impl Health {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Books a good answer: times in milliseconds, `output_tokens` as counted or reported.
-    pub fn answered(&self, first_byte_ms: u64, latency_ms: u64, output_tokens: u64, now_ms: u64) {
+    /// Books a good answer: times in milliseconds, `output_tokens` as counted or reported. Without a shape it only shows that
+    /// answers come: a question of the router's own is so small that its times say nothing of others'.
+    pub fn answered(&self, shape: Option<Shape>, first_byte_ms: u64, latency_ms: u64, output_tokens: u64, now_ms: u64) {
+        self.success.record(true, Self::TAU_MS, now_ms);
+        self.cooldown.success(now_ms.saturating_sub(latency_ms));
+        if let Some(shape) = shape {
+            self.took(shape, first_byte_ms, latency_ms, output_tokens, now_ms);
+        }
+    }
+
+    fn took(&self, shape: Shape, first_byte_ms: u64, latency_ms: u64, output_tokens: u64, now_ms: u64) {
         #[expect(clippy::cast_precision_loss, reason = "averages for ranking")]
         let (first, whole, tokens) = (first_byte_ms as f64, latency_ms as f64, output_tokens as f64);
-        self.success.record(true, Self::TAU_MS, now_ms);
         self.first_byte_ms.record_peak(first, Self::TAU_MS, now_ms);
-        self.first_byte_tail.record(first, now_ms);
+        self.first_byte_tails.of(shape).record(first, now_ms);
         self.latency_ms.record(whole, Self::TAU_MS, now_ms);
         // too short a stream says nothing about speed
         let streamed = whole - first;
         if tokens >= 8.0 && streamed >= 50.0 {
             self.tokens_per_second.record(tokens * 1_000.0 / streamed, Self::TAU_MS, now_ms);
         }
-        self.cooldown.success(now_ms.saturating_sub(latency_ms));
     }
 
     /// Books that no content had come after so many milliseconds, when another attempt answered: what is slower than what is
     /// known. So a slow one does not look quick because only its quick answers are waited for.
-    pub fn outrun(&self, silent_ms: u64, now_ms: u64) {
+    pub fn outrun(&self, shape: Shape, silent_ms: u64, now_ms: u64) {
         #[expect(clippy::cast_precision_loss, reason = "averages for ranking")]
         let silent = silent_ms as f64;
         if self.first_byte_ms.get().is_some_and(|known| silent > known) {
             self.first_byte_ms.record_peak(silent, Self::TAU_MS, now_ms);
         }
-        if self.first_byte_tail.p95_ms().is_some_and(|known| silent >= known) {
-            self.first_byte_tail.record(silent, now_ms);
+        let tail = self.first_byte_tails.of(shape);
+        if tail.p95_ms().is_some_and(|known| silent >= known) {
+            tail.record(silent, now_ms);
         }
     }
 

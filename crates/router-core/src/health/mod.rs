@@ -16,4 +16,4 @@ pub use cell::{Health, InFlight};
 pub use cooldown::{Cooldown, CooldownConfig};
 pub use ewma::{Ewma, SuccessRate};
 pub use mean::Mean;
-pub use tail::Tail;
+pub use tail::{Shape, Tail, Tails};

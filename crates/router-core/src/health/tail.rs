@@ -26,6 +26,33 @@ const ENOUGH: u32 = 20;
 const HALF_LIFE_MS: u64 = 300_000;
 const SHARE: f64 = 0.95;
 
+/// How an answer comes, by which its times are compared: the first byte of a whole answer is its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// As it is made.
+    Stream,
+    /// When it is done.
+    Whole,
+}
+
+/// The tails of the times to the first byte, of streams and of whole answers.
+#[derive(Debug, Default)]
+pub struct Tails {
+    stream: Tail,
+    whole: Tail,
+}
+
+impl Tails {
+    /// The one of answers that come so.
+    #[must_use]
+    pub const fn of(&self, shape: Shape) -> &Tail {
+        match shape {
+            Shape::Stream => &self.stream,
+            Shape::Whole => &self.whole,
+        }
+    }
+}
+
 /// A histogram of fixed size, without locks. What runs at the same time may blur a count, never more.
 #[derive(Debug, Default)]
 pub struct Tail {

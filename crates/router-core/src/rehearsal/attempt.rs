@@ -102,6 +102,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         }
         let ended = Ended {
             event,
+            shape: Some(running.request.ask.shape()),
             began_ms: attempt.began_ms,
             first_byte_ms: running.machine.attempts().get(attempt.place()).and_then(|attempt| attempt.first_byte_ms),
             ended_ms,

@@ -70,7 +70,12 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
                 continue;
             }
             let order = stage.world.key_order(&stage.core, candidate.model, &draw);
-            candidates.push(stage.world.candidate(&stage.core, candidate.model, order.len(), hedge));
+            candidates.push(stage.world.candidate(
+                &stage.core,
+                candidate.model,
+                order.len(),
+                (hedge, request.ask.shape()),
+            ));
             running.targets.push(target);
             running.keys.push(order);
         }

@@ -108,7 +108,7 @@ pub struct ModelLive {
     pub in_flight: u64,
     /// Moving average of the time to the first token, milliseconds.
     pub ttft_ms: Option<f64>,
-    /// The time to the first token that 95 of 100 attempts held, milliseconds.
+    /// The time to the first token that 95 of 100 streams held, milliseconds. Whole answers tell nothing of it.
     pub ttft_p95_ms: Option<f64>,
     /// Moving average of output tokens per second.
     pub tokens_per_second: Option<f64>,

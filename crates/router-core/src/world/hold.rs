@@ -8,7 +8,7 @@ use crate::ask::Ask;
 use crate::budget::{Period, Window};
 use crate::catalog::Snapshot;
 use crate::fault::{Cell, Fault, FaultKind, Scope};
-use crate::health::{Health, InFlight, Pass};
+use crate::health::{Health, InFlight, Pass, Shape};
 use crate::limits::Ticket;
 use crate::request::{Event, Metered, Outcome};
 
@@ -63,6 +63,8 @@ pub struct Holding {
 pub struct Ended<'a> {
     /// What ended it.
     pub event: &'a Event,
+    /// How its answer comes; `None`: it is a question of the router's own, whose times say nothing of others'.
+    pub shape: Option<Shape>,
     /// When it was sent, when its first content came, and when it ended: milliseconds since the request came.
     pub began_ms: u64,
     /// `None`: no content came.
@@ -240,8 +242,9 @@ impl Holding {
     fn outrun(&self, world: &World, core: &Snapshot, ended: &Ended<'_>) {
         let silent_ms = ended.ended_ms.saturating_sub(ended.began_ms);
         if let Some((model, channel)) = world.model(self.target.model).zip(world.channel_of(core, self.target.model)) {
-            model.outrun(silent_ms, ended.now_ms);
-            channel.state.health.outrun(silent_ms, ended.now_ms);
+            for health in [model, &channel.state.health] {
+                ended.shape.into_iter().for_each(|shape| health.outrun(shape, silent_ms, ended.now_ms));
+            }
         }
     }
 
@@ -256,8 +259,9 @@ impl Holding {
         let first_ms = ended.first_byte_ms.map_or(whole_ms, |first| first.saturating_sub(ended.began_ms));
         let output = metered.map_or(0, |metered| metered.usage.output);
         if let Some((model, channel)) = world.model(self.target.model).zip(world.channel_of(core, self.target.model)) {
-            model.answered(first_ms, whole_ms, output, ended.now_ms);
-            channel.state.health.answered(first_ms, whole_ms, output, ended.now_ms);
+            for health in [model, &channel.state.health] {
+                health.answered(ended.shape, first_ms, whole_ms, output, ended.now_ms);
+            }
             if let Some(key) = channel.keys.get(self.target.key) {
                 key.health.cooldown.success(ended.now_ms.saturating_sub(whole_ms));
                 if let Some(until_ms) = ended.spent_until_ms {

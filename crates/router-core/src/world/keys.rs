@@ -3,6 +3,7 @@
 use super::{KeyCell, Pinned, Session, Target, World};
 use crate::catalog::spec::HedgeAfter;
 use crate::catalog::{ModelIx, Snapshot};
+use crate::health::Shape;
 use crate::request::Candidate;
 use crate::routing::{Decision, Live};
 
@@ -30,9 +31,16 @@ impl World {
         group.and_then(|group| group.hedge_after).unwrap_or(self.rules.hedge_after)
     }
 
-    /// The candidate as the state machine needs it; `keys` are those in its order.
+    /// The candidate as the state machine needs it; `keys` are those in its order. A silent one is compared with answers that come
+    /// as this request's will.
     #[must_use]
-    pub fn candidate(&self, core: &Snapshot, model: ModelIx, keys: usize, hedge: HedgeAfter) -> Candidate {
+    pub fn candidate(
+        &self,
+        core: &Snapshot,
+        model: ModelIx,
+        keys: usize,
+        (hedge, shape): (HedgeAfter, Shape),
+    ) -> Candidate {
         let found = core.model_and_channel(model);
         Candidate {
             channel: found.map_or(u32::MAX, |(model, _)| model.channel.0),
@@ -42,7 +50,9 @@ impl World {
             timeouts: found.map(|(_, channel)| channel.timeouts).unwrap_or_default(),
             hedge_after_ms: match hedge {
                 HedgeAfter::Never => None,
-                HedgeAfter::P95 => self.model(model).and_then(|health| health.first_byte_tail.settled_p95_ms()),
+                HedgeAfter::P95 => {
+                    self.model(model).and_then(|health| health.first_byte_tails.of(shape).settled_p95_ms())
+                }
                 HedgeAfter::Ms(ms) => Some(ms),
             },
         }

@@ -3,7 +3,7 @@
 use super::{ChannelCell, World};
 use crate::budget::{Period, Window};
 use crate::catalog::{ChannelIx, GroupIx, ModelIx, Snapshot};
-use crate::health::{Breaker, BreakerConfig, BreakerState, Health};
+use crate::health::{Breaker, BreakerConfig, BreakerState, Health, Shape};
 use crate::money::Nano;
 use crate::routing::{Away, BreakerView, ChannelLive, Live, ModelLive};
 
@@ -103,7 +103,7 @@ impl Live for View<'_> {
         ModelLive {
             in_flight: health.in_flight(),
             ttft_ms: health.first_byte_ms.get(),
-            ttft_p95_ms: health.first_byte_tail.p95_ms(),
+            ttft_p95_ms: health.first_byte_tails.of(Shape::Stream).p95_ms(),
             tokens_per_second: health.tokens_per_second.get(),
             success_rate: Some(health.success.get(Health::TAU_MS, self.now_ms)),
             observations: health.success.weight(Health::TAU_MS, self.now_ms),

@@ -5,7 +5,9 @@ use std::sync::{Arc, Barrier};
 
 use proptest::prelude::*;
 use router_core::fault::{Fault, FaultKind};
-use router_core::health::{Breaker, BreakerConfig, BreakerState, Cooldown, CooldownConfig, Ewma, Health, SuccessRate};
+use router_core::health::{
+    Breaker, BreakerConfig, BreakerState, Cooldown, CooldownConfig, Ewma, Health, Shape, SuccessRate,
+};
 
 const MINUTE: u64 = 60_000;
 
@@ -350,13 +352,13 @@ fn the_health_of_a_thing_is_all_of_it() {
     drop(second);
     let config = CooldownConfig::default();
     health.cooldown.fault(&fault(FaultKind::RateLimited, None, None), &config, 5_000, 0);
-    health.answered(200, 1_200, 50, 6_000);
+    health.answered(Some(Shape::Stream), 200, 1_200, 50, 6_000);
     assert!(health.cooldown.is_cooling(6_000), "it had started before");
-    health.answered(200, 1_200, 50, 6_200);
+    health.answered(Some(Shape::Stream), 200, 1_200, 50, 6_200);
     assert!(near(health.first_byte_ms.get(), 200.0) && near(health.latency_ms.get(), 1_200.0));
     assert!(near(health.tokens_per_second.get(), 50.0));
     assert!(!health.cooldown.is_cooling(6_200), "it answers: it is back");
-    health.answered(1_190, 1_200, 50, 6_300);
+    health.answered(Some(Shape::Stream), 1_190, 1_200, 50, 6_300);
     assert!(near(health.tokens_per_second.get(), 50.0), "ten milliseconds say nothing about speed");
     health.failed(6_300);
     assert!(health.success.get(Health::TAU_MS, 6_300) < 0.9);

@@ -199,13 +199,18 @@ fn streamed(at_ms: u64, number: u64) -> Request {
 }
 
 fn play(spec: CatalogSpec, requests: u64, first_ms: impl Fn(u64) -> u64) -> Seen {
+    play_these(spec, (0..requests).map(|number| streamed(number * 50, number)), first_ms)
+}
+
+fn play_these(spec: CatalogSpec, requests: impl Iterator<Item = Request>, first_ms: impl Fn(u64) -> u64) -> Seen {
     let ledger = ledger();
     let provider = By(|call: &Call<'_>| {
         let first_ms = first_ms(mix(call.request.seed ^ u64::from(call.target.model.0).wrapping_mul(0x9e37)));
-        Reply::whole(first_ms, first_ms + 800, Usage { input: 100, output: 50, ..Usage::default() })
+        let rest_ms = if call.request.ask.stream { 800 } else { 6_000 };
+        Reply::whole(first_ms, first_ms + rest_ms, Usage { input: 100, output: 50, ..Usage::default() })
     });
     let mut router = VirtualRouter::new(stage(spec, Rules::default(), &ledger), provider, Seen::default());
-    router.run((0..requests).map(|number| streamed(number * 50, number)));
+    router.run(requests);
     assert_eq!(router.open(), 0);
     router.watch
 }
@@ -234,6 +239,24 @@ fn hedging_halves_the_tail_of_a_heavy_tailed_channel_for_a_twentieth_of_the_cost
     // What both of two consumed is booked: the answer, and the input of the one that was cancelled.
     let input_nano = 100 * 1_000;
     assert_eq!(hedged.cost.0 - plain.cost.0, input_nano * hedged.hedges as i64);
+}
+
+/// The first byte of a whole answer is its last one: it tells nothing of how long a stream may be silent.
+#[test]
+fn streams_are_hedged_by_the_tail_of_streams_where_most_answers_are_whole() {
+    const REQUESTS: u64 = 20_000;
+    let mixed = || {
+        (0..REQUESTS).map(|number| match number % 4 {
+            0 => streamed(number * 50, number),
+            _ => request(number * 50, number),
+        })
+    };
+    let plain = play_these(pair(None), mixed(), heavy_tail);
+    let hedged = play_these(pair(Some(HedgeAfter::P95)), mixed(), heavy_tail);
+    let (before, after) = (plain.held_by(990), hedged.held_by(990));
+    println!("p99 of streams {before} ms, hedged {after} ms; {} second attempts", hedged.hedges);
+    assert!(before > 3_000 && after * 4 <= before, "{before} ms, hedged {after} ms");
+    assert!(hedged.hedges * 1_000 <= REQUESTS * 50 && hedged.failed == 0, "{}", hedged.hedges);
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode};
-use router_core::ask::Endpoint;
 use router_core::budget::{Exceeded, ScopeKind};
 use router_core::fault::{ErrorCode, Fault, FaultKind};
+use router_core::health::Shape;
 use router_core::request::Event;
 use router_core::world::{Ended, Holding, Target, attempted, short_of_money};
 use router_wire::classify::spent_until;
@@ -211,7 +211,7 @@ impl Run {
 
     /// Whether the answer goes on as it comes.
     pub(super) fn streams(&self) -> bool {
-        self.job.intake.ask.stream || self.job.endpoint == Endpoint::Speech
+        self.job.intake.ask.shape() == Shape::Stream
     }
 
     /// Keeps the headers of the provider's answer that are the client's, and what they say of its limits.
@@ -264,8 +264,11 @@ impl Run {
             self.job.remember(holding.target(), metered, now_ms);
         }
         let model = holding.target().model;
+        // Questions of the router's own are too small to be compared with what clients ask.
+        let shape = Some(self.job.intake.ask.shape()).filter(|_| !self.job.book.is_probe());
         let ended = Ended {
             event,
+            shape,
             began_ms,
             first_byte_ms: self.machine.attempts().get(place).and_then(|attempt| attempt.first_byte_ms),
             ended_ms,
@@ -279,7 +282,9 @@ impl Run {
             (Some(first_ms), Some(side)) => {
                 side.metrics.completed.inc();
                 #[expect(clippy::cast_precision_loss, reason = "a metric")]
-                side.metrics.ttft.observe(first_ms as f64 / 1_000.0);
+                if shape.is_some() {
+                    side.metrics.ttft.observe(first_ms as f64 / 1_000.0);
+                }
             }
             _ => self.count_outcome(channel, reported.outcome),
         }

@@ -196,7 +196,12 @@ impl Run {
                 continue;
             }
             let order = snapshot.world.key_order(&snapshot.core, candidate.model, &draw);
-            candidates.push(snapshot.world.candidate(&snapshot.core, candidate.model, order.len(), hedge));
+            candidates.push(snapshot.world.candidate(
+                &snapshot.core,
+                candidate.model,
+                order.len(),
+                (hedge, job.intake.ask.shape()),
+            ));
             keys.push(order);
             targets.push(target);
         }

@@ -203,6 +203,35 @@ async fn a_busy_log_with_limits_and_faults_is_decided_the_same_again() {
 }
 
 #[tokio::test]
+async fn a_busy_log_with_second_attempts_is_decided_the_same_again() {
+    const GROUPS: &[&str] = &["layers", "turns", "idle", "two", "goals", "auto:ordered"];
+    let mut setup = TestRouter::setup();
+    let mut providers = Vec::new();
+    for (place, name) in ["one", "two-of-them", "three"].into_iter().enumerate() {
+        let quick = Script::ok().delay(Duration::from_millis(4 + 2 * place as u64));
+        let mut provider = SimProvider::start().await.on_any(quick.clone());
+        for number in 1..20 {
+            provider = provider.then(if number == 11 + place {
+                Script::ok().delay(Duration::from_millis(200))
+            } else {
+                quick.clone()
+            });
+        }
+        let provider = provider.cycle();
+        setup = setup.channel(name, &provider);
+        providers.push(provider);
+    }
+    let hedging = json!({"failover": {"hedge_after": "p95", "hedge_budget": 0.2, "retry_budget": 0.5}});
+    let router = with_groups(setup.system(hedging), "sim-*").start().await;
+    ask_at_once(&router, GROUPS).await;
+    let metrics = router.metrics().await;
+    let outrun =
+        metrics.iter().filter(|(name, _)| name.contains(r#"outcome="outrun""#)).map(|(_, count)| count).sum::<f64>();
+    assert!(outrun > 20.0, "{outrun} of two attempts were outrun");
+    comes_out_the_same(&router, GROUPS).await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_tested_is_told() {
     let provider = SimProvider::start().await;
     let router = TestRouter::setup().channel("only", &provider).start().await;

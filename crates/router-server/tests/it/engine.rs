@@ -175,7 +175,7 @@ async fn goals_reach_the_running_router() {
     let (near, far) = two().await;
     let goals = json!({"strategy": "slo", "slo": {"ttft_p95": "800ms"}, "select": {"models": ["sim-*"]}});
     let router = setup(&near, &far).group("quick", goals).start().await;
-    let reply = router.chat().model("quick").send().await;
+    let reply = router.chat().model("quick").stream_if(true).send().await;
     assert_eq!((reply.status(), reply.header("x-router-channel")), (200, "near"), "{}", reply.text());
     let question = json!({"model": "quick"});
     let explained = router.call("POST", "/admin/v1/routing/explain").bearer(ADMIN).json(&question).send().await.json();

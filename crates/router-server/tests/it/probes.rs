@@ -81,6 +81,8 @@ async fn a_model_that_failed_is_asked_until_it_serves_again() {
     let metrics = router.metrics().await;
     let requests = router.metric("router_requests_total{").await;
     assert!((requests - 3.0).abs() < f64::EPSILON, "a question is no client's request: {requests}");
+    let timed = router.metric(r#"router_time_to_first_token_seconds_count{provider="sim",channel="bad""#).await;
+    assert!((timed - 1.0).abs() < f64::EPSILON, "nor is it as slow or as quick as one: {timed}");
     let used = metrics[&format!(r#"router_budget_used_ratio{{scope="key",name="{ASKER}",period="day"}}"#)];
     assert!((used - 2.0 * cost as f64 / 1e9).abs() < 1e-9, "{used}");
 }

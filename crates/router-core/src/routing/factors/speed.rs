@@ -39,7 +39,7 @@ pub(super) const TTFT: Factor = Factor {
 
 pub(super) const TTFT_P95: Factor = Factor {
     name: "ttft_p95",
-    doc: "milliseconds to the first token that 95 of 100 requests hold: observed, blended (as logarithms) with twice what \
+    doc: "milliseconds to the first token that 95 of 100 streams hold: observed, blended (as logarithms) with twice what \
           scores.speed stands for as 10 observations; unknown where there is neither",
     descending: false,
     origin: Origin::Observed,

@@ -4,7 +4,7 @@
 use router_core::ask::Ask;
 use router_core::catalog::spec::{CatalogSpec, Slo};
 use router_core::catalog::{ModelIx, Snapshot};
-use router_core::health::Health;
+use router_core::health::{Health, Shape};
 use router_core::ids::mix;
 use router_core::routing::{Held, Moment};
 
@@ -94,7 +94,7 @@ fn somebody_who_has_recovered_is_noticed() {
             let health = &health[place];
             world.set(&snapshot, name, |m, _| {
                 m.ttft_ms = health.first_byte_ms.get();
-                m.ttft_p95_ms = health.first_byte_tail.p95_ms();
+                m.ttft_p95_ms = health.first_byte_tails.of(Shape::Stream).p95_ms();
                 m.success_rate = Some(health.success.get(Health::TAU_MS, now));
                 m.observations = health.success.weight(Health::TAU_MS, now);
             });
@@ -116,7 +116,7 @@ fn somebody_who_has_recovered_is_noticed() {
         explored += u32::from(decision.explored.is_some());
         taken[hour][chosen.0 as usize] += 1;
         let ms = if chosen == ModelIx(0) { 700 } else { [3_000, 150][hour] };
-        health[chosen.0 as usize].answered(ms, ms, 1, now);
+        health[chosen.0 as usize].answered(Some(Shape::Stream), ms, ms, 1, now);
     }
     assert!(taken[0][1] < 100, "a slow one is tried now and then only: {taken:?}");
     assert!(taken[1][1] > 1_800, "and found out when it is quick: {taken:?}");

@@ -181,6 +181,11 @@ impl Book {
         self.record.flags.extend(dropped.iter().take(32).map(short));
     }
 
+    /// Whether the router asks for itself.
+    pub(super) const fn is_probe(&self) -> bool {
+        self.opening.is_probe
+    }
+
     /// The client key, if there is one.
     pub(super) const fn key(&self) -> Option<KeyIx> {
         self.opening.key
