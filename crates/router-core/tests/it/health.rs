@@ -360,6 +360,15 @@ fn the_health_of_a_thing_is_all_of_it() {
     assert!(!health.cooldown.is_cooling(6_200), "it answers: it is back");
     health.answered(Some(Shape::Stream), 1_190, 1_200, 50, 6_300);
     assert!(near(health.tokens_per_second.get(), 50.0), "ten milliseconds say nothing about speed");
+    assert!(health.first_byte_tails.of(Shape::Whole).p95_ms().is_none(), "streams only so far");
+    let of_streams = health.first_byte_tails.of(Shape::Stream).p95_ms();
+    health.answered(Some(Shape::Whole), 20_000, 20_000, 50, 6_300);
+    health.answered(None, 1, 1, 1, 6_300);
+    assert_eq!(health.first_byte_tails.of(Shape::Stream).p95_ms(), of_streams);
+    assert!(
+        health.first_byte_tails.of(Shape::Whole).p95_ms().is_some_and(|ms| ms > 10_000.0),
+        "and no question of ours"
+    );
     health.failed(6_300);
     assert!(health.success.get(Health::TAU_MS, 6_300) < 0.9);
     health.reset();
