@@ -21,6 +21,8 @@ use crate::telemetry::metrics::OutcomeLabel;
 const FILES_EVERY: Duration = Duration::from_secs(2);
 /// How often the database is asked for changed keys and for its health.
 const KEYS_EVERY: Duration = Duration::from_secs(1);
+/// A database that says nothing for so long is shown as away.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often the database is asked for what other instances' providers keep, and how far that look goes back.
 const KEPT_EVERY: Duration = Duration::from_secs(2);
@@ -193,9 +195,10 @@ impl Reloader {
     async fn watch_keys(&self) {
         let mut known = None;
         loop {
-            let mark = self.app.store.client_keys_mark().await;
-            self.app.status.database_ok.store(mark.is_ok(), Ordering::Relaxed);
-            if let Ok(mark) = mark {
+            let mark = tokio::time::timeout(DATABASE_PATIENCE, self.app.store.client_keys_mark()).await;
+            let mark = mark.ok().and_then(Result::ok);
+            self.app.status.database_ok.store(mark.is_some(), Ordering::Relaxed);
+            if let Some(mark) = mark {
                 if known.as_ref().is_some_and(|known| *known != mark)
                     && let Err(error) = self.refresh_keys().await
                 {

@@ -47,6 +47,7 @@ pub struct StoreError {
     kind: StoreErrorKind,
     message: String,
     source: Option<Arc<dyn Error + Send + Sync>>,
+    silence: bool,
 }
 
 /// The result of everything here.
@@ -55,7 +56,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 impl StoreError {
     /// An error without a cause below it.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), source: None, silence: false }
     }
 
     /// An error with its cause.
@@ -64,7 +65,17 @@ impl StoreError {
         message: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self { kind, message: message.into(), source: Some(source.into().into()) }
+        Self { source: Some(source.into().into()), ..Self::new(kind, message) }
+    }
+
+    /// `Unavailable`: the database took a statement, and no answer came.
+    pub(crate) fn silence(message: impl Into<String>) -> Self {
+        Self { silence: true, ..Self::new(StoreErrorKind::Unavailable, message) }
+    }
+
+    /// Whether it is one of [`StoreError::silence`].
+    pub(crate) fn is_silence(&self) -> bool {
+        self.silence
     }
 
     /// What the caller has to tell apart.

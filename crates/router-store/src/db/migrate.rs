@@ -98,9 +98,9 @@ impl Store {
                 }
                 migrator.run(writer).await.map_err(migrate_error)?;
             }
-            Backend::Postgres(pool) => {
+            Backend::Postgres(line) => {
                 self.refuse_newer(steps).await?;
-                let mut connection = pool.acquire().await?.detach();
+                let mut connection = line.pool().acquire().await?.detach();
                 sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
                 migrator.run_direct(None, &mut connection, false).await.map_err(migrate_error)?;
                 sqlx::Connection::close(connection).await?;

@@ -1,10 +1,11 @@
 //! The database: one facade over SQLite and PostgreSQL.
 //!
 //! `sql` is the thin layer that runs one statement text on either engine, `insert` writes many rows with it; `open` makes
-//! the pools; `migrate` brings the schema up. What can be asked stands in `crate::query`; what the spool brings is written by
-//! `crate::writer`.
+//! the pools; `line` bounds the waits for PostgreSQL; `migrate` brings the schema up. What can be asked stands in
+//! `crate::query`; what the spool brings is written by `crate::writer`.
 
 mod insert;
+mod line;
 mod migrate;
 mod open;
 mod sql;
@@ -14,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use insert::{insert_many, insert_returning};
 pub use migrate::{MigrationState, MigrationStatus};
+#[cfg(test)]
+pub(crate) use open::IDLE_IN_TRANSACTION;
 pub use open::StoreOptions;
 pub(crate) use sql::{Row, SharedTexts, Sql, Tx, Value};
 
@@ -53,7 +56,7 @@ pub(crate) enum Backend {
         reader: sqlx::SqlitePool,
         file: Option<std::path::PathBuf>,
     },
-    Postgres(sqlx::PgPool),
+    Postgres(line::Line),
 }
 
 impl Store {
@@ -97,7 +100,7 @@ impl Store {
                 reader.close().await;
                 writer.close().await;
             }
-            Backend::Postgres(pool) => pool.close().await,
+            Backend::Postgres(line) => line.pool().close().await,
         }
     }
 

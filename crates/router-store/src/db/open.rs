@@ -7,12 +7,17 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use super::line::Line;
 use super::{Backend, Inner, Store};
 use crate::data_dir::{create_private_dir, private_file_options};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
+
+/// After so long without a word from us PostgreSQL ends a transaction: behind a line that died nobody else would, and others wait for
+/// what it has locked. Between two statements of ours there is no wait.
+pub(crate) const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(3);
 
 /// How to open a database.
 #[derive(Debug, Clone)]
@@ -41,13 +46,6 @@ impl Default for StoreOptions {
             statement_timeout: Duration::from_secs(10),
             busy_timeout: Duration::from_secs(5),
         }
-    }
-}
-
-impl StoreOptions {
-    /// How long to wait for the answer to a statement, which may wait for a connection first.
-    pub(super) fn answer_within(&self) -> Duration {
-        self.statement_timeout + self.acquire_timeout
     }
 }
 
@@ -154,28 +152,13 @@ async fn open_postgres(url: &str, options: &StoreOptions) -> StoreResult<Backend
     // The address holds a password: no error may repeat it.
     let connect = PgConnectOptions::from_str(url)
         .map_err(|_| StoreError::new(StoreErrorKind::Invalid, "the PostgreSQL address cannot be read"))?;
-    let millis = options.statement_timeout.as_millis().to_string();
-    // A transaction whose client has vanished keeps its locks no longer than a statement may take: others wait for them.
-    let bounds = ["statement_timeout", "idle_in_transaction_session_timeout"].map(|name| (name, millis.as_str()));
     let connect = connect
         .application_name("smart-ai-router")
-        .options(bounds)
+        .options([
+            ("statement_timeout", options.statement_timeout.as_millis().to_string()),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION.as_millis().to_string()),
+        ])
         .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(2))
         .log_statements(tracing::log::LevelFilter::Trace);
-    let limit = options.acquire_timeout;
-    let pool = PgPoolOptions::new()
-        .max_connections(options.max_connections.max(2))
-        .acquire_timeout(options.acquire_timeout)
-        .idle_timeout(Duration::from_secs(300))
-        // What comes back is asked whether it still lives, by the pool for as long as it takes: behind a dead line that is
-        // for ever, and a place in the pool is gone.
-        .after_release(move |connection, _| {
-            Box::pin(async move {
-                let asked = tokio::time::timeout(limit, sqlx::Connection::ping(connection)).await;
-                asked.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into()))).map(|()| true)
-            })
-        })
-        .connect_with(connect)
-        .await?;
-    Ok(Backend::Postgres(pool))
+    Ok(Backend::Postgres(Line::open(connect, options).await?))
 }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Arguments as _, AssertSqlSafe, Postgres, Row as _, SqlSafeStr as _, Sqlite};
+use tokio::time::timeout;
 
+use super::line::Connection;
 use super::{Backend, Store};
 use crate::error::{StoreError, StoreErrorKind, StoreResult};
 
@@ -235,8 +237,8 @@ impl Row {
 /// An open writing transaction. Dropped without [`Tx::commit`] it is rolled back.
 pub(crate) enum Tx {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
-    /// With the longest wait for an answer.
-    Postgres(sqlx::Transaction<'static, Postgres>, Duration),
+    /// With the longest wait for an answer. Its connection is closed with it unless it came to an end.
+    Postgres(Connection, Duration),
 }
 
 macro_rules! prepared {
@@ -258,22 +260,25 @@ macro_rules! prepared {
     }};
 }
 
-/// What the database answers, unless it takes longer. A line that went dead without a word ends no wait by itself, and what
-/// bounds a statement on the server does not either.
-async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> StoreResult<T> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(StoreError::new(StoreErrorKind::Unavailable, "the database did not answer in time")),
-    }
+/// A statement without parameters that returns nothing.
+async fn say(connection: &mut Connection, limit: Duration, text: &'static str) -> StoreResult<()> {
+    let answer = timeout(limit, sqlx::raw_sql(text).execute(connection.get()?)).await;
+    connection.heard(answer).map(drop)
 }
 
 impl Tx {
+    async fn begin(mut connection: Connection, limit: Duration) -> StoreResult<Self> {
+        say(&mut connection, limit, "BEGIN").await?;
+        Ok(Self::Postgres(connection, limit))
+    }
+
     /// Runs a statement; how many rows it touched.
     pub(crate) async fn execute(&mut self, sql: Sql) -> StoreResult<u64> {
         Ok(match self {
             Self::Sqlite(tx) => prepared!(sql, Sqlite).execute(&mut **tx).await?.rows_affected(),
-            Self::Postgres(tx, limit) => {
-                in_time(*limit, async { prepared!(sql, Postgres).execute(&mut **tx).await }).await?.rows_affected()
+            Self::Postgres(connection, limit) => {
+                let answer = timeout(*limit, prepared!(sql, Postgres).execute(connection.get()?)).await;
+                connection.heard(answer)?.rows_affected()
             }
         })
     }
@@ -284,9 +289,9 @@ impl Tx {
             Self::Sqlite(tx) => {
                 prepared!(sql, Sqlite).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
             }
-            Self::Postgres(tx, limit) => {
-                let rows = in_time(*limit, async { prepared!(sql, Postgres).fetch_all(&mut **tx).await }).await?;
-                rows.into_iter().map(Row::Postgres).collect()
+            Self::Postgres(connection, limit) => {
+                let answer = timeout(*limit, prepared!(sql, Postgres).fetch_all(connection.get()?)).await;
+                connection.heard(answer)?.into_iter().map(Row::Postgres).collect()
             }
         })
     }
@@ -302,45 +307,64 @@ impl Tx {
     pub(crate) async fn rollback(self) -> StoreResult<()> {
         match self {
             Self::Sqlite(tx) => Ok(tx.rollback().await?),
-            Self::Postgres(tx, limit) => in_time(limit, tx.rollback()).await,
+            Self::Postgres(connection, limit) => end(connection, limit, "ROLLBACK").await,
         }
     }
 
     pub(crate) async fn commit(self) -> StoreResult<()> {
         match self {
             Self::Sqlite(tx) => Ok(tx.commit().await?),
-            Self::Postgres(tx, limit) => in_time(limit, tx.commit()).await,
+            Self::Postgres(connection, limit) => end(connection, limit, "COMMIT").await,
         }
     }
+}
+
+/// Ends a transaction and gives its connection back.
+async fn end(mut connection: Connection, limit: Duration, text: &'static str) -> StoreResult<()> {
+    say(&mut connection, limit, text).await?;
+    connection.done();
+    Ok(())
 }
 
 impl Store {
     /// Begins a writing transaction: `BEGIN IMMEDIATE` on SQLite, where a plain `BEGIN` could fail at its first write.
     pub(crate) async fn begin(&self) -> StoreResult<Tx> {
         self.gate()?;
-        Ok(match &self.inner.backend {
-            Backend::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Backend::Postgres(pool) => {
-                let limit = self.inner.options.answer_within();
-                Tx::Postgres(in_time(limit, pool.begin()).await?, limit)
+        match &self.inner.backend {
+            Backend::Sqlite { writer, .. } => Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)),
+            Backend::Postgres(line) => Tx::begin(line.connection().await?, self.answer_within()).await,
+        }
+    }
+
+    /// The same for the writer, to which a connection is always left, and which waits for no answer longer than `limit`.
+    pub(crate) async fn begin_batch(&self, limit: Duration) -> StoreResult<Tx> {
+        match &self.inner.backend {
+            Backend::Sqlite { .. } => self.begin().await,
+            Backend::Postgres(line) => {
+                self.gate()?;
+                Tx::begin(line.reserved().await?, limit).await
             }
-        })
+        }
     }
 
     /// A reading statement, bounded in time.
     pub(crate) async fn rows(&self, sql: Sql) -> StoreResult<Vec<Row>> {
         self.gate()?;
-        let fetch = async {
-            Ok(match &self.inner.backend {
-                Backend::Sqlite { reader, .. } => {
-                    prepared!(sql, Sqlite).fetch_all(reader).await?.into_iter().map(Row::Sqlite).collect()
-                }
-                Backend::Postgres(pool) => {
-                    prepared!(sql, Postgres).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
-                }
-            })
-        };
-        in_time(self.inner.options.answer_within(), fetch).await
+        let limit = self.answer_within();
+        match &self.inner.backend {
+            Backend::Sqlite { reader, .. } => {
+                let late = |_| StoreError::new(StoreErrorKind::Unavailable, "the database did not answer in time");
+                let rows = timeout(limit, prepared!(sql, Sqlite).fetch_all(reader)).await.map_err(late)??;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Backend::Postgres(line) => {
+                let mut connection = line.connection().await?;
+                let answer = timeout(limit, prepared!(sql, Postgres).fetch_all(connection.get()?)).await;
+                let rows = connection.heard(answer);
+                connection.done();
+                Ok(rows?.into_iter().map(Row::Postgres).collect())
+            }
+        }
     }
 
     /// A reading statement of at most one row.
@@ -353,10 +377,19 @@ impl Store {
         self.gate()?;
         Ok(match &self.inner.backend {
             Backend::Sqlite { writer, .. } => prepared!(sql, Sqlite).execute(writer).await?.rows_affected(),
-            Backend::Postgres(pool) => {
-                let run = async { prepared!(sql, Postgres).execute(pool).await };
-                in_time(self.inner.options.answer_within(), run).await?.rows_affected()
+            Backend::Postgres(line) => {
+                let mut connection = line.connection().await?;
+                let answer = timeout(self.answer_within(), prepared!(sql, Postgres).execute(connection.get()?)).await;
+                let done = connection.heard(answer);
+                connection.done();
+                done?.rows_affected()
             }
         })
+    }
+
+    /// How long to wait for the answer to a statement: a little longer than the database lets it run, since a line that went dead
+    /// without a word ends no wait by itself.
+    pub(crate) fn answer_within(&self) -> Duration {
+        self.inner.options.statement_timeout + self.inner.options.acquire_timeout
     }
 }

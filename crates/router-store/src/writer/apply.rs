@@ -1,6 +1,7 @@
 //! One batch, one transaction: rows, postings, counters, roll-ups, and how far the spool has been taken over.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use super::rollup::{ATTEMPT_KEY, ATTEMPT_SUMS, LATENCY_COLUMNS, REQUEST_KEY, REQUEST_SUMS, Rollup, TTFT_COLUMNS};
 use crate::db::{Sql, Store, Tx, Value, insert_many, insert_returning};
@@ -11,26 +12,29 @@ use crate::record::RequestRecord;
 use crate::spool::Position;
 
 /// How far the database has taken this spool over; `None` when it never has.
-pub(super) async fn known_position(store: &Store, spool_id: &str) -> StoreResult<Option<Position>> {
-    let row = store
-        .row(Sql::new("SELECT segment, byte_offset FROM spool_positions WHERE spool_id = $1").bind(spool_id))
-        .await?;
-    let Some(row) = row else { return Ok(None) };
+pub(super) async fn known_position(store: &Store, spool_id: &str, patience: Duration) -> StoreResult<Option<Position>> {
+    let mut tx = store.begin_batch(patience).await?;
+    let sql = Sql::new("SELECT segment, byte_offset FROM spool_positions WHERE spool_id = $1").bind(spool_id);
+    let rows = tx.rows(sql).await?;
+    tx.commit().await?;
+    let Some(row) = rows.first() else { return Ok(None) };
     let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
     Ok(Some(Position { segment: unsigned(row.int("segment")?), offset: unsigned(row.int("byte_offset")?) }))
 }
 
-/// Writes the rows that the database does not have yet, with everything that hangs on them. Returns how many were new.
+/// Writes the rows that the database does not have yet, with everything that hangs on them. Returns how many were new. Waits for no
+/// answer of PostgreSQL longer than `patience`.
 pub(super) async fn apply(
     store: &Store,
     records: &[RequestRecord],
     position: Option<(&str, Position)>,
+    patience: Duration,
 ) -> StoreResult<usize> {
-    let mut tx = store.begin().await?;
+    let mut tx = store.begin_batch(patience).await?;
     let mut new = unique(records);
     if !insert_all(&mut tx, &new).await? {
         tx.rollback().await?;
-        tx = store.begin().await?;
+        tx = store.begin_batch(patience).await?;
         let inserted = insert_missing(&mut tx, &new).await?;
         new.retain(|record| inserted.contains(&record.id));
     }

@@ -5,6 +5,7 @@
 //! never notice.
 
 mod apply;
+mod patience;
 mod rollup;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use patience::Patience;
 pub use rollup::{HISTOGRAM_BOUNDS_MS, Histogram};
 pub(crate) use rollup::{LATENCY_COLUMNS, TTFT_COLUMNS};
 
@@ -33,7 +35,7 @@ pub struct WriterOptions {
 
 impl Default for WriterOptions {
     fn default() -> Self {
-        Self { batch_rows: 2_000, batch_wait: Duration::from_millis(200), max_backoff: Duration::from_secs(2) }
+        Self { batch_rows: 2_000, batch_wait: Duration::from_millis(200), max_backoff: Duration::from_secs(1) }
     }
 }
 
@@ -51,6 +53,7 @@ pub struct Writer {
     drained: watch::Sender<u64>,
     closing: watch::Receiver<Option<Instant>>,
     next_upkeep: Instant,
+    patience: Patience,
 }
 
 /// What others may ask of the writer.
@@ -109,8 +112,8 @@ impl Writer {
             drained,
             closing: Arc::new(closing_sender),
         };
-        let writer =
-            Self { store, spool, options, wake, drained: drained_sender, closing, next_upkeep: Instant::now() };
+        let (next_upkeep, patience) = (Instant::now(), Patience::new(store.answer_within()));
+        let writer = Self { store, spool, options, wake, drained: drained_sender, closing, next_upkeep, patience };
         (writer, handle)
     }
 
@@ -152,7 +155,7 @@ impl Writer {
 
     /// Asks the database how far it stands and begins to read there.
     async fn begin(&self) -> StoreResult<SpoolReader> {
-        let known = apply::known_position(&self.store, self.spool.id()).await?;
+        let known = apply::known_position(&self.store, self.spool.id(), self.patience.time()).await?;
         let spool = Arc::clone(&self.spool);
         tokio::task::spawn_blocking(move || SpoolReader::new(spool, known))
             .await
@@ -171,17 +174,18 @@ impl Writer {
 
     /// Writes a batch; a row that the database refuses as data is set apart so that it does not hold up the others.
     async fn write(&self, batch: &Batch) -> StoreResult<()> {
+        let patience = self.patience.time();
         let mut parts = vec![batch.settled.as_slice()];
         while let Some(rows) = parts.pop() {
             // Only the last part says how far the spool has been taken over; the earlier ones may safely come again.
             let position = parts.is_empty().then_some((self.spool.id(), batch.end));
-            match (apply::apply(&self.store, rows, position).await, rows) {
+            match (apply::apply(&self.store, rows, position, patience).await, rows) {
                 (Ok(_), _) => {}
                 (Err(error), [row]) if is_data_error(&error) => {
                     tracing::error!(request_id = row.id, %error, "the database refuses a row");
                     self.spool.quarantine_row(row)?;
                     if position.is_some() {
-                        apply::apply(&self.store, &[], position).await?;
+                        apply::apply(&self.store, &[], position, patience).await?;
                     }
                 }
                 (Err(error), rows) if is_data_error(&error) && rows.len() > 1 => {
@@ -211,7 +215,9 @@ impl Writer {
     async fn write_when_possible(&mut self, batch: &Batch) -> Option<()> {
         let mut backoff = FIRST_BACKOFF;
         loop {
+            let began = Instant::now();
             let written = self.before_the_end(self.write(batch)).await?;
+            self.patience.learn(&written, began.elapsed());
             match written {
                 Ok(()) => return Some(()),
                 Err(error) => self.after_failure(&error, &mut backoff).await?,

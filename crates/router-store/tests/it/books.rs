@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use router_store::{
-    HISTOGRAM_BOUNDS_MS, RequestFilter, RequestRecord, RequestStatus, Reservation, Spool, SpoolOptions,
-    StatisticsFilter, Store, StoreErrorKind, Writer, WriterHandle, WriterOptions,
+    Engine, HISTOGRAM_BOUNDS_MS, RequestFilter, RequestRecord, RequestStatus, Reservation, Spool, SpoolOptions,
+    StatisticsFilter, Store, StoreErrorKind, StoreOptions, Writer, WriterHandle, WriterOptions,
 };
 
 use crate::support::{NOW, TestStore, record, stores};
@@ -273,5 +273,44 @@ async fn a_row_that_the_database_refuses_is_set_apart_and_holds_up_nobody() {
         records.remove(7);
         assert_eq!(test.all_rows().await.len(), records.len());
         test.assert_books_agree(&records).await;
+    }
+}
+
+/// Whoever waits for PostgreSQL on behalf of people, however many they are, leaves a connection to the writer.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_who_wait_for_the_database_do_not_make_the_writer_wait() {
+    for test in stores().await.into_iter().filter(|test| test.store.engine() == Engine::Postgres) {
+        let other = sqlx::PgPool::connect(&test.url).await.unwrap();
+        let mut lock = other.begin().await.unwrap();
+        sqlx::raw_sql("LOCK TABLE client_keys IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+        let options = StoreOptions { max_connections: 3, ..StoreOptions::default() };
+        let store = Store::open(&test.url, options).await.unwrap();
+        let ask = || {
+            let store = store.clone();
+            tokio::spawn(async move { store.client_keys_mark().await })
+        };
+        let calls: Vec<_> = (0..20).map(|_| ask()).collect();
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'client_keys'::regclass";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&other).await.unwrap() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+
+        let spool = open_spool(test.folder.path());
+        spool.settle(&record(1)).unwrap();
+        let (task, handle) = start(&store, &spool);
+        handle.flush(LONG).await.unwrap();
+        assert!(calls.iter().filter(|call| !call.is_finished()).count() >= 2, "they have not stopped waiting");
+        lock.commit().await.unwrap();
+        let mut answered = 0;
+        for call in calls {
+            match call.await.unwrap() {
+                Ok(_) => answered += 1,
+                // The rest is told soon, and not left waiting behind them.
+                Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}"),
+            }
+        }
+        assert!(answered >= 2, "{answered}");
+        assert_eq!(handle.close(LONG).await, 0);
+        task.await.unwrap();
     }
 }
