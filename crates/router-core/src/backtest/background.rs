@@ -20,7 +20,7 @@ pub(super) struct Background {
     names: Arc<Names>,
     /// Time of the end, and number.
     ends: BinaryHeap<Reverse<(u64, u64)>>,
-    running: HashMap<u64, (Holding, Tried, Shape, u64)>,
+    running: HashMap<u64, (Holding, Tried, Option<Shape>, u64)>,
     number: u64,
 }
 
@@ -40,10 +40,11 @@ impl Background {
             let began_ms = entry.at_ms.saturating_add(tried.after_ms);
             stage.world.spend(&self.core, key, &target, tried.cost, began_ms);
             // What a limit of the tested policy would have refused takes nothing from it.
-            if let Ok(holding) = stage.world.take(&self.core, &ask, &target, false, began_ms) {
+            // A question of the router's own passes an open breaker.
+            if let Ok(holding) = stage.world.take(&self.core, &ask, &target, entry.is_probe, began_ms) {
                 self.number += 1;
                 self.ends.push(Reverse((began_ms.saturating_add(tried.took_ms), self.number)));
-                self.running.insert(self.number, (holding, tried.clone(), ask.shape(), entry.seed));
+                self.running.insert(self.number, (holding, tried.clone(), entry.shape(), entry.seed));
             }
         }
     }
@@ -64,7 +65,7 @@ impl Background {
             let ended = Ended {
                 spent_until_ms: None,
                 event: &event,
-                shape: Some(shape),
+                shape,
                 began_ms: 0,
                 first_byte_ms: tried.first_ms,
                 ended_ms: tried.took_ms,

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use crate::ask::Ask;
 use crate::fault::{Fault, FaultKind};
+use crate::health::Shape;
 use crate::money::Nano;
 use crate::request::Status;
 use crate::routing::Seen;
@@ -49,6 +50,8 @@ pub struct Entry {
     /// What was asked for; `None` where the row does not say: it was refused before anything was decided, or an older version
     /// wrote it.
     pub ask: Option<Ask>,
+    /// The router asked for itself whether a channel serves: no policy chose, and it is no measure of what clients get.
+    pub is_probe: bool,
     /// Channel and model that the recorded decision put first.
     pub chosen: Option<(Arc<str>, Arc<str>)>,
     /// The only channel that could serve it, because it kept state that the request built on.
@@ -73,6 +76,13 @@ pub struct Entry {
     pub first_ms: Option<u64>,
     /// How it ended.
     pub status: Status,
+}
+
+impl Entry {
+    /// How its answer came; `None` where its times say nothing of others'.
+    fn shape(&self) -> Option<Shape> {
+        (!self.is_probe).then(|| self.ask.as_ref().map_or(Shape::Whole, Ask::shape))
+    }
 }
 
 /// A call as the log holds it. Times are milliseconds from its beginning.

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Entry, Tried, TriedEnd};
-use crate::ask::Ask;
 use crate::catalog::{ChannelModel, ModelIx, Snapshot};
 use crate::fault::{Fault, FaultKind};
 use crate::health::Shape;
@@ -80,7 +79,7 @@ impl Cell {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "times for an estimate")]
-    fn add(&mut self, tried: &Tried, shape: Shape, seed: u64) {
+    fn add(&mut self, tried: &Tried, shape: Option<Shape>, seed: u64) {
         match tried.end {
             TriedEnd::Cancelled => {}
             TriedEnd::Failed(kind) => {
@@ -89,6 +88,7 @@ impl Cell {
             }
             TriedEnd::Completed => {
                 self.good += 1;
+                let Some(shape) = shape else { return };
                 let first = tried.first_ms.unwrap_or(tried.took_ms);
                 let each = tried.took_ms.saturating_sub(first) as f32 / tried.usage.output.max(1) as f32;
                 let times = match shape {
@@ -169,17 +169,18 @@ impl Observations {
         for (number, tried) in (0u64..).zip(&entry.attempts) {
             let name = (Arc::clone(&tried.channel), Arc::clone(&tried.upstream_model));
             let seed = mix(entry.seed ^ number);
-            let shape = entry.ask.as_ref().map_or(Shape::Whole, Ask::shape);
+            let shape = entry.shape();
             let hour = (entry.at_ms) / HOUR_MS;
             let cell = self.hours.entry(name.clone()).or_default().entry(hour).or_default();
             cell.add(tried, shape, seed);
             let whole = self.whole.entry(name).or_default();
             whole.add(tried, shape, seed);
-            if entry.attempts.len() == 1 && tried.end == TriedEnd::Completed {
+            let answered = tried.end == TriedEnd::Completed && !entry.is_probe;
+            if entry.attempts.len() == 1 && answered {
                 cell.cost.add(entry.cost.as_usd_f64());
                 whole.cost.add(entry.cost.as_usd_f64());
             }
-            if let Some(ask) = entry.ask.as_ref().filter(|_| tried.end == TriedEnd::Completed) {
+            if let Some(ask) = entry.ask.as_ref().filter(|_| answered) {
                 #[expect(clippy::cast_precision_loss, reason = "a mean")]
                 self.output.entry(ask.model.as_str().into()).or_default().add(tried.usage.output as f64);
             }

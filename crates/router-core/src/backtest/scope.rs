@@ -21,6 +21,7 @@ impl Scope {
     pub fn holds(&self, entry: &Entry) -> bool {
         let asked = entry.ask.as_ref().map(|ask| ask.model.as_str());
         let of_group = |group: &Arc<str>| entry.group.as_ref() == Some(group) || asked == Some(&**group);
-        (self.from_ms..self.to_ms).contains(&entry.at_ms) && self.group.as_ref().is_none_or(of_group)
+        let within = (self.from_ms..self.to_ms).contains(&entry.at_ms);
+        within && !entry.is_probe && self.group.as_ref().is_none_or(of_group)
     }
 }

@@ -136,6 +136,7 @@ fn entry(core: &Snapshot, text: &str, finished: &router_core::rehearsal::Finishe
         no_budget: Vec::new(),
         unsent: unsent.collect(),
         seen: Seen::read(text, request.at_ms),
+        is_probe: false,
         unchanged: Some(Arc::new(Unchanged {
             channels: core.channels().iter().map(|channel| Arc::clone(&channel.name)).collect(),
             changed_groups: HashSet::new(),

@@ -12,6 +12,8 @@ use router_core::usage::Usage;
 use router_core::world::unsent;
 use router_store::{AttemptRecord, RequestRecord, RequestStatus, TokenCounts};
 
+use crate::relay::PROBE_FLAG;
+
 /// The entry of a row, with what of the tested configuration is as it was then.
 pub(super) fn of(row: &RequestRecord, unchanged: Option<Arc<Unchanged>>) -> Entry {
     let endpoint = Endpoint::ALL.iter().find(|endpoint| endpoint.as_str() == row.endpoint);
@@ -38,6 +40,7 @@ pub(super) fn of(row: &RequestRecord, unchanged: Option<Arc<Unchanged>>) -> Entr
         chosen: first.map(|(channel, model)| (Arc::from(channel.as_str()), Arc::from(model.as_str()))),
         pinned: asked.as_ref().filter(|asked| asked.is_pinned).and_then(|_| Some(Arc::from(first?.0.as_str()))),
         ask: asked.map(|asked| asked.ask),
+        is_probe: row.flags.iter().any(|flag| flag == PROBE_FLAG),
         no_budget: row.flags.iter().filter_map(|flag| flag.strip_prefix("no_budget:")).map(Arc::from).collect(),
         unfit: unfit.map(Arc::from).collect(),
         attempts: sent.map(|attempt| tried(row, attempt)).collect(),

@@ -49,6 +49,7 @@ use crate::upstream::Upstream;
 
 use admit::{Admitted, Job};
 
+pub(crate) use book::PROBE_FLAG;
 pub(crate) use headers::Ids;
 pub use probe::asker;
 pub(crate) use probe::{Probed, asker_in, cost as probe_cost, probe};

@@ -78,6 +78,9 @@ async fn a_model_that_failed_is_asked_until_it_serves_again() {
     assert!(probes.iter().all(|row| row.attempts.len() == 1 && row.reserved >= row.cost), "{probes:#?}");
     assert_eq!(told["request"], json!(probes[1].id));
     assert_eq!(told["cost_usd"], json!(router_core::money::Nano(cost).to_string()));
+    let asked = json!({"from": "2020-01-01"});
+    let report = router.call("POST", "/admin/v1/routing/backtest").bearer(ADMIN).json(&asked).send().await.json();
+    assert_eq!((&report["requests"], &report["same_choice"]), (&json!(3), &json!(3)), "no policy chose: {report:#}");
     let metrics = router.metrics().await;
     let requests = router.metric("router_requests_total{").await;
     assert!((requests - 3.0).abs() < f64::EPSILON, "a question is no client's request: {requests}");

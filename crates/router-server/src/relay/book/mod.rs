@@ -27,6 +27,9 @@ use crate::local::Local;
 use crate::snapshot::ServerSnapshot;
 use crate::telemetry::metrics::{Name, RequestLabels};
 
+/// Marks the row of a question of the router's own.
+pub(crate) const PROBE_FLAG: &str = "health_check";
+
 /// What is known when a request has been read.
 pub(super) struct Opening {
     pub(super) app: Local<App>,
@@ -94,7 +97,7 @@ impl Book {
             created_at: signed(opening.now.unix_ms),
             bytes_in: i64::try_from(opening.bytes_in).unwrap_or(i64::MAX),
             user_agent: opening.user_agent.take(),
-            flags: if opening.is_probe { vec!["health_check".to_owned()] } else { Vec::new() },
+            flags: if opening.is_probe { vec![PROBE_FLAG.to_owned()] } else { Vec::new() },
             ..RequestRecord::default()
         };
         Self { opening, record, group: None, account: Account::default(), written: None, open: true }
