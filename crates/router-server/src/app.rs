@@ -46,7 +46,7 @@ pub struct App {
     /// Bounds on request bodies in memory.
     pub bodies: BodyMemory,
     /// Bounds on retries.
-    pub retries: RetryBudget,
+    pub retries: Arc<RetryBudget>,
     /// Bounds on second attempts beside silent ones.
     pub hedges: RetryBudget,
     /// Whether records must be on the disk, not only written (`durability: full`).
@@ -124,7 +124,8 @@ impl App {
     pub fn new(parts: Parts) -> Arc<Self> {
         let egress = Arc::new(ArcSwap::from_pointee(egress_of(&parts.snapshot)));
         let settings = &parts.snapshot.settings;
-        let (retries, hedges) = (RetryBudget::new(settings.retries), RetryBudget::new(settings.hedges));
+        let retries = Arc::new(RetryBudget::new(settings.retries));
+        let hedges = RetryBudget::new(settings.hedges);
         Arc::new(Self {
             snapshot: ArcSwap::from_pointee(parts.snapshot),
             egress,

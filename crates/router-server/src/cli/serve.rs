@@ -133,7 +133,12 @@ impl Running {
         let stop = CancellationToken::new();
         let requests = TaskTracker::new();
         let tls = client_config().map_err(|error| Failed::new(Exit::Failure, format!("TLS: {error}")))?;
-        let way_out = Upstream::new(tls.clone(), Arc::clone(&app.egress), system.timeouts.connect.as_duration());
+        let way_out = Upstream::new(
+            tls.clone(),
+            Arc::clone(&app.egress),
+            system.timeouts.connect.as_duration(),
+            Arc::clone(&app.retries),
+        );
         let jobs = Jobs::new(Worker::new(Arc::clone(&app), way_out.clone(), requests.clone()), tasks.clone());
         jobs.watch();
         let admin = crate::admin::router(Control::new(Arc::clone(&app), &reloader, way_out, jobs));
@@ -245,7 +250,7 @@ fn start_workers(
         // `requests` waits for every worker.
         let held = requests.token();
         std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-            let upstream = Upstream::new(tls, policy, connect);
+            let upstream = Upstream::new(tls, policy, connect, Arc::clone(&app.retries));
             let (connections, relays) = (TaskTracker::new(), TaskTracker::new());
             let worker = Worker::new(app, upstream, relays.clone());
             let service = Service::new(worker, admin, control);

@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use router_core::fault::{Fault, FaultKind};
+use router_core::request::RetryBudget;
 
 pub use connector::{ConnectError, GuardedConnector};
 pub use egress::{EgressPolicy, Origin};
@@ -34,9 +35,15 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// A pool whose connections obey `policy`. `connect_timeout` bounds DNS, TCP and TLS of one connection.
+    /// A pool whose connections obey `policy`. `connect_timeout` bounds DNS, TCP and TLS of one connection; `retries`, how often one
+    /// that ended under its request is replaced.
     #[must_use]
-    pub fn new(tls: rustls::ClientConfig, policy: Arc<ArcSwap<EgressPolicy>>, connect_timeout: Duration) -> Self {
+    pub fn new(
+        tls: rustls::ClientConfig,
+        policy: Arc<ArcSwap<EgressPolicy>>,
+        connect_timeout: Duration,
+        retries: Arc<RetryBudget>,
+    ) -> Self {
         let tcp = GuardedConnector::new(policy, connect_timeout);
         // HTTP/1.1 only: over HTTP/2 one lost packet, or one provider's stream limit, stalls every request of a host.
         let https = hyper_rustls::HttpsConnectorBuilder::new()
@@ -44,7 +51,7 @@ impl Upstream {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        Self { pool: Pool::new(https, connect_timeout) }
+        Self { pool: Pool::new(https, connect_timeout, retries) }
     }
 
     /// Sends the request and waits for the head of the answer.

@@ -4,6 +4,7 @@
 //! dropped earlier makes hyper close its connection, unless the rest is there already; that is how a call is cancelled.
 
 use std::collections::HashMap;
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,11 +20,14 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_rustls::HttpsConnector;
+use router_core::request::RetryBudget;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::connector::{ConnectError, GuardedConnector};
+use super::find;
 use super::upload::Outgoing;
+use crate::clock::Now;
 
 /// Idle connections are kept for less than providers keep theirs, so that we rarely write into a dead one: for this many
 /// looks of the one who clears them away.
@@ -88,6 +92,7 @@ pub(super) struct Pool {
     connector: HttpsConnector<GuardedConnector>,
     /// For DNS, TCP and TLS together.
     patience: Duration,
+    retries: Arc<RetryBudget>,
     slots: Mutex<HashMap<Place, Arc<Slot>>>,
     /// Whether somebody looks after idle connections.
     tended: AtomicBool,
@@ -101,10 +106,15 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    pub(super) fn new(connector: HttpsConnector<GuardedConnector>, patience: Duration) -> Arc<Self> {
+    pub(super) fn new(
+        connector: HttpsConnector<GuardedConnector>,
+        patience: Duration,
+        retries: Arc<RetryBudget>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             connector,
             patience,
+            retries,
             slots: Mutex::default(),
             tended: AtomicBool::new(false),
             tasks: TaskTracker::new(),
@@ -112,20 +122,28 @@ impl Pool {
     }
 
     /// Sends a request with an absolute URI and waits for the head of the answer. A connection that the provider had
-    /// closed while it was idle is replaced, as long as nothing of the request has gone out.
+    /// closed while it was idle is replaced; once, and within the retry budget, also where the end crossed the request on its way.
     pub(super) async fn send(
         self: &Arc<Self>,
         mut request: Request<Outgoing>,
     ) -> Result<Response<UpstreamBody>, SendError> {
         let slot = self.slot(&mut request)?;
         while let Some(mut connection) = Self::take(&slot).await {
-            match connection.try_send_request(request).await {
+            let copy = copied(&request);
+            let mut error = match connection.try_send_request(request).await {
                 Ok(response) => return Ok(self.answer(response, connection, slot)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(SendError::Exchange(error.into_error())),
-                },
+                Err(error) => error,
+            };
+            if let Some(unsent) = error.take_message() {
+                request = unsent;
+                continue;
             }
+            let error = error.into_error();
+            match copy.filter(|_| is_end(&error) && self.retries.take(Now::read().unix_ms)) {
+                Some(copy) => request = copy,
+                None => return Err(SendError::Exchange(error)),
+            }
+            break;
         }
         let mut connection = self.connect(&slot.place).await?;
         let response = connection.send_request(request).await.map_err(SendError::Exchange)?;
@@ -240,6 +258,24 @@ async fn tend(pool: std::sync::Weak<Pool>) {
             return;
         }
     }
+}
+
+/// The same request again, if all of it stands here.
+fn copied(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
+    let mut copy = Request::new(request.body().copied()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
+}
+
+/// Whether the connection ended before an answer, as one does that the provider had given up while it was idle.
+fn is_end(error: &hyper::Error) -> bool {
+    let ended = |error: &io::Error| {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+    };
+    error.is_incomplete_message() || find::<io::Error>(error).is_some_and(ended)
 }
 
 /// Host and port without any user information in front of them.

@@ -236,6 +236,11 @@ impl Outgoing {
     pub(super) fn new(whole: Bytes, rest: Option<Rest>) -> Self {
         Self { whole: Some(whole).filter(|whole| !whole.is_empty()), rest }
     }
+
+    /// The same body, if it does not come from elsewhere while it goes out.
+    pub(super) fn copied(&self) -> Option<Self> {
+        self.rest.is_none().then(|| Self { whole: self.whole.clone(), rest: None })
+    }
 }
 
 impl Body for Outgoing {
