@@ -16,6 +16,7 @@ use crate::http::intake::BodyMemory;
 use crate::kept::Kept;
 use crate::live::LiveTable;
 use crate::snapshot::{ServerSnapshot, Surroundings};
+use crate::tasks::Runtimes;
 use crate::telemetry::metrics::Metrics;
 use crate::twins::Twins;
 use crate::upstream::EgressPolicy;
@@ -53,6 +54,8 @@ pub struct App {
     pub durable: bool,
     /// How the router is.
     pub status: Status,
+    /// Where its tasks live.
+    pub runtimes: Runtimes,
     /// Where prompts of sessions are cached.
     pub sessions: Sessions,
     /// Numbers of requests by target, for turns.
@@ -142,6 +145,7 @@ impl App {
             hedges,
             durable: parts.durable,
             status: Status::default(),
+            runtimes: Runtimes::default(),
             sessions: Sessions::default(),
             turns: Turns::default(),
             twins: Arc::default(),

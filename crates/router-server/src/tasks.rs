@@ -1,6 +1,7 @@
 //! The one owner of background tasks: names them, catches and counts their panics, ends them in order.
 
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -55,5 +56,23 @@ impl Tasks {
         self.stop.cancel();
         self.tracker.close();
         tokio::time::timeout(grace, self.tracker.wait()).await.is_ok()
+    }
+}
+
+/// The runtimes of the process, for the count of what lives on them.
+#[derive(Debug, Default)]
+pub struct Runtimes(Mutex<Vec<Handle>>);
+
+impl Runtimes {
+    /// One more.
+    pub fn add(&self, runtime: Handle) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(runtime);
+    }
+
+    /// Tasks that have not ended: of requests, connections and background work.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        let runtimes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        runtimes.iter().map(|runtime| runtime.metrics().num_alive_tasks()).sum()
     }
 }

@@ -103,6 +103,13 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     endless("continue", Harm::Early, Harm::Early, |pause| Script::ok().endless_continue(pause)),
     early("upgrade", |_| Script::ok().upgrade()),
     early("many-headers", |_| Script::ok().huge_headers(1_000, 1_024)),
+    early("long-header", |_| Script::ok().huge_headers(1, 64 * 1_024)),
+    early("hints-without-answer", |_| Script::wire("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1_000))),
+    early("no-http", |_| Script::wire("simulated nonsense\r\n\r\n")),
+    early("http-0-9", |_| Script::wire("{\"choices\": []}")),
+    early("status-of-two-digits", |_| Script::wire("HTTP/1.1 99 Simulated\r\ncontent-length: 0\r\n\r\n")),
+    odd("trailers", |_| Script::ok().framing(Framing::Trailers)),
+    odd("answer-twice", |_| Script::ok().framing(Framing::AnswerTwice)),
     // Streams.
     odd("split-at-every-byte", |_| Script::ok().byte_by_byte()),
     odd("lf", |_| Script::ok().line_end(LineEnd::Lf)),
@@ -124,11 +131,18 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     odd("other-model", |_| Script::ok().answering_as("somebody-else")),
     odd("other-kind", |_| Script::wrong_kind()),
     early("empty", |_| Script::empty()),
+    early("no-content", |_| Script::body(204, "application/json", "")),
+    early("empty-object", |_| Script::body(200, "application/json", "{}")),
+    early("null", |_| Script::body(200, "application/json", "null")),
+    early("half-json", |_| Script::body(200, "application/json", "{\"choices\": [{\"message\":")),
+    early("deep-json", |_| Script::body(200, "application/json", "[".repeat(100_000))),
+    early("compressed", |_| Script::body(200, "application/json", COMPRESSED).header("content-encoding", "gzip")),
     early("no-choices", |_| Script::no_choices()),
     early("redirect", |_| Script::redirect("http://127.0.0.1:9/elsewhere")),
     early("status-500", |_| failed(500)),
     early("status-503", |_| failed(503)),
     early("status-529", |_| failed(529)),
+    early("status-999", |_| failed(999)),
     early("retry-after-zero", |_| failed(429).header("retry-after", "0")),
     early("retry-after-negative", |_| failed(429).header("retry-after", "-1")),
     early("retry-after-huge", |_| failed(429).header("retry-after", "1000000000")),
@@ -144,6 +158,9 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     odd("usage-fraction", |_| Script::ok().bent_usage(Bend::Fraction)),
     odd("usage-twice", |_| Script::ok().bent_usage(Bend::Twice)),
 ];
+
+/// `{}` as gzip packs it, which nobody accepts.
+const COMPRESSED: &[u8] = &[31, 139, 8, 0, 0, 0, 0, 0, 0, 255, 171, 174, 5, 0, 67, 191, 166, 163, 2, 0, 0, 0];
 
 /// A failure with a secret in its words.
 fn failed(status: u16) -> Script {

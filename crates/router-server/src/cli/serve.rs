@@ -237,6 +237,7 @@ fn start_workers(
     };
     let open = Arc::new(AtomicUsize::new(0));
     let control = tokio::runtime::Handle::current();
+    app.runtimes.add(control.clone());
     let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut senders = Vec::with_capacity(count);
     for number in 0..count {
@@ -247,6 +248,7 @@ fn start_workers(
         let (app, tls, admin, control) = (Arc::clone(app), tls.clone(), admin.clone(), control.clone());
         let (open, stop) = (Arc::clone(&open), stop.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        app.runtimes.add(runtime.handle().clone());
         // `requests` waits for every worker.
         let held = requests.token();
         std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {

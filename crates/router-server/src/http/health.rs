@@ -147,6 +147,7 @@ pub(super) fn refresh_gauges(app: &App, snapshot: &ServerSnapshot) {
     metrics.running.set(gauge_of(running));
     metrics.waiting.set(gauge_of(waiting));
     metrics.body_bytes.set(gauge_of(app.bodies.used()));
+    metrics.tasks.set(gauge_of(app.runtimes.tasks()));
     let gauge = app.spool.gauge(i64::try_from(now_ms).unwrap_or(i64::MAX));
     metrics.spool_records.set(i64::try_from(gauge.pending).unwrap_or(i64::MAX));
     metrics.spool_lag.set(seconds(gauge.lag_ms));

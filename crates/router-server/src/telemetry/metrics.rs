@@ -125,6 +125,8 @@ pub struct Metrics {
     pub waiting: Gauge,
     /// Memory that request bodies take.
     pub body_bytes: Gauge,
+    /// Tasks that have not ended.
+    pub tasks: Gauge,
     /// Requests refused for load.
     pub shed: Family<ReasonLabel, Counter>,
     /// Configuration reloads.
@@ -175,6 +177,7 @@ impl Metrics {
             running: Gauge::default(),
             waiting: Gauge::default(),
             body_bytes: Gauge::default(),
+            tasks: Gauge::default(),
             shed: Family::default(),
             reloads: Family::default(),
             panics: Counter::default(),
@@ -204,6 +207,7 @@ impl Metrics {
         to.register("requests_running", "Requests that run", self.running.clone());
         to.register("requests_waiting", "Requests that wait for a place", self.waiting.clone());
         to.register("request_body_bytes", "Memory that request bodies take", self.body_bytes.clone());
+        to.register("tasks", "Tasks that have not ended", self.tasks.clone());
         to.register("shed", "Requests refused for load", self.shed.clone());
         to.register("config_reloads", "Configuration reloads", self.reloads.clone());
         to.register("panics", "Panics caught", self.panics.clone());

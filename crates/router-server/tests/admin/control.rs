@@ -124,7 +124,8 @@ impl TestControl {
             app.store.create_client_key(&spec, &SecretString::from(secret), 1).await.expect("a key");
         }
         reloader.refresh_keys().await.expect("keys");
-        let upstream = Upstream::new(client_config().expect("TLS"), Arc::clone(&app.egress), Duration::from_secs(5));
+        let (tls, retries) = (client_config().expect("TLS"), Arc::clone(&app.retries));
+        let upstream = Upstream::new(tls, Arc::clone(&app.egress), Duration::from_secs(5), retries);
         let worker = Worker::new(Arc::clone(&app), upstream.clone(), TaskTracker::new());
         let jobs = Jobs::new(worker, tasks.clone());
         let router = admin::router(Control::new(Arc::clone(&app), &reloader, upstream, jobs.clone()));

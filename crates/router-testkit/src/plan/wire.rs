@@ -101,11 +101,26 @@ fn cut_off(parts: &mut Vec<Part>, cut: End, chunked: bool, again: &str) -> End {
 
 /// The end of a body that was sent whole.
 fn finished(parts: &mut Vec<Part>, script: &Script, ask: &Ask<'_>, chunked: bool) -> End {
+    let trailers: &[u8] =
+        if script.framing == Framing::Trailers { b"x-simulated-trailer: simulated-provider\r\n" } else { b"" };
     if chunked {
-        parts.push(Part::Bytes(Bytes::from_static(b"0\r\n\r\n")));
+        parts.push(Part::Bytes([b"0\r\n", trailers, b"\r\n"].concat().into()));
     }
-    let told = matches!(script.framing, Framing::Natural | Framing::Chunked);
+    if script.framing == Framing::AnswerTwice {
+        parts.push(Part::Bytes(Bytes::from_static(UNASKED)));
+    }
+    let told = !matches!(script.framing, Framing::UntilClose) && !lies(script.framing);
     if told && !ask.close && script.interim != Interim::Upgrade { End::KeepAlive } else { End::Close }
+}
+
+/// An answer that belongs to no request.
+const UNASKED: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 21\r\n\r\n{\"simulated\":\"twice\"}";
+
+/// Whether a body's framing does not say how long it is.
+fn lies(framing: Framing) -> bool {
+    use Framing::{ChunkOverflow, LengthNegative, LengthTooLong, LengthTooShort, LengthTwice};
+    matches!(framing, LengthTooLong | LengthTooShort | LengthTwice | LengthNegative | ChunkOverflow)
 }
 
 /// The header lines that frame a body of `length` bytes.

@@ -121,14 +121,18 @@ pub enum Framing {
     LengthNegative,
     /// In chunks, the first of which announces more than 64 bits can hold.
     ChunkOverflow,
+    /// In chunks, and fields of a head behind the last one.
+    Trailers,
+    /// Naturally, and behind it another answer that nobody asked for.
+    AnswerTwice,
 }
 
 impl Framing {
     /// Whether the body comes in chunks, where that is what comes naturally or not.
     pub(crate) fn is_chunked(self, naturally: bool) -> bool {
         match self {
-            Self::Natural => naturally,
-            Self::Chunked | Self::ChunkOverflow => true,
+            Self::Natural | Self::AnswerTwice => naturally,
+            Self::Chunked | Self::ChunkOverflow | Self::Trailers => true,
             _ => false,
         }
     }

@@ -38,12 +38,19 @@ pub(super) const CONTROL: &str = "sim-control";
 pub(super) const TEXT: &str =
     "größe 中文 🦀 one two three four five six seven eight nine ten eleven twelve thirteen fourteen";
 
+/// The whole time that two attempts may take, and what a busy machine may add to it, milliseconds.
+pub(super) const LATEST_MS: i64 = 2 * 2_500 + 60_000;
+
 /// The least that there is: a case waits for the one before it.
 pub(super) const COOLDOWN: Duration = Duration::from_millis(1);
 /// Patience with the channels of behaviours that only patience ends.
 const SHORT: &str = "2500ms";
 /// The whole time of requests whose answer goes on without end, milliseconds.
-const TOTAL_MS: &str = "5000";
+const TOTAL_MS: &str = "3500";
+
+/// Behaviours that end a connection as one ends that was given up while it was idle.
+const STALE: &[&str] =
+    &["close-before-head", "close-in-head", "reset-before-head", "reset-in-head", "hints-without-answer"];
 
 /// A behaviour, of a script or of TLS.
 #[derive(Clone, Debug)]
@@ -105,6 +112,13 @@ impl Case {
     /// Whether it waits for a deadline.
     pub(super) fn waits(&self) -> bool {
         self.subject.endless
+    }
+
+    /// The most calls of the provider that are retries: one where a healthy channel takes over, and one where a connection that was
+    /// kept ends as if it had been given up while it was idle.
+    pub(super) fn retries(&self) -> usize {
+        let failover = self.paired && matches!(self.harm(), Harm::Early | Harm::Unsure);
+        usize::from(failover) + usize::from(STALE.contains(&self.subject.name))
     }
 
     /// The hostile channel.
@@ -175,7 +189,8 @@ pub(super) fn setup(hostile: &SimProvider, good: &SimProvider, neighbour: &SimPr
         "providers": providers,
         "cooldown": {"rate_limited": cooldown, "temporary": cooldown, "max": cooldown},
         "breaker": never,
-        "failover": {"max_attempts": 2},
+        // The budget of retries is that of a router whose file says nothing.
+        "failover": {"max_attempts": 2, "retry_budget": 0.2},
         "timeouts": {"connect": SHORT},
     }));
     setup = setup.env("SSL_CERT_FILE", &fronts.authority.path().display().to_string()).env("RUST_LOG", "info");

@@ -1,10 +1,11 @@
 //! What a client may get of a case, by the harm that was done.
 
 use router_testkit::clients::{Said, Stop, events};
-use router_testkit::hostile::{Harm, SECRET};
+use router_testkit::hostile::Harm;
 use serde_json::Value;
 
 use super::cases::{Case, GOOD, TEXT};
+use super::secrets::Secrets;
 use crate::support::Reply;
 
 type Verdict = Result<(), String>;
@@ -24,8 +25,8 @@ const OURS: &[&str] = &[
 ];
 
 /// Judges a reply.
-pub(super) fn verdict(case: &Case, reply: &Reply) -> Verdict {
-    holds_no_secret(reply)?;
+pub(super) fn verdict(case: &Case, secrets: &Secrets, reply: &Reply) -> Verdict {
+    holds_no_secret(secrets, reply)?;
     check(reply.is_complete(), reply, "the body is not what its framing promises")?;
     match (case.harm(), case.paired) {
         (Harm::None, _) => answered_by(case, reply, &case.channel()),
@@ -106,10 +107,11 @@ fn is_error(case: &Case, value: &Value) -> bool {
     }
 }
 
-/// Nothing of the provider's own: no secret, no words of its failures, no header but ours.
-fn holds_no_secret(reply: &Reply) -> Verdict {
+/// O1: nothing of the provider's own: no secret, no words of its failures, no header but ours.
+fn holds_no_secret(secrets: &Secrets, reply: &Reply) -> Verdict {
     let all = format!("{:?} {}", reply.headers(), reply.text());
-    for word in [SECRET, "simulated failure", "Simulated page", "sk-upstream-", "simulated-provider"] {
+    check(secrets.found_in(&all).is_none(), reply, "the client sees a secret")?;
+    for word in ["simulated failure", "Simulated page", "simulated-provider"] {
         check(!all.contains(word), reply, &format!("the client sees `{word}`"))?;
     }
     let ours = |name: &str| OURS.contains(&name) || name.starts_with("x-router-") || name.starts_with("x-ratelimit-");
