@@ -46,7 +46,7 @@ async fn check(worker: &Worker) -> Value {
         }
     }
     let asked = stream::iter(to_ask.into_iter().map(|target| ask(worker, &snapshot, asker, target)));
-    let probes: Vec<Value> = asked.buffered(AT_ONCE).filter_map(std::future::ready).collect().await;
+    let probes: Vec<Value> = asked.buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await;
     json!({ "channels": channels, "probes": probes })
 }
 
