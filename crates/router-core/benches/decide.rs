@@ -6,7 +6,7 @@
 use divan::Bencher;
 use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::spec::{
-    CatalogSpec, ChannelLimits, ChannelModelSpec, ChannelSpec, GroupSpec, LayerSpec, SelectSpec, Timeouts,
+    CatalogSpec, ChannelLimits, ChannelModelSpec, ChannelSpec, GroupSpec, KeyRotation, LayerSpec, SelectSpec, Timeouts,
 };
 use router_core::catalog::{Capabilities, Capability, ChannelIx, ModelIx, Snapshot};
 use router_core::money::Nano;
@@ -48,6 +48,7 @@ fn catalogue(models: usize, strategy: &str) -> CatalogSpec {
         base_url: "https://api.example.com/v1".into(),
         headers: Vec::new(),
         keys: Vec::new(),
+        key_rotation: KeyRotation::default(),
         region: None,
         tags: vec!["paid".into()],
         priority: 1,

@@ -10,7 +10,7 @@ use router_core::admission::AdmissionConfig;
 use router_core::ask::Ask;
 use router_core::budget::{Ledger, Zone};
 use router_core::catalog::spec::{
-    CatalogSpec, ChannelLimits, ChannelModelSpec, ChannelSpec, GroupSpec, SelectSpec, Timeouts,
+    CatalogSpec, ChannelLimits, ChannelModelSpec, ChannelSpec, GroupSpec, KeyRotation, SelectSpec, Timeouts,
 };
 use router_core::catalog::{Capabilities, Capability, Snapshot};
 use router_core::fault::{Fault, FaultKind};
@@ -66,6 +66,7 @@ fn channel(number: i64) -> ChannelSpec {
         base_url: "https://api.example.com/v1".into(),
         headers: Vec::new(),
         keys: Vec::new(),
+        key_rotation: KeyRotation::default(),
         region: None,
         tags: Vec::new(),
         priority: 1,

@@ -7,7 +7,7 @@
 )]
 
 use router_core::catalog::spec::{
-    CatalogSpec, ChannelLimits, ChannelModelSpec, ChannelSpec, GroupSpec, SelectSpec, Timeouts,
+    CatalogSpec, ChannelLimits, ChannelModelSpec, ChannelSpec, GroupSpec, KeyRotation, SelectSpec, Timeouts,
 };
 use router_core::catalog::{Capabilities, Capability, Snapshot};
 use router_core::pricing::{Price, Rate};
@@ -38,6 +38,7 @@ fn catalogue() -> CatalogSpec {
         base_url: format!("https://api-{number}.example.com/v1").into(),
         headers: Vec::new(),
         keys: Vec::new(),
+        key_rotation: KeyRotation::default(),
         region: Some("us-east-1".into()),
         tags: vec!["paid".into()],
         priority: 1,

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use router_core::catalog::spec::{ChannelModelSpec, ChannelSpec, ClientKeySpec, GroupSpec};
+use router_core::catalog::spec::{ChannelModelSpec, ChannelSpec, ClientKeySpec, GroupSpec, ProviderKeySpec};
 use router_core::catalog::{Group, KeyIx, Snapshot};
+use router_core::limits::Limits;
 use router_core::money::Nano;
 use router_core::pricing::Price;
 use serde::Serialize;
@@ -93,12 +94,14 @@ impl Findings {
         self.changed(about, "priority", &before.priority, &after.priority);
         self.changed(about, "weight", &before.weight, &after.weight);
         self.changed(about, "keys", &before.keys.len(), &after.keys.len());
-        let (old, new) = (&before.limits, &after.limits);
-        self.changed(about, "limits.requests_per_minute", &old.requests_per_minute, &new.requests_per_minute);
-        self.changed(about, "limits.tokens_per_minute", &old.tokens_per_minute, &new.tokens_per_minute);
-        self.changed(about, "limits.requests_per_day", &old.requests_per_day, &new.requests_per_day);
-        self.changed(about, "limits.max_in_flight", &old.max_in_flight, &new.max_in_flight);
-        self.changed(about, "limits.daily_budget", &usd(old.daily_budget), &usd(new.daily_budget));
+        self.changed(about, "key_rotation", &before.key_rotation.as_str(), &after.key_rotation.as_str());
+        for key in &after.keys {
+            if let Some(known) = before.keys.iter().find(|known| known.id == key.id) {
+                self.provider_key(&format!("provider key {}", key.id), known, key);
+            }
+        }
+        self.limits(about, &before.limits.into(), &after.limits.into());
+        self.changed(about, "limits.daily_budget", &usd(before.limits.daily_budget), &usd(after.limits.daily_budget));
         for model in &after.models {
             match before.models.iter().find(|known| known.name == model.name) {
                 None => self.add(about, format!("model {} is new, at {}", model.name, price(model.price.as_ref()))),
@@ -108,6 +111,19 @@ impl Findings {
         for model in before.models.iter().filter(|known| !after.models.iter().any(|model| model.name == known.name)) {
             self.add(about, format!("model {} is removed", model.name));
         }
+    }
+
+    fn provider_key(&mut self, about: &str, before: &ProviderKeySpec, after: &ProviderKeySpec) {
+        self.changed(about, "weight", &before.weight, &after.weight);
+        self.changed(about, "daily_budget", &usd(before.daily_budget), &usd(after.daily_budget));
+        self.limits(about, &before.limits, &after.limits);
+    }
+
+    fn limits(&mut self, about: &str, old: &Limits, new: &Limits) {
+        self.changed(about, "limits.requests_per_minute", &old.requests_per_minute, &new.requests_per_minute);
+        self.changed(about, "limits.tokens_per_minute", &old.tokens_per_minute, &new.tokens_per_minute);
+        self.changed(about, "limits.requests_per_day", &old.requests_per_day, &new.requests_per_day);
+        self.changed(about, "limits.max_in_flight", &old.max_in_flight, &new.max_in_flight);
     }
 
     fn model(&mut self, about: &str, before: &ChannelModelSpec, after: &ChannelModelSpec) {

@@ -1,13 +1,13 @@
-//! Limits by the day, over a restart: what channels and members of groups were asked for today, from the request log.
+//! Counts of the day, over a restart: what channels, provider keys and members of groups were asked for today, from the request log.
 
 use std::collections::HashMap;
 
 use router_core::budget::{Period, Window};
 use router_core::catalog::{GroupIx, Member, ModelIx, Snapshot};
-use router_core::world::UNSENT;
+use router_core::world::{KeyCell, UNSENT};
 use router_store::{AttemptCount, Store, StoreResult};
 
-use crate::snapshot::ServerSnapshot;
+use crate::snapshot::{ChannelSide, ServerSnapshot};
 
 /// Sets the day's counts of all limiters to what the log says. To be called before anything is served, once the log holds
 /// everything: it does not add to what is counted already.
@@ -22,14 +22,23 @@ pub async fn load(store: &Store, snapshot: &ServerSnapshot, now_ms: u64) -> Stor
             .iter()
             .filter_map(|group| snapshot.world.group(snapshot.core.group_by_name(&group.name)?))
     };
-    let nobody_counts = !snapshot.channels().iter().any(|channel| channel.cell.has_limits());
+    let keys: Vec<&KeyCell> = snapshot.channels().iter().flat_map(counting_keys).collect();
+    let nobody_counts = keys.is_empty() && !snapshot.channels().iter().any(|channel| channel.cell.has_limits());
     if nobody_counts && groups().all(|group| group.members.is_empty()) {
         return Ok(());
     }
     let day = Window::at(Period::Day, &snapshot.zone, now_ms);
     let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
-    let counts = store.attempt_counts(signed(day.start_ms), signed(day.end_ms), &UNSENT).await?;
+    let ids: Vec<&str> = keys.iter().map(|key| &*key.id).collect();
+    let counts = store.attempt_counts(signed(day.start_ms), signed(day.end_ms), &UNSENT, &ids).await?;
     let (channels, members) = sums(&snapshot.core, &counts);
+    for (channel, side) in snapshot.core.channels().iter().zip(snapshot.channels()) {
+        for key in counting_keys(side) {
+            if let Some(limited) = &key.limited {
+                limited.limiter.load_day(day.id, of_key(&counts, &channel.name, &key.id));
+            }
+        }
+    }
     for (channel, side) in snapshot.core.channels().iter().zip(snapshot.channels()) {
         if let Some(count) = channels.get(&*channel.name) {
             side.cell.state.limiter.load_day(day.id, *count);
@@ -41,6 +50,21 @@ pub async fn load(store: &Store, snapshot: &ServerSnapshot, now_ms: u64) -> Stor
         }
     }
     Ok(())
+}
+
+/// The keys of a channel whose attempts are counted.
+fn counting_keys(channel: &ChannelSide) -> impl Iterator<Item = &KeyCell> {
+    channel.cell.keys.iter().filter(|key| key.limited.is_some())
+}
+
+/// Attempts with a key. Where the log does not know the key, every one of its channel counts: rather too much than more than is
+/// allowed.
+fn of_key(counts: &[AttemptCount], channel: &str, key: &str) -> u64 {
+    let is_meant = |count: &&AttemptCount| match count.provider_key.as_deref() {
+        Some(id) => id == key,
+        None => count.upstream_model.is_none() && count.channel == channel,
+    };
+    counts.iter().filter(is_meant).map(|count| u64::try_from(count.attempts).unwrap_or(0)).sum()
 }
 
 type Members = HashMap<(GroupIx, ModelIx), u64>;

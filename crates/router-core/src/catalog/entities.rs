@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::pattern::{Pattern, any_matches};
-use super::spec::{ChannelLimits, KeyLimits, ProviderKeySpec, Role, Timeouts};
+use super::spec::{ChannelLimits, KeyLimits, KeyRotation, ProviderKeySpec, Role, Timeouts};
 use super::{Capabilities, ChannelIx, ScoreId, TagId};
 use crate::money::Nano;
 use crate::pricing::Price;
@@ -26,6 +26,8 @@ pub struct Channel {
     pub headers: Vec<(Arc<str>, Arc<str>)>,
     /// The provider keys, without their secrets.
     pub keys: Vec<ProviderKeySpec>,
+    /// Which of them comes first.
+    pub key_rotation: KeyRotation,
     /// Free text such as `us-east-1`.
     pub region: Option<Arc<str>>,
     /// 1 is the highest.
@@ -36,6 +38,8 @@ pub struct Channel {
     pub enabled: bool,
     /// Limits that the provider sets or we set.
     pub limits: ChannelLimits,
+    /// The most tokens that one request may have, by its limit per minute and the largest of its keys'.
+    pub most_tokens: Option<u64>,
     /// Deadlines.
     pub timeouts: Timeouts,
     /// Its channel models, as places in the snapshot.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Capabilities;
+use crate::limits::Limits;
 use crate::money::Nano;
 use crate::pricing::Price;
 
@@ -140,6 +141,8 @@ pub struct ChannelSpec {
     pub headers: Vec<(Arc<str>, Arc<str>)>,
     /// The provider keys. Empty only where the provider needs none.
     pub keys: Vec<ProviderKeySpec>,
+    /// Which of them comes first.
+    pub key_rotation: KeyRotation,
     /// Free text such as `us-east-1`.
     pub region: Option<Arc<str>>,
     /// Tags, lower case.
@@ -167,6 +170,31 @@ pub struct ProviderKeySpec {
     pub weight: f64,
     /// Per day.
     pub daily_budget: Option<Nano>,
+    /// Its own limits, beside those of the channel.
+    pub limits: Limits,
+}
+
+/// Which of a channel's usable keys comes first. The one that holds a session's cache goes before in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyRotation {
+    /// Drawn by weight.
+    #[default]
+    Weighted,
+    /// The one with the fewest attempts running; of equals the one whose attempts of the day, this one counted in, are
+    /// fewest for its weight (D'Hondt: so shares of the day are as exact as whole attempts can be); of equals the first. One
+    /// without weight comes last.
+    LeastUsed,
+}
+
+impl KeyRotation {
+    /// Its word in files and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Weighted => "weighted",
+            Self::LeastUsed => "least_used",
+        }
+    }
 }
 
 /// `limits` of a channel. `None` is no limit.

@@ -56,6 +56,8 @@ pub enum Scope {
 pub enum Cell {
     /// The provider key.
     Key,
+    /// The pair of a provider key and a model.
+    KeyModel,
     /// The channel model.
     ChannelModel,
     /// The channel.
@@ -63,15 +65,14 @@ pub enum Cell {
 }
 
 impl Scope {
-    /// The cell that stands for this scope on a channel with that many keys. For the pair of key and model
-    /// there is none of its own: with several keys the key stays away (the others serve the model), with one
-    /// key the model does (the key serves the other models).
+    /// The cell that stands for this scope on a channel with that many keys. With one key the pair of key and model is the
+    /// model.
     #[must_use]
     pub const fn cell(self, keys_of_channel: usize) -> Option<Cell> {
         match self {
             Self::None => None,
             Self::Key => Some(Cell::Key),
-            Self::KeyModel if keys_of_channel > 1 => Some(Cell::Key),
+            Self::KeyModel if keys_of_channel > 1 => Some(Cell::KeyModel),
             Self::KeyModel | Self::ChannelModel => Some(Cell::ChannelModel),
             Self::Channel => Some(Cell::Channel),
         }
@@ -255,9 +256,9 @@ mod tests {
     }
 
     #[test]
-    fn the_pair_of_key_and_model_uses_the_finer_cell() {
+    fn the_pair_of_key_and_model_has_a_cell_where_there_are_several_keys() {
         assert_eq!(Scope::KeyModel.cell(1), Some(Cell::ChannelModel));
-        assert_eq!(Scope::KeyModel.cell(2), Some(Cell::Key));
+        assert_eq!(Scope::KeyModel.cell(2), Some(Cell::KeyModel));
         assert_eq!(Scope::Key.cell(1), Some(Cell::Key));
         assert_eq!(Scope::ChannelModel.cell(5), Some(Cell::ChannelModel));
         assert_eq!(Scope::Channel.cell(5), Some(Cell::Channel));

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::fault::{Fault, StayAway, clamp_retry_after};
+use crate::fault::{Fault, FaultKind, StayAway, clamp_retry_after};
 use crate::ids::mix;
 
 /// `cooldown` of system.yaml, in milliseconds.
@@ -43,6 +43,8 @@ pub struct Cooldown {
 struct Row {
     faults: u32,
     last_ms: u64,
+    /// Of the fault that lasts longest.
+    kind: Option<FaultKind>,
 }
 
 impl Cooldown {
@@ -85,7 +87,11 @@ impl Cooldown {
         if named || matches!(stay_away, StayAway::RateLimited) {
             self.told_until_ms.fetch_max(until_ms, Ordering::Relaxed);
         }
-        Some(self.until_ms.fetch_max(until_ms, Ordering::Relaxed).max(until_ms))
+        let before_ms = self.until_ms.fetch_max(until_ms, Ordering::Relaxed);
+        if until_ms >= before_ms {
+            row.kind = Some(fault.kind);
+        }
+        Some(before_ms.max(until_ms))
     }
 
     /// Takes a cooldown over from elsewhere (another instance, the books at start-up).
@@ -160,6 +166,18 @@ impl Cooldown {
     pub fn rate_limited_until(&self, now_ms: u64) -> Option<u64> {
         let until_ms = self.limited_until_ms.load(Ordering::Relaxed);
         (now_ms < until_ms).then_some(until_ms)
+    }
+
+    /// Why it stays away, if it does now: the class of the fault, or `limit_spent` where nothing is left by the provider's own
+    /// count. For people.
+    #[must_use]
+    pub fn why(&self, now_ms: u64) -> Option<&'static str> {
+        let (until_ms, spent_ms) =
+            (self.until_ms.load(Ordering::Relaxed), self.spent_until_ms.load(Ordering::Relaxed));
+        if now_ms < until_ms && until_ms >= spent_ms {
+            return self.row.lock().unwrap_or_else(PoisonError::into_inner).kind.map(FaultKind::class);
+        }
+        (now_ms < spent_ms).then_some("limit_spent")
     }
 
     /// Until when it stays away, if it does now.

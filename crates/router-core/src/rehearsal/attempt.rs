@@ -21,7 +21,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         key: Option<u16>,
     ) -> Result<(), Unsent> {
         let (now_ms, stage) = (self.now_ms, &self.stage);
-        let target = attempted(&running.targets, &running.keys, candidate, key);
+        let target = attempted(&running.targets, candidate, key);
         let target = target.ok_or_else(|| Unsent::Fault(Fault::new(FaultKind::Internal, "no such candidate")))?;
         let went = running.request.hindsight.as_ref().and_then(|known| known.went(&target, &running.tried).cloned());
         running.tried.push(target.clone());

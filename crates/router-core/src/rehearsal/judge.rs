@@ -69,15 +69,10 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
                 short = true;
                 continue;
             }
-            let order = stage.world.key_order(&stage.core, candidate.model, &draw);
-            candidates.push(stage.world.candidate(
-                &stage.core,
-                candidate.model,
-                order.len(),
-                (hedge, request.ask.shape()),
-            ));
+            let keys = stage.world.key_order(&stage.core, &request.ask, candidate.model, &draw);
+            let wait = (hedge, request.ask.shape());
+            candidates.push(stage.world.candidate(&stage.core, candidate.model, keys, wait));
             running.targets.push(target);
-            running.keys.push(order);
         }
         if short && running.targets.is_empty() {
             return self.finish(running, Status::Error, Some(ErrorCode::BudgetExceeded), true);

@@ -137,7 +137,6 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
             session,
             waiting: None,
             targets: Vec::new(),
-            keys: Vec::new(),
             tried: Vec::new(),
             account: Account::default(),
             ticket: None,

@@ -18,7 +18,6 @@ pub(super) struct Running {
     pub(super) waiting: Option<Place>,
     pub(super) machine: RequestMachine,
     pub(super) targets: Vec<Target>,
-    pub(super) keys: Vec<Vec<u16>>,
     /// Where each attempt went.
     pub(super) tried: Vec<Target>,
     pub(super) account: Account,

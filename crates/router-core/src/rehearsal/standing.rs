@@ -3,21 +3,23 @@
 use super::watch::Change;
 use crate::catalog::Snapshot;
 use crate::fault::Cell;
-use crate::health::{BreakerState, Health};
+use crate::health::{BreakerState, Cooldown, Health};
 use crate::world::{Target, World};
 
-/// What keeps channel, channel model and key away.
-pub(super) type Standing = [Option<(BreakerState, Option<u64>)>; 3];
+/// What keeps channel, channel model, key, and the pair of the last two away.
+pub(super) type Standing = [Option<(BreakerState, Option<u64>)>; 4];
 
-const CELLS: [Cell; 3] = [Cell::Channel, Cell::ChannelModel, Cell::Key];
+const CELLS: [Cell; 4] = [Cell::Channel, Cell::ChannelModel, Cell::Key, Cell::KeyModel];
 
 pub(super) fn standing(world: &World, core: &Snapshot, target: &Target, now_ms: u64) -> Standing {
     let channel = world.channel_of(core, target.model);
     let of = |health: &Health| (health.breaker.state(now_ms), health.cooldown.until(now_ms));
+    let of_pair = |pair: &Cooldown| (BreakerState::Closed, pair.until(now_ms));
     [
         channel.map(|channel| of(&channel.state.health)),
         world.model(target.model).map(|health| of(health)),
         channel.and_then(|channel| channel.keys.get(target.key)).map(|key| of(&key.health)),
+        world.pair(target.model, target.key).map(|pair| of_pair(pair)),
     ]
 }
 

@@ -62,7 +62,7 @@ impl Ruled {
             return None;
         }
         let candidate = plan.candidates.get(target.candidate)?;
-        let other = || self.other_key(candidate.channel, candidate.keys, target);
+        let other = || self.other_key(candidate.channel, &candidate.keys, target);
         if let Some(key) = fault.rule().other_key.then(other).flatten() {
             return Some(Target { key: Some(key), ..target });
         }
@@ -92,8 +92,8 @@ impl Ruled {
             if tried || too_short || away || busy || self.providers.contains(&candidate.provider) {
                 return None;
             }
-            let key = match candidate.keys {
-                0 => None,
+            let key = match &*candidate.keys {
+                [] => None,
                 keys => Some(self.key(candidate.channel, keys)?),
             };
             Some(Target { candidate: place, key })
@@ -101,18 +101,19 @@ impl Ruled {
     }
 
     /// A key of the channel: one that was not used yet, else one that was not at fault.
-    fn key(&self, channel: u32, keys: u16) -> Option<u16> {
-        let used = |key: &u16| self.tried.iter().any(|t| t.channel == channel && t.target.key == Some(*key));
-        (0..keys).find(|key| !used(key)).or_else(|| (0..keys).find(|&key| !self.key_failed(channel, key)))
+    fn key(&self, channel: u32, keys: &[u16]) -> Option<u16> {
+        let used = |key: u16| self.tried.iter().any(|t| t.channel == channel && t.target.key == Some(key));
+        let fresh = keys.iter().find(|key| !used(**key));
+        fresh.or_else(|| keys.iter().find(|key| !self.key_failed(channel, **key))).copied()
     }
 
     /// Another key for the same candidate.
-    fn other_key(&self, channel: u32, keys: u16, last: Target) -> Option<u16> {
+    fn other_key(&self, channel: u32, keys: &[u16], last: Target) -> Option<u16> {
         let tried = |key: u16| {
             let same = Target { key: Some(key), ..last };
             self.tried.iter().any(|tried| tried.target == same)
         };
-        (0..keys).find(|&key| !tried(key) && !self.key_failed(channel, key))
+        keys.iter().copied().find(|&key| !tried(key) && !self.key_failed(channel, key))
     }
 
     fn key_failed(&self, channel: u32, key: u16) -> bool {

@@ -1,17 +1,19 @@
 //! What a request may do: its candidates in order, and its bounds.
 
+use std::borrow::Cow;
+
 use crate::catalog::spec::Timeouts;
 
 /// A candidate as far as failover needs to know it. The server keeps the rest beside it, at the same place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// A number for the channel: equal for candidates of one channel.
     pub channel: u32,
     /// A number for the provider.
     pub provider: u32,
-    /// How many provider keys of the channel may be used, in an order that the server fixes once per request
-    /// and channel; commands name a place in that order. 0: the provider needs no key.
-    pub keys: u16,
+    /// The provider keys that may be used, best first, by their places on the channel: so a key is the same one for all
+    /// models of its channel, whatever the order. Empty: commands name none.
+    pub keys: Cow<'static, [u16]>,
     /// Tokens of context; `None` is unknown.
     pub context_length: Option<u64>,
     /// The channel's deadlines; `total_ms` is not read here but from the [`Plan`].

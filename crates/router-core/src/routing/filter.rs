@@ -92,8 +92,7 @@ impl<'a> Filter<'a> {
         if let Some(limit) = model.context_length.filter(|limit| ask.input_tokens > *limit) {
             return Some(Reason::ContextLength { tokens: ask.input_tokens, limit });
         }
-        let minute = subject.channel.limits.tokens_per_minute;
-        if let Some(limit) = minute.filter(|limit| ask.input_tokens > *limit) {
+        if let Some(limit) = subject.channel.most_tokens.filter(|limit| ask.input_tokens > *limit) {
             return Some(Reason::LargerThanMinute { tokens: ask.input_tokens, limit });
         }
         let lacks = self.required_tags.iter().find(|tag| !tag.is_some_and(|tag| model.has_tag(tag)));

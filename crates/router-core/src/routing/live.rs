@@ -87,6 +87,19 @@ impl Away {
     /// When a probe that is out is expected to have told something, milliseconds from now.
     const NEWS_MS: u64 = 1_000;
 
+    /// Both keep away: until the later time, and only as a guess where nothing of it is firm. The breaker stays this one's.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let cooling = self.cooldown_until_ms > 0 || other.cooldown_until_ms > 0;
+        let is_firm = |of: &Self| of.cooldown_until_ms > 0 && !of.cooldown_is_guess;
+        Self {
+            cooldown_until_ms: self.cooldown_until_ms.max(other.cooldown_until_ms),
+            cooldown_is_guess: cooling && !is_firm(&self) && !is_firm(&other),
+            rate_limited_until_ms: self.rate_limited_until_ms.max(other.rate_limited_until_ms),
+            breaker: self.breaker,
+        }
+    }
+
     /// From when on a request that has nobody else to go to may try it, past what is only our guess; `now_ms` where it may
     /// now.
     #[must_use]

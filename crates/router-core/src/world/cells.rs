@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Bodies;
-use crate::health::{Health, Mean};
+use crate::health::{Cooldown, Health, Mean};
 use crate::limits::Limiter;
 
 /// Live state of a channel.
@@ -46,6 +46,9 @@ pub struct Cells {
     /// By channel and model.
     models: Keeper<(Arc<str>, Arc<str>), Health>,
     provider_keys: Keeper<Arc<str>, Health>,
+    provider_key_limits: Keeper<Arc<str>, Limiter>,
+    /// By provider key and model.
+    pairs: Keeper<(Arc<str>, Arc<str>), Cooldown>,
     client_keys: Keeper<Arc<str>, Limiter>,
     /// By group, channel and model.
     members: Keeper<[Arc<str>; 3], Limiter>,
@@ -65,6 +68,16 @@ impl Cells {
     /// The health of a provider key.
     pub fn provider_key(&self, id: &Arc<str>) -> Arc<Health> {
         self.provider_keys.get(Arc::clone(id), Health::default)
+    }
+
+    /// The limits and uses of a provider key.
+    pub fn provider_key_limits(&self, id: &Arc<str>) -> Arc<Limiter> {
+        self.provider_key_limits.get(Arc::clone(id), Limiter::default)
+    }
+
+    /// What keeps the pair of a provider key and a model away.
+    pub fn pair(&self, key: &Arc<str>, model: &Arc<str>) -> Arc<Cooldown> {
+        self.pairs.get((Arc::clone(key), Arc::clone(model)), Cooldown::default)
     }
 
     /// The limits of a client key.

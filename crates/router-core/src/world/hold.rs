@@ -3,21 +3,18 @@
 use std::sync::Arc;
 
 use super::bodies::Body;
-use super::{ChannelCell, Limited, Target, World};
+use super::room::{CHANNEL_FULL, KEY_FULL, MEMBER_FULL, Room};
+use super::{ChannelCell, KeyCell, Limited, Target, World};
 use crate::ask::Ask;
-use crate::budget::{Period, Window};
 use crate::catalog::Snapshot;
-use crate::fault::{Cell, Fault, FaultKind, Scope};
+use crate::fault::{Blame, Cell, Fault, FaultKind};
 use crate::health::{Health, InFlight, Pass, Shape};
-use crate::limits::Ticket;
 use crate::request::{Event, Metered, Outcome};
 
 /// Details of attempts that were never made, since no room or probe was to be had for them.
-pub const UNSENT: [&str; 4] = [NO_PROBE, CHANNEL_FULL, MEMBER_FULL, NO_MONEY];
+pub const UNSENT: [&str; 5] = [NO_PROBE, CHANNEL_FULL, KEY_FULL, MEMBER_FULL, NO_MONEY];
 const NO_PROBE: &str = "the circuit breaker lets no more probes through";
-const CHANNEL_FULL: &str = "our own limit for this channel is reached";
 const NO_MONEY: &str = "a budget that counts it has no room for what it may cost";
-const MEMBER_FULL: &str = "the group's daily limit for this member is reached";
 
 /// The fault of an attempt that was never sent, by its detail.
 #[must_use]
@@ -50,10 +47,9 @@ pub struct Holding {
     target: Target,
     /// Of the breakers of channel model and channel.
     passes: [Option<Pass>; 2],
-    ticket: Option<Ticket>,
-    /// Of the group's member, where it has a daily limit.
-    _member: Option<Ticket>,
-    _running: [InFlight; 2],
+    room: Room,
+    /// On channel model, channel, and key where its channel has several.
+    _running: [Option<InFlight>; 3],
     /// Where it counts.
     _body: Option<Body>,
 }
@@ -91,7 +87,7 @@ pub struct Reported {
 }
 
 impl World {
-    /// Takes what an attempt needs: leave of both breakers, room in the limits of channel and group member. With
+    /// Takes what an attempt needs: leave of both breakers, room in the limits of channel, key and group member. With
     /// `last_resort` nobody else can serve the request, so that an open breaker may let it probe before its time.
     ///
     /// # Errors
@@ -113,26 +109,7 @@ impl World {
             pass.ok_or_else(|| Fault::new(FaultKind::BreakerOpen, NO_PROBE))
         };
         let passes = [Some(pass(model)?), Some(pass(&channel.state.health)?)];
-        let member = self.member(target);
-        let (mut ticket, mut of_member) = (None, None);
-        if channel.has_limits() || member.is_some() {
-            let day = Window::at(Period::Day, core.zone(), now_ms);
-            let full = |detail| {
-                move |refusal: crate::limits::Refusal| Fault {
-                    retry_after_ms: refusal.retry_after_ms,
-                    ..Fault::new(FaultKind::RateLimited, detail)
-                }
-            };
-            if channel.has_limits() {
-                let taken = channel.state.limiter.acquire(&channel.limits, ask.tokens(), &day, now_ms, now_ms);
-                ticket = Some(taken.map_err(full(CHANNEL_FULL))?);
-            }
-            if let Some(member) = member {
-                let taken = member.limiter.acquire(&member.limits, 0, &day, now_ms, now_ms);
-                of_member = Some(taken.map_err(full(MEMBER_FULL))?);
-            }
-        }
-        let _running = [model.enter(), channel.state.health.enter()];
+        let _running = running(model, channel, target);
         let several = core.channels().len() > 1;
         let full = self.at_most(channel, several).is_some_and(|most| channel.state.health.in_flight() > most);
         let bodies_at_most = if several { self.rules.bodies_per_channel } else { u64::MAX };
@@ -140,7 +117,8 @@ impl World {
         if full || _body.is_none() {
             return Err(Fault { retry_after_ms: Some(1_000), ..Fault::new(FaultKind::RateLimited, CHANNEL_FULL) });
         }
-        Ok(Holding { target: target.clone(), passes, ticket, _member: of_member, _running, _body })
+        let room = self.room(core, (target, channel), ask.tokens(), now_ms)?;
+        Ok(Holding { target: target.clone(), passes, room, _running, _body })
     }
 
     /// As [`World::take`], for an attempt of which is known that there was room: takes what there is of leave and room.
@@ -157,16 +135,11 @@ impl World {
     ) -> Result<Holding, Fault> {
         let (model, channel) = self.model_and_channel(core, target)?;
         let passes = [model, &channel.state.health].map(|of| self.pass(of, last_resort, now_ms));
-        let day = Window::at(Period::Day, core.zone(), now_ms);
-        let ticket = channel
-            .has_limits()
-            .then(|| channel.state.limiter.acquire(&channel.limits, ask.tokens(), &day, now_ms, now_ms).ok());
-        let member = self.member(target);
-        let of_member = member.and_then(|member| member.limiter.acquire(&member.limits, 0, &day, now_ms, now_ms).ok());
-        let _running = [model.enter(), channel.state.health.enter()];
+        let room = self.room_as_known(core, (target, channel), ask.tokens(), now_ms);
+        let _running = running(model, channel, target);
         // No log says how large a body was.
         let _body = None;
-        Ok(Holding { target: target.clone(), passes, ticket: ticket.flatten(), _member: of_member, _running, _body })
+        Ok(Holding { target: target.clone(), passes, room, _running, _body })
     }
 
     fn model_and_channel(&self, core: &Snapshot, target: &Target) -> Result<(&Arc<Health>, &Arc<ChannelCell>), Fault> {
@@ -176,7 +149,7 @@ impl World {
     }
 
     /// The group's member, where it has a daily limit.
-    fn member(&self, target: &Target) -> Option<&Limited> {
+    pub(super) fn member(&self, target: &Target) -> Option<&Limited> {
         self.group(target.group?)?.members.get(&target.model)
     }
 
@@ -185,6 +158,16 @@ impl World {
         let (breaker, config) = (&of.breaker, &self.rules.breaker);
         if last_resort { breaker.pass_early(config, now_ms) } else { breaker.pass(config, now_ms) }
     }
+}
+
+fn running(model: &Arc<Health>, channel: &ChannelCell, target: &Target) -> [Option<InFlight>; 3] {
+    let key = one_of_several(channel, target);
+    [Some(model.enter()), Some(channel.state.health.enter()), key.map(|key| key.health.enter())]
+}
+
+/// The key of an attempt, where its channel has several: of a single one everything but its cooldown is the channel's.
+fn one_of_several<'a>(channel: &'a ChannelCell, target: &Target) -> Option<&'a KeyCell> {
+    channel.keys.get(target.key).filter(|_| channel.keys.len() > 1)
 }
 
 fn missing(what: &str) -> Fault {
@@ -249,9 +232,7 @@ impl Holding {
     }
 
     fn correct(&mut self, metered: Option<&Metered>, now_ms: u64) {
-        if let Some(ticket) = self.ticket.as_mut() {
-            ticket.correct(metered.map_or(0, |metered| metered.usage.total()), now_ms);
-        }
+        self.room.correct(metered.map_or(0, |metered| metered.usage.total()), now_ms);
     }
 
     fn succeeded(&mut self, world: &World, core: &Snapshot, metered: Option<&Metered>, ended: &Ended<'_>) -> Reported {
@@ -263,12 +244,17 @@ impl Holding {
                 health.answered(ended.shape, first_ms, whole_ms, output, ended.now_ms);
             }
             if let Some(key) = channel.keys.get(self.target.key) {
-                key.health.cooldown.success(ended.now_ms.saturating_sub(whole_ms));
+                let sent_ms = ended.now_ms.saturating_sub(whole_ms);
+                key.health.cooldown.success(sent_ms);
+                let pair = world.pair(self.target.model, self.target.key);
+                if let Some(pair) = pair {
+                    pair.success(sent_ms);
+                    key.health.success.record(true, Health::TAU_MS, ended.now_ms);
+                }
                 if let Some(until_ms) = ended.spent_until_ms {
                     // Limits are counted for the pair of key and model.
-                    let of_key = Scope::KeyModel.cell(channel.keys.len()) == Some(Cell::Key);
-                    let health = if of_key { &key.health } else { model };
-                    health.cooldown.spent(until_ms, &world.rules.cooldown, ended.now_ms);
+                    let cooldown = pair.map_or(&model.cooldown, Arc::as_ref);
+                    cooldown.spent(until_ms, &world.rules.cooldown, ended.now_ms);
                 }
             }
         }
@@ -286,14 +272,18 @@ impl Holding {
             return;
         };
         let cell = rule.scope.cell(channel.keys.len());
-        let health = match cell {
+        let cooldown = match cell {
             None => None,
-            Some(Cell::Key) => channel.keys.get(self.target.key).map(|key| &key.health),
-            Some(Cell::ChannelModel) => Some(model),
-            Some(Cell::Channel) => Some(&channel.state.health),
+            Some(Cell::Key) => channel.keys.get(self.target.key).map(|key| &key.health.cooldown),
+            Some(Cell::KeyModel) => world.pair(self.target.model, self.target.key).map(Arc::as_ref),
+            Some(Cell::ChannelModel) => Some(&model.cooldown),
+            Some(Cell::Channel) => Some(&channel.state.health.cooldown),
         };
-        if let Some(health) = health.map(Arc::as_ref) {
-            let _ = health.cooldown.fault(fault, &world.rules.cooldown, ended.now_ms, ended.seed);
+        if let Some(cooldown) = cooldown {
+            let _ = cooldown.fault(fault, &world.rules.cooldown, ended.now_ms, ended.seed);
+        }
+        if let Some(key) = one_of_several(channel, &self.target).filter(|_| rule.counts || rule.blame == Blame::Key) {
+            key.health.failed(ended.now_ms);
         }
         if rule.counts {
             model.failed(ended.now_ms);

@@ -7,6 +7,8 @@ mod cells;
 mod hold;
 mod keys;
 mod look;
+mod provider_key;
+mod room;
 mod sessions;
 mod turns;
 mod view;
@@ -19,15 +21,16 @@ pub use bodies::Bodies;
 pub use cells::{Cells, ChannelState, Keeper};
 pub use hold::{Ended, Holding, Reported, UNSENT, is_unsent, short_of_money, unsent};
 pub use keys::{Draw, MOST_CANDIDATES, attempted};
+pub use provider_key::{KeyCell, KeyState};
 pub use sessions::{Session, recall};
 pub use turns::Turns;
 pub use view::{Pinned, View};
 
 use crate::ask::Ask;
 use crate::budget::{Exceeded, Ledger, Period, ScopeBudget, ScopeKind, Window};
-use crate::catalog::spec::HedgeAfter;
+use crate::catalog::spec::{HedgeAfter, KeyRotation};
 use crate::catalog::{Channel, ChannelIx, Group, GroupIx, KeyIx, ModelIx, Snapshot};
-use crate::health::{BreakerConfig, CooldownConfig, Health};
+use crate::health::{BreakerConfig, Cooldown, CooldownConfig, Health};
 use crate::limits::{Limiter, Limits, Refusal, Ticket};
 use crate::money::Nano;
 use crate::routing::Decision;
@@ -86,6 +89,8 @@ pub struct ChannelCell {
     pub provider: u32,
     /// Its keys; one without credential where the provider needs none.
     pub keys: Vec<KeyCell>,
+    /// Which of them comes first.
+    pub key_rotation: KeyRotation,
     /// Its budget.
     pub budget: Option<ScopeBudget>,
     /// How its provider behaves.
@@ -100,17 +105,13 @@ impl ChannelCell {
     }
 }
 
-/// A provider key while requests run.
+/// A channel model while requests run.
 #[derive(Debug)]
-pub struct KeyCell {
-    /// Stable id.
-    pub id: Arc<str>,
-    /// Live.
-    pub health: Arc<Health>,
-    /// Share among the channel's keys.
-    pub weight: f64,
-    /// Its own budget.
-    pub budget: Option<ScopeBudget>,
+struct ModelCell {
+    health: Arc<Health>,
+    channel: ChannelIx,
+    /// Of the pairs that it makes with the keys of its channel, by their places; empty where there is only one key.
+    pairs: Box<[Arc<Cooldown>]>,
 }
 
 /// Something with limits.
@@ -160,7 +161,7 @@ pub struct World {
     pub router_budgets: Vec<ScopeBudget>,
     ledger: Ledger,
     channels: Vec<Arc<ChannelCell>>,
-    models: Vec<Arc<Health>>,
+    models: Vec<ModelCell>,
     groups: Vec<GroupCell>,
     keys: Vec<ClientCell>,
 }
@@ -185,8 +186,13 @@ impl World {
         let channels = channels.collect();
         let models = core.models().iter().map(|model| {
             let nobody: Arc<str> = "".into();
-            let channel = core.channel(model.channel).map_or(&nobody, |channel| &channel.name);
-            cells.model(channel, &model.name)
+            let channel = core.channel(model.channel);
+            let several = channel.map(|channel| channel.keys.as_slice()).filter(|keys| keys.len() > 1);
+            ModelCell {
+                health: cells.model(channel.map_or(&nobody, |channel| &channel.name), &model.name),
+                channel: model.channel,
+                pairs: several.unwrap_or_default().iter().map(|key| cells.pair(&key.id, &model.name)).collect(),
+            }
         });
         let groups = core.groups().iter().map(|group| GroupCell {
             budget: budgets.capped(ScopeKind::Group, &group.name, Period::Day, group.daily_budget),
@@ -226,7 +232,7 @@ impl World {
     /// The health of a channel model.
     #[must_use]
     pub fn model(&self, ix: ModelIx) -> Option<&Arc<Health>> {
-        self.models.get(ix.slot())
+        self.models.get(ix.slot()).map(|model| &model.health)
     }
 
     /// A group.
@@ -296,6 +302,13 @@ impl World {
             scopes.extend(channel.keys.get(target.key).and_then(|key| key.budget));
         }
         scopes
+    }
+
+    /// What is spent and reserved of a budget in its present period.
+    #[must_use]
+    pub fn used(&self, budget: &ScopeBudget, now_ms: u64) -> Nano {
+        let (spent, reserved) = self.ledger.used(budget.scope, budget.period, now_ms);
+        spent + reserved
     }
 
     /// Books what an attempt has cost that nothing was reserved for: one that the log tells of.
@@ -374,25 +387,12 @@ fn channel_cell(
     cells: &Cells,
     budgets: Budgets<'_>,
 ) -> ChannelCell {
-    let mut keys: Vec<KeyCell> = channel
-        .keys
-        .iter()
-        .map(|key| KeyCell {
-            id: Arc::clone(&key.id),
-            health: cells.provider_key(&key.id),
-            weight: key.weight,
-            budget: budgets.capped(ScopeKind::ProviderKey, &key.id, Period::Day, key.daily_budget),
-        })
-        .collect();
-    if keys.is_empty() {
-        let id: Arc<str> = format!("{}/none", channel.name).into();
-        keys.push(KeyCell { health: cells.provider_key(&id), weight: 1.0, budget: None, id });
-    }
     ChannelCell {
         state: cells.channel(&channel.name),
         limits: channel.limits.into(),
         provider,
-        keys,
+        keys: provider_key::key_cells(channel, cells, budgets),
+        key_rotation: channel.key_rotation,
         budget: budgets.capped(ScopeKind::Channel, &channel.name, Period::Day, channel.limits.daily_budget),
         manners,
     }

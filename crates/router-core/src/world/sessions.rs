@@ -27,8 +27,7 @@ pub fn recall(sessions: &Sessions, core: &Snapshot, key: Option<KeyIx>, ask: &mu
 }
 
 impl Session {
-    /// Puts the provider key that holds the session's cache first, if it is among those that may be tried. For every model of
-    /// its channel alike: a request knows keys by their place in this order.
+    /// Puts the provider key that holds the session's cache first, if it is among those that may be tried.
     pub fn held_key_first(&self, core: &Snapshot, model: ModelIx, keys: &mut [u16]) {
         let channel = |model: ModelIx| core.model(model).map(|model| model.channel);
         let Some((_, held)) = self.held.filter(|(at, _)| channel(*at) == channel(model)) else { return };

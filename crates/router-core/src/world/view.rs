@@ -1,9 +1,12 @@
 //! The present as routing sees it: live state by the indices of one snapshot.
 
-use super::{ChannelCell, World};
+use std::sync::Arc;
+
+use super::{ChannelCell, KeyCell, World};
 use crate::budget::{Period, Window};
 use crate::catalog::{ChannelIx, GroupIx, ModelIx, Snapshot};
-use crate::health::{Breaker, BreakerConfig, BreakerState, Health, Shape};
+use crate::health::{Breaker, BreakerConfig, BreakerState, Cooldown, Health, Shape};
+use crate::limits;
 use crate::money::Nano;
 use crate::routing::{Away, BreakerView, ChannelLive, Live, ModelLive};
 
@@ -72,14 +75,71 @@ impl View<'_> {
     }
 
     fn away(&self, health: &Health) -> Away {
-        let cooldown = &health.cooldown;
+        let breaker = breaker_view(&health.breaker, &self.world.rules.breaker, self.now_ms);
+        Away { breaker, ..self.cooling(&health.cooldown) }
+    }
+
+    fn cooling(&self, cooldown: &Cooldown) -> Away {
         Away {
             cooldown_until_ms: cooldown.until(self.now_ms).unwrap_or(0),
             cooldown_is_guess: cooldown.is_guess(self.now_ms) || (self.asking && cooldown.can_be_asked(self.now_ms)),
-            rate_limited_until_ms: health.cooldown.rate_limited_until(self.now_ms).unwrap_or(0),
-            breaker: breaker_view(&health.breaker, &self.world.rules.breaker, self.now_ms),
+            rate_limited_until_ms: cooldown.rate_limited_until(self.now_ms).unwrap_or(0),
+            breaker: BreakerView::Closed,
         }
     }
+
+    /// What the keys of a channel leave to a request, with what keeps them away for its model, if anything does.
+    fn keys(&self, ix: ChannelIx, cell: &ChannelCell, pairs: &[Arc<Cooldown>]) -> Keys {
+        let pinned = self.pinned.filter(|pinned| pinned.channel == ix).map(|pinned| usize::from(pinned.key));
+        let usable = cell.keys.iter().enumerate().filter(|(place, _)| pinned.is_none_or(|pinned| pinned == *place));
+        let found = usable.map(|(place, key)| self.key(key, pairs.get(place).map(Arc::as_ref)));
+        found.reduce(Keys::or).unwrap_or_default()
+    }
+
+    fn key(&self, key: &KeyCell, pair: Option<&Cooldown>) -> Keys {
+        let mut away = self.cooling(&key.health.cooldown);
+        if let Some(pair) = pair {
+            away = away.and(self.cooling(pair));
+        }
+        let limited = key.limits();
+        let limits = limited.map(|of| of.limiter.view(&of.limits, self.tokens, &self.day, self.now_ms));
+        if let Some(wait_ms) = limits.and_then(|limits| limits.wait_ms) {
+            away.rate_limited_until_ms = away.rate_limited_until_ms.max(self.now_ms.saturating_add(wait_ms));
+        }
+        let too_small = limited.and_then(|of| of.limits.tokens_per_minute).is_some_and(|most| self.tokens > most);
+        Keys { unfit: too_small || self.world.is_spent(key, self.now_ms), away, limits }
+    }
+}
+
+/// What the best of some keys leaves to a request.
+#[derive(Clone, Copy, Debug, Default)]
+struct Keys {
+    /// None of them can serve it, however long it waits: that is another's business to say, here it only stands back.
+    unfit: bool,
+    /// Of the one that is back first.
+    away: Away,
+    /// Of the one that has most room; `None` where one has no limits.
+    limits: Option<limits::View>,
+}
+
+impl Keys {
+    fn or(self, other: Self) -> Self {
+        let back = |of: &Self| (of.unfit, of.away.cooldown_until_ms.max(of.away.rate_limited_until_ms));
+        let Self { unfit, away, .. } = if back(&other) < back(&self) { other } else { self };
+        let limits = self.limits.zip(other.limits);
+        let roomier = limits.map(|(one, two)| if two.headroom > one.headroom { two } else { one });
+        Self { unfit, away, limits: roomier }
+    }
+}
+
+/// Limits that both hold.
+fn together(channel: Option<limits::View>, keys: Option<limits::View>) -> Option<limits::View> {
+    let (Some(one), Some(two)) = (channel, keys) else { return channel.or(keys.map(|keys| limits::View { today: 0, ..keys })) };
+    Some(limits::View {
+        minute_used: [one.minute_used, two.minute_used].into_iter().flatten().reduce(f64::max),
+        headroom: one.headroom.min(two.headroom),
+        ..one
+    })
 }
 
 fn breaker_view(breaker: &Breaker, config: &BreakerConfig, now_ms: u64) -> BreakerView {
@@ -99,7 +159,15 @@ impl Live for View<'_> {
     }
 
     fn model(&self, ix: ModelIx) -> ModelLive {
-        let Some(health) = self.world.model(ix) else { return ModelLive::default() };
+        let Some(cell) = self.world.models.get(ix.slot()) else { return ModelLive::default() };
+        let health = &cell.health;
+        let mut away = self.away(health);
+        // A key that is set aside for this model alone sets the model aside when no other is left.
+        if cell.pairs.iter().any(|pair| pair.is_cooling(self.now_ms))
+            && let Some(channel) = self.world.channel(cell.channel)
+        {
+            away = away.and(self.keys(cell.channel, channel, &cell.pairs).away);
+        }
         ModelLive {
             in_flight: health.in_flight(),
             ttft_ms: health.first_byte_ms.get(),
@@ -107,7 +175,7 @@ impl Live for View<'_> {
             tokens_per_second: health.tokens_per_second.get(),
             success_rate: Some(health.success.get(Health::TAU_MS, self.now_ms)),
             observations: health.success.weight(Health::TAU_MS, self.now_ms),
-            away: self.away(health),
+            away,
         }
     }
 
@@ -119,22 +187,11 @@ impl Live for View<'_> {
         if let Some(wait_ms) = limits.and_then(|limits| limits.wait_ms) {
             away.rate_limited_until_ms = away.rate_limited_until_ms.max(self.now_ms.saturating_add(wait_ms));
         }
-        // Keys that are set aside set the channel aside when none is left.
-        let pinned = self.pinned.filter(|pinned| pinned.channel == ix);
-        let usable = cell.keys.iter().enumerate();
-        let usable = usable.filter(|(place, _)| pinned.is_none_or(|pinned| usize::from(pinned.key) == *place));
-        let first_back =
-            usable.map(|(_, key)| key).map(|key| self.away(&key.health)).min_by_key(|key| key.cooldown_until_ms);
-        if let Some(key) = first_back.filter(|key| key.cooldown_until_ms > 0) {
-            let own_is_firm = away.cooldown_until_ms > 0 && !away.cooldown_is_guess;
-            away.cooldown_until_ms = away.cooldown_until_ms.max(key.cooldown_until_ms);
-            away.cooldown_is_guess = key.cooldown_is_guess && !own_is_firm;
-            away.rate_limited_until_ms = away.rate_limited_until_ms.max(key.rate_limited_until_ms);
-        }
-        let spent_today = cell.budget.map_or(Nano::ZERO, |budget| {
-            let (spent, reserved) = self.world.ledger.used(budget.scope, budget.period, self.now_ms);
-            spent + reserved
-        });
+        // Keys that are set aside or full set the channel aside when none is left.
+        let keys = self.keys(ix, cell, &[]);
+        away = away.and(keys.away);
+        let limits = together(limits, keys.limits);
+        let spent_today = cell.budget.map_or(Nano::ZERO, |budget| self.world.used(&budget, self.now_ms));
         ChannelLive {
             in_flight: state.health.in_flight(),
             at_most: self.world.at_most(cell, self.several),

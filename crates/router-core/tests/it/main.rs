@@ -12,6 +12,7 @@ mod money;
 mod outages;
 mod periods;
 mod pricing;
+mod provider_keys;
 mod rehearsal;
 mod request;
 mod request_properties;

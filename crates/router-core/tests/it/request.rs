@@ -14,7 +14,7 @@ pub(crate) fn candidate(channel: u32, provider: u32, keys: u16, context: u64) ->
     Candidate {
         channel,
         provider,
-        keys,
+        keys: (0..keys).collect(),
         context_length: (context > 0).then_some(context),
         timeouts,
         hedge_after_ms: None,

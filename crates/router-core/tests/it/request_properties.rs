@@ -34,19 +34,25 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 fn any_plan() -> impl Strategy<Value = Plan> {
-    let one = (0..3u32, 0..2u32, 0..3u16, prop_oneof![Just(0), 1_000..3_000u64], proptest::option::of(0..100u64));
-    let one = one.prop_map(|(channel, provider, keys, context, hedge_after_ms)| Candidate {
-        hedge_after_ms,
-        ..candidate(channel, provider, keys, context)
+    let context = prop_oneof![Just(0), 1_000..3_000u64];
+    let one = (0..3u32, 0..2u32, 0..4u16, context, proptest::option::of(0..100u64), any::<bool>());
+    let one = one.prop_map(|(channel, provider, keys, context, hedge_after_ms, backwards)| {
+        let candidate = candidate(channel, provider, keys, context);
+        (Candidate { hedge_after_ms, ..candidate }, backwards)
     });
-    (proptest::collection::vec(one, 0..6), 1..6u32, 0..500u64).prop_map(|(mut candidates, max_attempts, total_ms)| {
-        // keys belong to the channel
-        let keys: Vec<(u32, u16)> = candidates.iter().map(|c: &Candidate| (c.channel, c.keys)).collect();
-        for candidate in &mut candidates {
-            candidate.keys =
-                keys.iter().find(|(channel, _)| *channel == candidate.channel).map_or(0, |(_, keys)| *keys);
-        }
-        Plan { candidates, max_attempts, total_ms }
+    (proptest::collection::vec(one, 0..6), 1..6u32, 0..500u64).prop_map(|(drawn, max_attempts, total_ms)| {
+        // Keys belong to the channel; each candidate has its own of them, in its own order.
+        let needs_none: HashSet<u32> =
+            drawn.iter().filter(|(c, _)| c.keys.is_empty()).map(|(candidate, _)| candidate.channel).collect();
+        let candidates = drawn.into_iter().map(|(mut candidate, backwards)| {
+            if needs_none.contains(&candidate.channel) {
+                candidate.keys = Vec::new().into();
+            } else if backwards {
+                candidate.keys.to_mut().reverse();
+            }
+            candidate
+        });
+        Plan { candidates: candidates.collect(), max_attempts, total_ms }
     })
 }
 
@@ -120,9 +126,9 @@ proptest! {
                     prop_assert!(*attempt == 1 || (now < plan.total_ms && asked == 1 && allow), "a retry nobody allowed");
                     prop_assert!(seen.targets.insert((*candidate, *key)), "the same target twice");
                     let Some(chosen) = plan.candidates.get(*candidate) else { panic!("no such candidate") };
-                    prop_assert_eq!(key.is_none(), chosen.keys == 0);
+                    prop_assert_eq!(key.is_none(), chosen.keys.is_empty());
                     if let Some(key) = key {
-                        prop_assert!(*key < chosen.keys);
+                        prop_assert!(chosen.keys.contains(key));
                         prop_assert!(!seen.failed_keys.contains(&(chosen.channel, *key)), "a key that had failed");
                     }
                     seen.started = true;

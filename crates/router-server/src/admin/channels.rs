@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::call::{self, Call, moment_text};
 use super::page::{Sort, holds, page};
 use super::problem::Problem;
+use super::provider_keys;
 use super::route::{Access, Answers, CURSOR, LIMIT, Param, Route, Verb};
 use crate::snapshot::{ChannelSide, ServerSnapshot};
 
@@ -127,26 +128,15 @@ pub(super) fn live(health: &Health, now_ms: u64) -> Value {
     })
 }
 
-fn when(ms: u64) -> Value {
+pub(super) fn when(ms: u64) -> Value {
     i64::try_from(ms).map_or(Value::Null, moment_text)
 }
 
 fn row(snapshot: &ServerSnapshot, channel: &Channel, side: &ChannelSide, secrets: &Secrets, now_ms: u64) -> Value {
-    let keys: Vec<Value> = channel
-        .keys
-        .iter()
-        .zip(&side.cell.keys)
-        .map(|(key, kept)| {
-            let facts = secrets.0.get(&*key.id);
-            json!({
-                "id": &*key.id,
-                "configured": true,
-                "last4": facts.map(|facts| facts.last4.as_str()),
-                "fingerprint": facts.map(|facts| facts.fingerprint.as_str()),
-                "weight": key.weight,
-                "daily_budget": key.daily_budget.map(|usd| usd.to_string()),
-                "cooldown_until": kept.health.cooldown.until(now_ms).map(when),
-            })
+    let keys = channel.keys.iter().enumerate();
+    let keys: Vec<Value> = keys
+        .filter_map(|(place, key)| {
+            provider_keys::row(snapshot, (channel, side), place, secrets.0.get(&*key.id), now_ms)
         })
         .collect();
     let models: Vec<Value> = channel.models.clone().filter_map(|ix| model(snapshot, ModelIx(ix), now_ms)).collect();
@@ -171,6 +161,7 @@ fn row(snapshot: &ServerSnapshot, channel: &Channel, side: &ChannelSide, secrets
             "max_in_flight": limits.max_in_flight,
             "daily_budget": limits.daily_budget.map(|usd| usd.to_string()),
         },
+        "key_rotation": channel.key_rotation.as_str(),
         "keys": keys,
         "models": models,
     })

@@ -19,6 +19,7 @@ pub mod openapi;
 mod page;
 mod plan;
 mod problem;
+mod provider_keys;
 mod providers;
 pub mod question;
 mod requests;

@@ -253,6 +253,8 @@ fn channel_row() -> Vec<Field> {
         ("max_in_flight", maybe(int())),
         ("daily_budget", maybe(usd())),
     ];
+    let cooling_model =
+        strict(&[("model", text()), ("until", moment()), ("reason", nullable("string"))]);
     let key = strict(&[
         ("id", text()),
         ("configured", flag()),
@@ -260,7 +262,16 @@ fn channel_row() -> Vec<Field> {
         ("fingerprint", nullable("string")),
         ("weight", number()),
         ("daily_budget", maybe(usd())),
+        ("spent_today", maybe(usd())),
+        ("limits", strict(&limits[..4])),
+        ("requests_today", maybe(int())),
+        ("status", words(&["usable", "cooling", "full", "spent"])),
+        ("until", maybe(moment())),
+        ("reason", nullable("string")),
         ("cooldown_until", maybe(moment())),
+        ("health", number()),
+        ("in_flight", int()),
+        ("cooling_models", list(cooling_model)),
     ]);
     let model = strict(&[
         ("name", text()),
@@ -288,6 +299,7 @@ fn channel_row() -> Vec<Field> {
         ("status", words(&["ok", "cooling", "open", "half_open", "disabled"])),
         ("live", live()),
         ("limits", strict(&limits)),
+        ("key_rotation", words(&["weighted", "least_used"])),
         ("keys", list(key)),
         ("models", list(model)),
     ]

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use router_core::catalog::spec::{ChannelLimits, ChannelSpec, ProviderKeySpec, Timeouts};
+use router_core::catalog::spec::{ChannelLimits, ChannelSpec, KeyRotation, ProviderKeySpec, Timeouts};
+use router_core::limits::Limits;
 
 use super::decode::Faults;
 use super::models;
 use super::node::{Node, Path};
-use super::objects::{ApiKeyItem, ChannelEntry};
+use super::objects::{ApiKeyItem, ApiKeyLimitsEntry, ChannelEntry, KeyRotationWord};
 use super::problem::{Level, Notice};
 use super::providers::Provider;
 use super::secret::Secret;
@@ -89,6 +90,7 @@ fn one(entry: &ChannelEntry, path: &Path, shop: &mut Workshop<'_>) -> Option<Cha
         base_url: base_url.unwrap_or_default().into(),
         headers: provider.headers.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect(),
         keys,
+        key_rotation: rotation(entry.key_rotation),
         region: entry.region.as_deref().map(Into::into),
         tags: tags(&entry.tags),
         priority: entry.priority,
@@ -114,14 +116,18 @@ fn check_numbers(entry: &ChannelEntry, path: &Path, shop: &mut Workshop<'_>) {
         shop.fault(&path.key("priority"), "0 is no priority; 1 is the highest");
     }
     check_weight(entry.weight, &path.key("weight"), shop);
+    check_limits(&limits(entry).into(), &path.key("limits"), shop);
+}
+
+fn check_limits(limits: &Limits, path: &Path, shop: &mut Workshop<'_>) {
     for (field, limit) in [
-        ("requests_per_minute", entry.limits.requests_per_minute),
-        ("tokens_per_minute", entry.limits.tokens_per_minute),
-        ("requests_per_day", entry.limits.requests_per_day),
-        ("max_in_flight", entry.limits.max_in_flight),
+        ("requests_per_minute", limits.requests_per_minute),
+        ("tokens_per_minute", limits.tokens_per_minute),
+        ("requests_per_day", limits.requests_per_day),
+        ("max_in_flight", limits.max_in_flight),
     ] {
         if limit == Some(0) {
-            shop.fault(&path.key("limits").key(field), "0 would let nothing pass; allowed: at least 1, or null");
+            shop.fault(&path.key(field), "0 would let nothing pass; allowed: at least 1, or null");
         }
     }
 }
@@ -166,6 +172,8 @@ fn keys(
             shop.fault(&at.key("name"), format!("`{name}` is the name of another key of this channel"));
         }
         check_weight(key.weight, &at.key("weight"), shop);
+        let limits = key_limits(&key.limits);
+        check_limits(&limits, &at.key("limits"), shop);
         if key.value.expose().is_empty() {
             shop.warn(&at, "the key is empty and not used");
             continue;
@@ -178,7 +186,7 @@ fn keys(
         }
         let id: Arc<str> = format!("{}/{name}", entry.name).into();
         let daily_budget = key.daily_budget.map(|usd| usd.0);
-        specs.push(ProviderKeySpec { id: id.clone(), weight: key.weight, daily_budget });
+        specs.push(ProviderKeySpec { id: id.clone(), weight: key.weight, daily_budget, limits });
         secrets.push((id, key.value.clone()));
     }
     if entry.api_keys.is_empty() && entry.enabled && !provider.key_optional {
@@ -226,6 +234,22 @@ fn limits(entry: &ChannelEntry) -> ChannelLimits {
     }
 }
 
+fn key_limits(limits: &ApiKeyLimitsEntry) -> Limits {
+    Limits {
+        requests_per_minute: limits.requests_per_minute,
+        tokens_per_minute: limits.tokens_per_minute,
+        requests_per_day: limits.requests_per_day,
+        max_in_flight: limits.max_in_flight,
+    }
+}
+
+const fn rotation(word: KeyRotationWord) -> KeyRotation {
+    match word {
+        KeyRotationWord::Weighted => KeyRotation::Weighted,
+        KeyRotationWord::LeastUsed => KeyRotation::LeastUsed,
+    }
+}
+
 fn timeouts(entry: &ChannelEntry, system: &System) -> Timeouts {
     let (own, general) = (&entry.timeouts, &system.timeouts);
     Timeouts {
@@ -245,6 +269,12 @@ pub(super) fn synthetic(
     system: &System,
 ) -> Channel {
     let entry = ChannelEntry::synthetic(name, &provider.name);
+    let key = |id: &Arc<str>| ProviderKeySpec {
+        id: Arc::clone(id),
+        weight: 1.0,
+        daily_budget: None,
+        limits: Limits::default(),
+    };
     let ids: Vec<Arc<str>> = (1..=secrets.len()).map(|number| format!("{name}/key-{number}").into()).collect();
     let spec = ChannelSpec {
         name: name.into(),
@@ -252,7 +282,8 @@ pub(super) fn synthetic(
         kind: provider.kind.clone(),
         base_url: base_url.trim_end_matches('/').into(),
         headers: provider.headers.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect(),
-        keys: ids.iter().map(|id| ProviderKeySpec { id: id.clone(), weight: 1.0, daily_budget: None }).collect(),
+        keys: ids.iter().map(key).collect(),
+        key_rotation: KeyRotation::default(),
         region: None,
         tags: Vec::new(),
         priority: 1,
@@ -272,6 +303,7 @@ impl ChannelEntry {
             provider: provider.to_owned(),
             base_url: None,
             api_keys: Vec::new(),
+            key_rotation: KeyRotationWord::Weighted,
             region: None,
             tags: Vec::new(),
             priority: 1,

@@ -87,9 +87,9 @@ impl Run {
         Some((target, channel))
     }
 
-    /// The candidate with the key of that place in its order.
+    /// The candidate with that key of its channel.
     pub(super) fn attempted(&self, candidate: usize, key: Option<u16>) -> Option<Target> {
-        attempted(&self.targets, &self.keys, candidate, key)
+        attempted(&self.targets, candidate, key)
     }
 
     /// Reserves the most that the attempt may cost.

@@ -138,8 +138,6 @@ pub(super) struct Run {
     pub(super) client: Client,
     /// The candidates of the plan.
     pub(super) targets: Vec<Target>,
-    /// Orders of provider keys: for each candidate, places in its channel; empty where there is but one.
-    pub(super) keys: Vec<Vec<u16>>,
     pub(super) whole: Option<WholeAnswer>,
     /// Ids under which the provider keeps the answer.
     pub(super) kept_ids: Vec<String>,
@@ -173,7 +171,6 @@ impl Run {
         let ranked: Vec<_> = job.decision.ranked().take(most).copied().collect();
         let mut candidates = Vec::with_capacity(ranked.len());
         let mut targets = Vec::with_capacity(ranked.len());
-        let mut keys = Vec::with_capacity(ranked.len());
         let mut unfit = None;
         let snapshot = job.snapshot.clone();
         let mut fits = Fits::default();
@@ -195,14 +192,8 @@ impl Run {
                 }
                 continue;
             }
-            let order = snapshot.world.key_order(&snapshot.core, candidate.model, &draw);
-            candidates.push(snapshot.world.candidate(
-                &snapshot.core,
-                candidate.model,
-                order.len(),
-                (hedge, job.intake.ask.shape()),
-            ));
-            keys.push(order);
+            let keys = snapshot.world.key_order(&snapshot.core, ask, candidate.model, &draw);
+            candidates.push(snapshot.world.candidate(&snapshot.core, candidate.model, keys, (hedge, ask.shape())));
             targets.push(target);
         }
         let max_attempts = job.snapshot.world.rules.max_attempts.max(1);
@@ -212,7 +203,6 @@ impl Run {
             machine,
             client: Client::Waiting(head),
             targets,
-            keys,
             whole: None,
             kept_ids: Vec::new(),
             upstream_us: 0,

@@ -1,10 +1,11 @@
 //! How often channels were tried in a span of time, for limits that count by the day.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::requests::{cursor_of, push_period};
 use crate::db::{Row, Sql, Store};
-use crate::error::StoreResult;
+use crate::error::{StoreError, StoreErrorKind, StoreResult};
 use crate::record::{AttemptRecord, RequestStatus};
 
 /// Rows that are read at a time, where each has to be looked at.
@@ -17,57 +18,81 @@ pub struct AttemptCount {
     pub group: Option<String>,
     /// Channel name.
     pub channel: String,
+    /// The provider key, where it is one that was asked for and was written down.
+    pub provider_key: Option<String>,
     /// The model's name at the provider; `None` where the process ended before it was written down.
     pub upstream_model: Option<String>,
     /// How many.
     pub attempts: i64,
 }
 
-type Counts = BTreeMap<(Option<String>, String, Option<String>), i64>;
+/// By group, channel, model and provider key.
+type Counts = BTreeMap<(Option<String>, String, Option<String>, Option<String>), i64>;
+
+/// What is counted.
+struct Wanted<'a> {
+    from_ms: i64,
+    until_ms: i64,
+    unsent: &'a [&'a str],
+    keys: &'a [&'a str],
+}
 
 impl Store {
     /// Attempts of requests that came in `from_ms..until_ms` (unix milliseconds). An attempt whose detail is one of `unsent`
-    /// was none. A request that was interrupted counts as one attempt at the channel that it was at.
-    pub async fn attempt_counts(&self, from_ms: i64, until_ms: i64, unsent: &[&str]) -> StoreResult<Vec<AttemptCount>> {
-        let mut counts = Counts::new();
-        self.count_the_usual(from_ms, until_ms, &mut counts).await?;
-        self.count_the_others(from_ms, until_ms, unsent, &mut counts).await?;
-        let count =
-            |((group, channel, upstream_model), attempts)| AttemptCount { group, channel, upstream_model, attempts };
-        Ok(counts.into_iter().map(count).collect())
-    }
-
-    /// Nearly every request is one attempt that went well: the database counts those.
-    async fn count_the_usual(&self, from_ms: i64, until_ms: i64, counts: &mut Counts) -> StoreResult<()> {
-        let sql = "SELECT model_group, channel, upstream_model, COUNT(*) AS attempts FROM request_logs \
-                   WHERE created_at >= $1 AND created_at < $2 AND attempts = 1 AND status = 'completed' AND channel IS NOT NULL \
-                   GROUP BY model_group, channel, upstream_model";
-        for row in self.rows(Sql::new(sql).bind(from_ms).bind(until_ms)).await? {
-            let key = (row.opt_text("model_group")?, row.text("channel")?, row.opt_text("upstream_model")?);
-            *counts.entry(key).or_default() += row.int("attempts")?;
-        }
-        Ok(())
-    }
-
-    async fn count_the_others(
+    /// was none. A request that was interrupted counts as one attempt at the channel that it was at. Of the provider keys `keys`
+    /// each is counted apart, the others together.
+    pub async fn attempt_counts(
         &self,
         from_ms: i64,
         until_ms: i64,
         unsent: &[&str],
-        counts: &mut Counts,
-    ) -> StoreResult<()> {
+        keys: &[&str],
+    ) -> StoreResult<Vec<AttemptCount>> {
+        let (mut counts, wanted) = (Counts::new(), Wanted { from_ms, until_ms, unsent, keys });
+        self.count_the_usual(&wanted, &mut counts).await?;
+        self.count_the_others(&wanted, &mut counts).await?;
+        let count = |((group, channel, upstream_model, provider_key), attempts)| AttemptCount {
+            group,
+            channel,
+            upstream_model,
+            provider_key,
+            attempts,
+        };
+        Ok(counts.into_iter().map(count).collect())
+    }
+
+    /// Nearly every request is one attempt that went well: the database counts those.
+    async fn count_the_usual(&self, wanted: &Wanted<'_>, counts: &mut Counts) -> StoreResult<()> {
+        let mut sql = Sql::new("SELECT model_group, channel, upstream_model, ");
+        push_place_of_key(&mut sql, wanted.keys)?;
+        sql.push(
+            " AS place_of_key, COUNT(*) AS attempts FROM request_logs \
+             WHERE attempts = 1 AND status = 'completed' AND channel IS NOT NULL",
+        );
+        push_period(&mut sql, wanted.from_ms, wanted.until_ms, None)?;
+        sql.push(" GROUP BY model_group, channel, upstream_model, place_of_key");
+        for row in self.rows(sql).await? {
+            let place = row.opt_int("place_of_key")?.and_then(|place| usize::try_from(place).ok());
+            let provider_key = place.and_then(|place| wanted.keys.get(place)).map(|id| (*id).to_owned());
+            let (group, model) = (row.opt_text("model_group")?, row.opt_text("upstream_model")?);
+            *counts.entry((group, row.text("channel")?, model, provider_key)).or_default() += row.int("attempts")?;
+        }
+        Ok(())
+    }
+
+    async fn count_the_others(&self, wanted: &Wanted<'_>, counts: &mut Counts) -> StoreResult<()> {
         let mut after: Option<String> = None;
         loop {
             let mut sql = Sql::new(
                 "SELECT id, created_at, status, model_group, channel, attempt_details FROM request_logs \
                  WHERE NOT (attempts = 1 AND status = 'completed')",
             );
-            push_period(&mut sql, from_ms, until_ms, after.as_deref())?;
+            push_period(&mut sql, wanted.from_ms, wanted.until_ms, after.as_deref())?;
             sql.push(" ORDER BY created_at, id LIMIT ");
             sql.push_bind(PAGE);
             let rows = self.rows(sql).await?;
             for row in &rows {
-                count_row(row, unsent, counts)?;
+                count_row(row, wanted, counts)?;
             }
             let Some(last) = rows.last().filter(|_| rows.len() as i64 == PAGE) else { return Ok(()) };
             after = Some(cursor_of(last.int("created_at")?, &last.text("id")?));
@@ -75,20 +100,40 @@ impl Store {
     }
 }
 
-fn count_row(row: &Row, unsent: &[&str], counts: &mut Counts) -> StoreResult<()> {
+/// Which of the keys the only attempt of a row used. The details are JSON of our own writing, so the key stands there letter for
+/// letter; how to look into JSON is what the engines do not agree on.
+fn push_place_of_key(sql: &mut Sql, keys: &[&str]) -> StoreResult<()> {
+    if keys.is_empty() {
+        sql.push("CAST(NULL AS BIGINT)");
+        return Ok(());
+    }
+    sql.push("CAST(CASE");
+    for (place, key) in keys.iter().enumerate() {
+        let id = serde_json::to_string(key).map_err(|error| {
+            StoreError::caused(StoreErrorKind::Invalid, "the id of a provider key cannot be written as JSON", error)
+        })?;
+        sql.push(" WHEN REPLACE(attempt_details, ");
+        sql.push_bind(format!("\"provider_key_id\":{id}"));
+        sql.push(&format!(", '') <> attempt_details THEN {place}"));
+    }
+    sql.push(" END AS BIGINT)");
+    Ok(())
+}
+
+fn count_row(row: &Row, wanted: &Wanted<'_>, counts: &mut Counts) -> StoreResult<()> {
     let group = row.opt_text("model_group")?;
     if row.text("status")? == RequestStatus::Interrupted.as_str() {
         if let Some(channel) = row.opt_text("channel")? {
-            *counts.entry((group, channel, None)).or_default() += 1;
+            *counts.entry((group, channel, None, None)).or_default() += 1;
         }
         return Ok(());
     }
     let attempts: Vec<AttemptRecord> = super::request_columns::attempts_from(row)?;
-    let sent = |attempt: &AttemptRecord| attempt.detail.as_deref().is_none_or(|detail| !unsent.contains(&detail));
+    let sent = |attempt: &AttemptRecord| attempt.detail.as_deref().is_none_or(|detail| !wanted.unsent.contains(&detail));
     for attempt in attempts.into_iter().filter(sent) {
-        *counts
-            .entry((group.clone(), attempt.channel.into_owned(), Some(attempt.upstream_model.into_owned())))
-            .or_default() += 1;
+        let key = attempt.provider_key_id.filter(|key| wanted.keys.contains(&&**key)).map(Cow::into_owned);
+        let (channel, model) = (attempt.channel.into_owned(), attempt.upstream_model.into_owned());
+        *counts.entry((group.clone(), channel, Some(model), key)).or_default() += 1;
     }
     Ok(())
 }

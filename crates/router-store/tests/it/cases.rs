@@ -36,7 +36,7 @@ conformance!(
     pages_show_every_request_once,
     a_period_of_the_log_is_read_in_the_order_of_time,
     a_request_is_seen_by_its_key_only,
-    attempts_are_counted_by_group_channel_and_model,
+    attempts_are_counted_by_group_channel_model_and_key,
     what_providers_keep_is_known_again_by_its_owner,
     a_failing_database_fails_every_call_and_counts_it,
 );
@@ -370,7 +370,8 @@ async fn what_providers_keep_is_known_again_by_its_owner(test: &TestStore) {
     assert_eq!(test.store.pinned_state(0, 10).await.unwrap().len(), 2);
 }
 
-async fn attempts_are_counted_by_group_channel_and_model(test: &TestStore) {
+async fn attempts_are_counted_by_group_channel_model_and_key(test: &TestStore) {
+    const KEYS: [&str; 3] = ["main/first", "main/\u{201e}second\u{201c}_\\\"%", "main/FIRST"];
     // More than a page of those that have to be looked at one by one, many of them at one time.
     let mut records: Vec<_> = (0..1_300).map(record).collect();
     for (n, record) in (0..).zip(&mut records) {
@@ -380,26 +381,35 @@ async fn attempts_are_counted_by_group_channel_and_model(test: &TestStore) {
             RequestStatus::Error => record.attempts.last_mut().unwrap().detail = Some("never sent".into()),
             _ => {}
         }
+        for (m, attempt) in (0..).zip(&mut record.attempts) {
+            attempt.provider_key_id = KEYS.get((n + m) as usize % 4).map(|key| (*key).into());
+        }
     }
     // The last one lies outside of the span.
     records[1_299].created_at = NOW + 10;
     test.fill(&records).await;
-    let mut expected = std::collections::BTreeMap::<_, i64>::new();
-    for record in &records[..1_299] {
-        let group = record.group.as_deref().map(str::to_owned);
-        if record.status == RequestStatus::Interrupted {
-            *expected.entry((group.clone(), record.channel.as_deref().unwrap().to_owned(), None)).or_default() += 1;
+    for keys in [&[][..], &KEYS[..], &KEYS[1..]] {
+        let mut expected = std::collections::BTreeMap::<_, i64>::new();
+        for record in &records[..1_299] {
+            let group = record.group.as_deref().map(str::to_owned);
+            if record.status == RequestStatus::Interrupted {
+                let channel = record.channel.as_deref().unwrap().to_owned();
+                *expected.entry((group.clone(), channel, None, None)).or_default() += 1;
+            }
+            for attempt in record.attempts.iter().filter(|attempt| attempt.detail.as_deref() != Some("never sent")) {
+                let (channel, model) = (attempt.channel.to_string(), attempt.upstream_model.to_string());
+                let key = attempt.provider_key_id.as_deref().filter(|key| keys.contains(key)).map(str::to_owned);
+                *expected.entry((group.clone(), channel, Some(model), key)).or_default() += 1;
+            }
         }
-        for attempt in record.attempts.iter().filter(|attempt| attempt.detail.as_deref() != Some("never sent")) {
-            let (channel, model) = (attempt.channel.to_string(), attempt.upstream_model.to_string());
-            *expected.entry((group.clone(), channel, Some(model))).or_default() += 1;
-        }
+        let counts = test.store.attempt_counts(NOW, NOW + 2, &["never sent"], keys).await.unwrap();
+        let counts: std::collections::BTreeMap<_, _> = counts
+            .into_iter()
+            .map(|count| ((count.group, count.channel, count.upstream_model, count.provider_key), count.attempts))
+            .collect();
+        assert_eq!(counts, expected);
     }
-    let counts = test.store.attempt_counts(NOW, NOW + 2, &["never sent"]).await.unwrap();
-    let counts: std::collections::BTreeMap<_, _> =
-        counts.into_iter().map(|count| ((count.group, count.channel, count.upstream_model), count.attempts)).collect();
-    assert_eq!(counts, expected);
-    assert_eq!(test.store.attempt_counts(NOW + 2, NOW + 9, &[]).await.unwrap(), []);
+    assert_eq!(test.store.attempt_counts(NOW + 2, NOW + 9, &[], &KEYS).await.unwrap(), []);
 }
 
 async fn pages_show_every_request_once(test: &TestStore) {

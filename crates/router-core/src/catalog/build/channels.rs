@@ -42,12 +42,14 @@ impl Builder {
                 models.push(self.model(&path, &spec, ChannelIx::of(place), model, budgets));
             }
             channels.push(Channel {
+                most_tokens: most_tokens(&spec),
                 name: spec.name,
                 provider: spec.provider,
                 kind: spec.kind,
                 base_url: spec.base_url,
                 headers: spec.headers,
                 keys: spec.keys,
+                key_rotation: spec.key_rotation,
                 region: spec.region,
                 priority: spec.priority,
                 weight: spec.weight,
@@ -128,6 +130,13 @@ impl Builder {
         tags.dedup();
         tags.into()
     }
+}
+
+/// What is larger fits into no minute of the channel, or of any of its keys.
+fn most_tokens(channel: &ChannelSpec) -> Option<u64> {
+    let of_keys = channel.keys.iter().map(|key| key.limits.tokens_per_minute.unwrap_or(u64::MAX)).max();
+    let own = channel.limits.tokens_per_minute.into_iter();
+    own.chain(of_keys).min().filter(|most| *most < u64::MAX)
 }
 
 /// A model of which nothing is known is taken to chat and to stream; otherwise nobody could try it.

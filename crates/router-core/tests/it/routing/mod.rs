@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::spec::{
-    CatalogSpec, ChannelLimits, ChannelModelSpec, ChannelSpec, ClientKeySpec, GroupSpec, KeyLimits, LayerSpec,
+    CatalogSpec, ChannelLimits, ChannelModelSpec, ChannelSpec, ClientKeySpec, GroupSpec, KeyLimits, KeyRotation, LayerSpec,
     MemberSpec, Role, SelectSpec, Slo, Timeouts,
 };
 use router_core::catalog::{Capabilities, Capability, ChannelIx, GroupIx, ModelIx, Snapshot};
@@ -56,6 +56,7 @@ pub(crate) fn channel(name: &str, models: Vec<ChannelModelSpec>) -> ChannelSpec 
         base_url: "https://api.example.com/v1".into(),
         headers: Vec::new(),
         keys: Vec::new(),
+        key_rotation: KeyRotation::default(),
         region: None,
         tags: Vec::new(),
         priority: 1,

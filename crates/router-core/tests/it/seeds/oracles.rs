@@ -8,6 +8,7 @@ use router_core::catalog::spec::HedgeAfter;
 use router_core::catalog::{ChannelIx, KeyIx, ModelIx, Snapshot};
 use router_core::fault::{Blame, Cell, RULES};
 use router_core::health::BreakerState;
+use router_core::limits::Limits;
 use router_core::money::Nano;
 use router_core::rehearsal::{Change, Finished, Note, Stage, Watch};
 use router_core::request::{RetryBudgetConfig, Status};
@@ -30,6 +31,8 @@ pub(super) struct Seen {
     closed: u64,
     hedges: u64,
     outrun: u64,
+    limited_keys: u64,
+    full_keys: u64,
 }
 
 impl Seen {
@@ -39,10 +42,25 @@ impl Seen {
         }
     }
 
-    fn all_mut(&mut self) -> [&mut u64; 12] {
+    fn all_mut(&mut self) -> [&mut u64; 14] {
         let Self { retries, probes, keys_refused, queued, turned_away, over_budget, unsent, left, .. } = self;
-        let Self { cut, closed, hedges, outrun, .. } = self;
-        [retries, probes, keys_refused, queued, turned_away, over_budget, unsent, left, cut, closed, hedges, outrun]
+        let Self { cut, closed, hedges, outrun, limited_keys, full_keys, .. } = self;
+        [
+            retries,
+            probes,
+            keys_refused,
+            queued,
+            turned_away,
+            over_budget,
+            unsent,
+            left,
+            cut,
+            closed,
+            hedges,
+            outrun,
+            limited_keys,
+            full_keys,
+        ]
     }
 
     pub(super) fn all(mut self) -> bool {
@@ -81,6 +99,8 @@ pub(super) struct Oracles {
     opened: BTreeSet<(bool, u32)>,
     /// When each channel was sent to.
     sent: BTreeMap<ChannelIx, Vec<u64>>,
+    /// When each provider key was sent to.
+    sent_with: BTreeMap<(ChannelIx, usize), Vec<u64>>,
     cost: Nano,
     first_ms: Option<u64>,
     decided: u64,
@@ -105,6 +125,7 @@ impl Oracles {
             probes: BTreeMap::new(),
             opened: BTreeSet::new(),
             sent: BTreeMap::new(),
+            sent_with: BTreeMap::new(),
             cost: Nano::ZERO,
             first_ms: None,
             decided: 0,
@@ -184,6 +205,8 @@ impl Oracles {
         }
         self.sent.entry(channel).or_default().push(now_ms);
         self.limits(now_ms, channel);
+        self.sent_with.entry((channel, target.key)).or_default().push(now_ms);
+        self.key_limits(now_ms, channel, target.key);
         for (probe, cell) in probes.into_iter().zip([Cell::ChannelModel, Cell::Channel]) {
             if !probe {
                 continue;
@@ -201,22 +224,41 @@ impl Oracles {
 
     fn limits(&mut self, now_ms: u64, channel: ChannelIx) {
         let limits = self.core.channel(channel).expect("it is in the catalogue").limits;
-        let bodies = self.lives.values().flat_map(|life| life.out.values().map(|target| (target, life.body_bytes)));
-        let bodies = bodies.filter(|(target, _)| self.channel(target) == channel).map(|(_, bytes)| bytes);
-        let (running, held) = (bodies.clone().count() as u64, bodies.filter(|bytes| *bytes > SMALL_BODY).sum::<u64>());
-        let sent = self.sent.get(&channel).map_or(&[][..], Vec::as_slice);
-        let minute = sent.iter().filter(|at| **at + 60_000 > now_ms).count() as u64;
-        let day = sent.len() as u64;
         // Beside others, a channel without a limit of its own has the one that leaves room for them.
         let several = self.core.channels().len() > 1;
         let at_most = several.then_some(self.rules.per_channel);
+        let limits = Limits { max_in_flight: limits.max_in_flight.or(at_most), ..limits.into() };
+        let running = self.running_at(|target| self.channel(target) == channel);
+        let sent = self.sent.get(&channel).cloned().unwrap_or_default();
+        self.within(now_ms, &limits, running, &sent, || format!("{channel:?}"));
+        let bodies = self.lives.values().flat_map(|life| life.out.values().map(|target| (target, life.body_bytes)));
+        let bodies = bodies.filter(|(target, bytes)| self.channel(target) == channel && *bytes > SMALL_BODY);
+        let held = bodies.map(|(_, bytes)| bytes).sum::<u64>();
+        let most = self.rules.bodies_per_channel;
+        self.holds(!several || held <= most, || format!("{held} bytes of bodies at a time at {channel:?}: {most}"));
+    }
+
+    fn key_limits(&mut self, now_ms: u64, channel: ChannelIx, key: usize) {
+        let keys = &self.core.channel(channel).expect("it is in the catalogue").keys;
+        let Some(limits) = keys.get(key).map(|key| key.limits) else { return };
+        self.seen.limited_keys += u64::from(limits != Limits::default());
+        let running = self.running_at(|target| self.channel(target) == channel && target.key == key);
+        let sent = self.sent_with.get(&(channel, key)).cloned().unwrap_or_default();
+        self.within(now_ms, &limits, running, &sent, || format!("key {key} of {channel:?}"));
+    }
+
+    fn running_at(&self, there: impl Fn(&Target) -> bool) -> u64 {
+        self.lives.values().flat_map(|life| life.out.values()).filter(|target| there(target)).count() as u64
+    }
+
+    fn within(&mut self, now_ms: u64, limits: &Limits, running: u64, sent: &[u64], of: impl Fn() -> String) {
+        let minute = sent.iter().filter(|at| **at + 60_000 > now_ms).count() as u64;
         for (what, was, limit) in [
-            ("at a time", running, limits.max_in_flight.or(at_most)),
-            ("bytes of bodies at a time", held, several.then_some(self.rules.bodies_per_channel)),
+            ("at a time", running, limits.max_in_flight),
             ("in a minute", minute, limits.requests_per_minute),
-            ("in a day", day, limits.requests_per_day),
+            ("in a day", sent.len() as u64, limits.requests_per_day),
         ] {
-            self.holds(limit.is_none_or(|limit| was <= limit), || format!("{was} {what} at {channel:?}: {limit:?}"));
+            self.holds(limit.is_none_or(|limit| was <= limit), || format!("{was} {what} at {}: {limit:?}", of()));
         }
     }
 
@@ -302,8 +344,9 @@ impl Watch for Oracles {
                 self.seen.retries += u64::from(attempt > 1);
                 self.sent(now_ms, number, attempt, target, probes);
             }
-            Note::Unsent { attempt, .. } => {
+            Note::Unsent { attempt, fault, .. } => {
                 self.seen.unsent += 1;
+                self.seen.full_keys += u64::from(fault.detail.contains("limit for this provider key"));
                 self.tried(number, attempt);
             }
             Note::FirstByte { .. } => {

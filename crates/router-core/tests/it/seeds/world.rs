@@ -5,10 +5,11 @@ use std::sync::Arc;
 use router_core::admission::AdmissionConfig;
 use router_core::budget::{Ledger, Zone};
 use router_core::catalog::KeyIx;
-use router_core::catalog::spec::{CatalogSpec, ChannelSpec, HedgeAfter, ProviderKeySpec, Timeouts};
+use router_core::catalog::spec::{CatalogSpec, ChannelSpec, HedgeAfter, KeyRotation, ProviderKeySpec, Timeouts};
 use router_core::fault::{Fault, FaultKind, RULES};
 use router_core::health::{BreakerConfig, CooldownConfig};
 use router_core::ids::mix;
+use router_core::limits::Limits;
 use router_core::money::Nano;
 use router_core::pricing::Rate;
 use router_core::rehearsal::{Call, Ending, Lots, Provider, Reply, Request, Stage};
@@ -102,8 +103,10 @@ fn channels(dice: &mut Dice) -> Vec<ChannelSpec> {
                 id: format!("channel-{number}/{place}").into(),
                 weight: 1.0 + dice.below(3) as f64,
                 daily_budget: dice.maybe(0.1, 1, 50).map(cents),
+                limits: if dice.chance(0.3) { key_limits(dice) } else { Limits::default() },
             })
             .collect();
+        channel.key_rotation = if dice.chance(0.5) { KeyRotation::LeastUsed } else { KeyRotation::Weighted };
         channel.limits.max_in_flight = dice.maybe(0.3, 1, 6);
         channel.limits.requests_per_minute = dice.maybe(0.3, 1, 40);
         channel.limits.requests_per_day = dice.maybe(0.2, 1, 60);
@@ -117,6 +120,15 @@ fn channels(dice: &mut Dice) -> Vec<ChannelSpec> {
         channel
     };
     (0..count).map(|number| one(number, dice)).collect()
+}
+
+fn key_limits(dice: &mut Dice) -> Limits {
+    Limits {
+        requests_per_minute: dice.maybe(0.4, 1, 20),
+        tokens_per_minute: dice.maybe(0.2, 5_000, 100_000),
+        requests_per_day: dice.maybe(0.3, 1, 30),
+        max_in_flight: dice.maybe(0.4, 1, 4),
+    }
 }
 
 fn cents(cents: u64) -> Nano {

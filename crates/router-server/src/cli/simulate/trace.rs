@@ -128,6 +128,10 @@ impl<'a, 'w> Trace<'a, 'w> {
             Cell::Channel => self.names.channel_of(target.model).map(|channel| self.names.channel(channel)).into(),
             Cell::ChannelModel => self.names.model(target.model).into(),
             Cell::Key => self.names.provider_key(target.model, target.key).into(),
+            Cell::KeyModel => {
+                let key = self.names.provider_key(target.model, target.key).unwrap_or_default();
+                json!([key, self.names.model(target.model)])
+            }
         }
     }
 }

@@ -72,6 +72,16 @@ choice! {
     }
 }
 
+choice! {
+    /// How a channel's keys take turns.
+    pub enum KeyRotationWord {
+        /// Drawn by weight.
+        Weighted = "weighted",
+        /// The least used first.
+        LeastUsed = "least_used",
+    }
+}
+
 entry! {
     /// One account at a provider.
     pub struct ChannelEntry {
@@ -86,6 +96,8 @@ entry! {
             base_url: Option<String> = None,
             /// Its provider keys.
             api_keys: Vec<ApiKeyItem> = Vec::new(),
+            /// Which of its usable keys comes first: weighted (drawn by weight), least_used (fewest attempts running, then fewest of the day for its weight). A session stays with the key that holds its cache.
+            key_rotation: KeyRotationWord = KeyRotationWord::Weighted,
             /// Where it is.
             region: Option<String> = None,
             /// Free words for filters.
@@ -123,6 +135,20 @@ section! {
 }
 
 section! {
+    /// `limits` of a provider key, beside those of its channel; null: none.
+    pub struct ApiKeyLimitsEntry {
+        /// Requests in a minute.
+        requests_per_minute: Option<u64> = None,
+        /// Tokens in a minute.
+        tokens_per_minute: Option<u64> = None,
+        /// Requests in a day.
+        requests_per_day: Option<u64> = None,
+        /// Requests at a time.
+        max_in_flight: Option<u64> = None,
+    }
+}
+
+section! {
     /// `timeouts` of a channel; null: the system's.
     pub struct ChannelTimeouts {
         /// DNS, TCP and TLS.
@@ -148,6 +174,8 @@ entry! {
             name: Option<String> = None,
             /// USD in a day.
             daily_budget: Option<Usd> = None,
+            /// Its own limits; while one is reached the channel's other keys serve.
+            limits: ApiKeyLimitsEntry = ApiKeyLimitsEntry::default(),
             /// Share among the channel's keys.
             weight: f64 = 1.0,
             /// Whether it is used.
