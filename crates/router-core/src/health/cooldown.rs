@@ -172,8 +172,7 @@ impl Cooldown {
     /// count. For people.
     #[must_use]
     pub fn why(&self, now_ms: u64) -> Option<&'static str> {
-        let (until_ms, spent_ms) =
-            (self.until_ms.load(Ordering::Relaxed), self.spent_until_ms.load(Ordering::Relaxed));
+        let (until_ms, spent_ms) = (self.until_ms.load(Ordering::Relaxed), self.spent_until_ms.load(Ordering::Relaxed));
         if now_ms < until_ms && until_ms >= spent_ms {
             return self.row.lock().unwrap_or_else(PoisonError::into_inner).kind.map(FaultKind::class);
         }

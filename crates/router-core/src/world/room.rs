@@ -52,13 +52,7 @@ impl World {
     }
 
     /// As [`Self::room`], for an attempt of which is known that there was room: takes what there is.
-    pub(super) fn room_as_known(
-        &self,
-        core: &Snapshot,
-        at: (&Target, &ChannelCell),
-        tokens: u64,
-        now_ms: u64,
-    ) -> Room {
+    pub(super) fn room_as_known(&self, core: &Snapshot, at: (&Target, &ChannelCell), tokens: u64, now_ms: u64) -> Room {
         let counted = self.counted(at, tokens);
         let Some(day) = day(core, &counted, now_ms) else { return Room::default() };
         Room(counted.map(|of| {

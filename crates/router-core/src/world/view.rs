@@ -134,7 +134,9 @@ impl Keys {
 
 /// Limits that both hold.
 fn together(channel: Option<limits::View>, keys: Option<limits::View>) -> Option<limits::View> {
-    let (Some(one), Some(two)) = (channel, keys) else { return channel.or(keys.map(|keys| limits::View { today: 0, ..keys })) };
+    let (Some(one), Some(two)) = (channel, keys) else {
+        return channel.or(keys.map(|keys| limits::View { today: 0, ..keys }));
+    };
     Some(limits::View {
         minute_used: [one.minute_used, two.minute_used].into_iter().flatten().reduce(f64::max),
         headroom: one.headroom.min(two.headroom),

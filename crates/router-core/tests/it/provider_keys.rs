@@ -60,6 +60,7 @@ fn end(stage: &Stage, holding: Holding, event: &Event, spent_until_ms: Option<u6
         now_ms,
         seed: 1,
         spent_until_ms,
+        shape: None,
     };
     holding.report(&stage.world, &stage.core, &ended);
 }
@@ -127,7 +128,10 @@ fn a_refusal_of_one_limit_takes_nothing_from_the_others() {
     // Key and channel have counted one: the key has room for one more in this minute, the channel for two more today.
     let _more = take(&stage, Y, 0, NOW);
     for _ in 0..5 {
-        assert_eq!(taken(&stage, Y, 0, NOW).expect_err("full").detail, "our own limit for this provider key is reached");
+        assert_eq!(
+            taken(&stage, Y, 0, NOW).expect_err("full").detail,
+            "our own limit for this provider key is reached"
+        );
     }
     let _last = take(&stage, Y, 0, NOW + 60_000);
     assert_eq!(

@@ -253,8 +253,7 @@ fn channel_row() -> Vec<Field> {
         ("max_in_flight", maybe(int())),
         ("daily_budget", maybe(usd())),
     ];
-    let cooling_model =
-        strict(&[("model", text()), ("until", moment()), ("reason", nullable("string"))]);
+    let cooling_model = strict(&[("model", text()), ("until", moment()), ("reason", nullable("string"))]);
     let key = strict(&[
         ("id", text()),
         ("configured", flag()),

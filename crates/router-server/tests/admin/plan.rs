@@ -36,6 +36,7 @@ channels:
     provider: openai
     api_keys: ["${PROVIDER_KEY}"]
     limits: { requests_per_day: 100 }
+    key_rotation: least_used
     weight: 2
     models: [{ name: gpt-4o, price: { input: 7.5, output: 20 } }]
   - name: free
@@ -49,7 +50,12 @@ keys:
 "#;
     let told = plan(changed).await;
     let main = about(&told, "channel main");
-    for words in ["weight: 1.0 → 2.0", "limits.requests_per_day: none → 100", "model gpt-4o-mini is removed"] {
+    for words in [
+        "weight: 1.0 → 2.0",
+        "limits.requests_per_day: none → 100",
+        "key_rotation: weighted → least_used",
+        "model gpt-4o-mini is removed",
+    ] {
         assert!(main.iter().any(|text| text == words), "{words}: {told:#}");
     }
     let price = |text: &String| {

@@ -129,7 +129,8 @@ fn count_row(row: &Row, wanted: &Wanted<'_>, counts: &mut Counts) -> StoreResult
         return Ok(());
     }
     let attempts: Vec<AttemptRecord> = super::request_columns::attempts_from(row)?;
-    let sent = |attempt: &AttemptRecord| attempt.detail.as_deref().is_none_or(|detail| !wanted.unsent.contains(&detail));
+    let sent =
+        |attempt: &AttemptRecord| attempt.detail.as_deref().is_none_or(|detail| !wanted.unsent.contains(&detail));
     for attempt in attempts.into_iter().filter(sent) {
         let key = attempt.provider_key_id.filter(|key| wanted.keys.contains(&&**key)).map(Cow::into_owned);
         let (channel, model) = (attempt.channel.into_owned(), attempt.upstream_model.into_owned());

@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 
 use router_core::ask::{Ask, Endpoint};
 use router_core::catalog::spec::{
-    CatalogSpec, ChannelLimits, ChannelModelSpec, ChannelSpec, ClientKeySpec, GroupSpec, KeyLimits, KeyRotation, LayerSpec,
-    MemberSpec, Role, SelectSpec, Slo, Timeouts,
+    CatalogSpec, ChannelLimits, ChannelModelSpec, ChannelSpec, ClientKeySpec, GroupSpec, KeyLimits, KeyRotation,
+    LayerSpec, MemberSpec, Role, SelectSpec, Slo, Timeouts,
 };
 use router_core::catalog::{Capabilities, Capability, ChannelIx, GroupIx, ModelIx, Snapshot};
 use router_core::pricing::{Price, Rate};
