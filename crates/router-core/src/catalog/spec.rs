@@ -174,6 +174,14 @@ pub struct ProviderKeySpec {
     pub limits: Limits,
 }
 
+impl ProviderKeySpec {
+    /// A key of weight 1 without budget and limits.
+    #[must_use]
+    pub fn plain(id: impl Into<Arc<str>>) -> Self {
+        Self { id: id.into(), weight: 1.0, daily_budget: None, limits: Limits::default() }
+    }
+}
+
 /// Which of a channel's usable keys comes first. The one that holds a session's cache goes before in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyRotation {

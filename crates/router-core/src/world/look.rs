@@ -13,9 +13,12 @@ impl World {
     pub fn reset(&self, core: &Snapshot, ix: ChannelIx) {
         let Some(cell) = self.channel(ix) else { return };
         let models = core.channel(ix).map(|channel| channel.models.clone()).unwrap_or_default();
-        let models = models.filter_map(|model| self.model(ModelIx(model)));
+        let models = models.filter_map(|model| self.models.get(ModelIx(model).slot()));
+        for pair in models.clone().flat_map(|model| &model.pairs) {
+            pair.reset();
+        }
         let keys = cell.keys.iter().map(|key| &key.health);
-        for health in models.chain(keys).chain([&cell.state.health]) {
+        for health in models.map(|model| &model.health).chain(keys).chain([&cell.state.health]) {
             health.reset();
         }
     }
@@ -92,7 +95,13 @@ impl World {
             (None, Some(key)) => {
                 let away = |model: &ModelIx| self.model(*model).is_some_and(|health| can_be_asked(health, now_ms));
                 let away = models().filter(away).filter(|model| cost(*model).is_some());
-                away.map(|model| Target { model, group: None, key }).collect()
+                let pair_cools = |model, key| self.pair(model, key).is_some_and(|pair| pair.is_cooling(now_ms));
+                let with = |model| {
+                    let mut keys = cell.keys.iter().enumerate();
+                    keys.find(|(place, key)| !cooling(key) && !pair_cools(model, *place))
+                        .map_or(key, |(place, _)| place)
+                };
+                away.map(|model| Target { model, group: None, key: with(model) }).collect()
             }
         }
     }

@@ -16,7 +16,7 @@ const HOUR_MS: u64 = 3_600_000;
 
 /// Three models, the second one without a price, and so many keys.
 fn stage(keys: usize) -> (Snapshot, World) {
-    let key = |place: usize| ProviderKeySpec { id: format!("key-{place}").into(), weight: 1.0, daily_budget: None };
+    let key = |place: usize| ProviderKeySpec::plain(format!("key-{place}"));
     let unpriced = router_core::catalog::spec::ChannelModelSpec { price: None, ..model("b", 1) };
     let models = vec![model("a", 200), unpriced, model("c", 100)];
     let core = build(catalogue(

@@ -23,7 +23,7 @@ const X: ModelIx = ModelIx(0);
 const Y: ModelIx = ModelIx(1);
 
 fn key(name: &str, limits: Limits) -> ProviderKeySpec {
-    ProviderKeySpec { id: format!("only/{name}").into(), weight: 1.0, daily_budget: None, limits }
+    ProviderKeySpec { limits, ..ProviderKeySpec::plain(format!("only/{name}")) }
 }
 
 fn free(name: &str) -> ProviderKeySpec {
@@ -171,6 +171,12 @@ fn too_many_requests_of_one_model_leave_the_key_to_the_others() {
     end(&stage, take(&stage, X, 1, NOW), &fails(FaultKind::RateLimited, 20), None, NOW);
     assert_eq!([back(&stage, X, NOW), back(&stage, Y, NOW)], [20, 0]);
     assert_eq!(order(&stage, X, NOW + 20_000), [1]);
+    // Who has mended it may say so.
+    stage.world.reset(&stage.core, ONLY);
+    assert_eq!(order(&stage, X, NOW).len(), 2);
+    for key in [0, 1] {
+        end(&stage, take(&stage, X, key, NOW), &fails(FaultKind::RateLimited, [30, 20][key]), None, NOW);
+    }
     // A good answer of the pair ends its time.
     end(&stage, take(&stage, X, 0, NOW + 21_000), &good(), None, NOW + 22_000);
     assert_eq!(order(&stage, X, NOW + 22_000).len(), 2);

@@ -9,7 +9,6 @@ use router_core::catalog::spec::{CatalogSpec, ProviderKeySpec};
 use router_core::fault::{Fault, FaultKind};
 use router_core::health::BreakerState;
 use router_core::ids::mix;
-use router_core::limits::Limits;
 use router_core::money::Nano;
 use router_core::rehearsal::{Call, Change, Ending, Note, Provider, Reply, Request, Stage, VirtualRouter, Watch};
 use router_core::request::{RetryBudgetConfig, Status};
@@ -316,12 +315,7 @@ fn equal_seeds_have_equal_histories() {
 
 #[test]
 fn a_key_that_failed_is_not_used_again_for_another_model_of_its_channel() {
-    let key = |name: &str| ProviderKeySpec {
-        id: format!("only/{name}").into(),
-        weight: 1.0,
-        daily_budget: None,
-        limits: Limits::default(),
-    };
+    let key = |name: &str| ProviderKeySpec::plain(format!("only/{name}"));
     let mut spec = two_channels();
     spec.channels = vec![channel("only", vec![model("cheap", 100), model("dear", 200)])];
     spec.channels[0].keys = vec![key("a"), key("b"), key("c")];

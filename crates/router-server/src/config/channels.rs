@@ -269,12 +269,6 @@ pub(super) fn synthetic(
     system: &System,
 ) -> Channel {
     let entry = ChannelEntry::synthetic(name, &provider.name);
-    let key = |id: &Arc<str>| ProviderKeySpec {
-        id: Arc::clone(id),
-        weight: 1.0,
-        daily_budget: None,
-        limits: Limits::default(),
-    };
     let ids: Vec<Arc<str>> = (1..=secrets.len()).map(|number| format!("{name}/key-{number}").into()).collect();
     let spec = ChannelSpec {
         name: name.into(),
@@ -282,7 +276,7 @@ pub(super) fn synthetic(
         kind: provider.kind.clone(),
         base_url: base_url.trim_end_matches('/').into(),
         headers: provider.headers.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect(),
-        keys: ids.iter().map(key).collect(),
+        keys: ids.iter().cloned().map(ProviderKeySpec::plain).collect(),
         key_rotation: KeyRotation::default(),
         region: None,
         tags: Vec::new(),
