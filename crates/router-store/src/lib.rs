@@ -20,8 +20,8 @@ pub use error::{StoreError, StoreErrorKind, StoreResult};
 pub use query::{
     AttemptCount, BudgetSpent, ChannelStatistics, ClientKey, ClientKeySpec, ConfigVersion, FileCatalog, FileChannel,
     FileChannelModel, FileClientKey, FileGroup, FileGroupMember, FilePricingPolicy, FileProvider, FileProviderKey,
-    ManagedBy, PinnedState, ProviderKeyFacts, ProviderKeySecret, Provisioned, RequestFilter, RequestPage, Role,
-    StatisticsFilter,
+    JobRun, JobSettings, ManagedBy, PinnedState, ProviderKeyFacts, ProviderKeySecret, Provisioned, RequestFilter,
+    RequestPage, Role, StatisticsFilter,
 };
 pub use record::{
     AttemptRecord, BudgetScope, LedgerEntry, RequestRecord, RequestStatus, Reservation, TokenCounts, TokensSource,

@@ -1,9 +1,11 @@
 //! Background jobs: what runs by the clock, or because an operator wants it now; never twice at a time.
 //!
 //! A job is one file with a [`Job`], and one line in [`JOBS`]. The clock wakes once a minute and asks each job's present settings
-//! whether it is due, so that a reload counts at once. Every run is a task of its own. The last runs are kept in memory.
+//! whether it is due, so that a reload counts at once. Every run is a task of its own. The last runs stand in memory, and in the
+//! database for the next start.
 
 pub mod health_check;
+mod kept;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -155,7 +157,7 @@ impl Jobs {
         let (this, stop) = (self.clone(), self.0.tasks.clone());
         self.0.tasks.spawn("clock of jobs", async move {
             tokio::select! {
-                () = this.by_the_clock() => {}
+                () = async { this.recall().await; this.by_the_clock().await } => {}
                 () = stop.stopping() => {}
             }
         });
@@ -178,20 +180,49 @@ impl Jobs {
             }
             runs.running_since_ms = Some(began_ms);
         }
-        let started = Started { jobs: self.clone(), job, trigger, began_ms, end: None };
+        let mut started = Started { jobs: self.clone(), job, trigger, began_ms, ended: None };
         let (told, hear) = oneshot::channel();
-        let stop = self.0.tasks.clone();
+        let (this, stop) = (self.clone(), self.0.tasks.clone());
         self.0.tasks.spawn(job.name, async move {
-            let mut started = started;
             tokio::select! {
-                end = started.jobs.work(job) => {
+                end = this.work(job) => {
+                    let run = started.ended(end);
+                    this.keep(job, &run).await;
+                    drop(started);
                     // Nobody need listen.
-                    let _ = told.send(started.ended(end));
+                    let _ = told.send(run);
                 }
                 () = stop.stopping() => {}
             }
         });
         Some(hear)
+    }
+
+    /// Takes over what earlier starts have kept.
+    async fn recall(&self) {
+        for job in JOBS {
+            match self.0.worker.app.store.job_runs(job.name).await {
+                Ok(kept) => {
+                    let mut desk = self.desk();
+                    let last = &mut desk.entry(job.name).or_default().last;
+                    last.extend(kept.iter().filter_map(kept::read));
+                    last.truncate(KEPT);
+                }
+                Err(error) => {
+                    tracing::warn!(job = job.name, %error, "earlier runs of the job `{}` are not known", job.name)
+                }
+            }
+        }
+    }
+
+    /// Keeps a run. One that cannot be kept has run all the same.
+    async fn keep(&self, job: &Job, run: &Run) {
+        let app = &self.0.worker.app;
+        let settings = kept::settings(job, (job.timing)(&app.snapshot.load().settings));
+        let most = u32::try_from(KEPT).unwrap_or(u32::MAX);
+        if let Err(error) = app.store.keep_job_run(&settings, &kept::row(run), most).await {
+            tracing::warn!(job = job.name, %error, "the run of the job `{}` is only known until the end of this process", job.name);
+        }
     }
 
     /// All instances wake in the same minute, each at a moment of its own in its first half.
@@ -250,12 +281,15 @@ struct Started {
     job: &'static Job,
     trigger: Trigger,
     began_ms: u64,
-    end: Option<End>,
+    ended: Option<Run>,
 }
 
 impl Started {
     fn ended(&mut self, end: End) -> Run {
-        self.end = Some(end.clone());
+        self.ended.insert(self.run(end)).clone()
+    }
+
+    fn run(&self, end: End) -> Run {
         Run { trigger: self.trigger, began_ms: self.began_ms, ended_ms: unix_ms(), end }
     }
 }
@@ -268,11 +302,11 @@ impl Drop for Started {
             done: Value::Null,
             error: Some("it broke off before its end; the log says more".to_owned()),
         };
-        let end = self.end.take().unwrap_or_else(broken_off);
-        let (job, outcome, ended_ms) = (self.job.name, end.outcome, unix_ms());
-        let took_ms = ended_ms.saturating_sub(self.began_ms);
-        match &end.error {
-            None => tracing::info!(job, outcome, took_ms, done = %end.done, "the job `{job}` has run"),
+        let run = self.ended.take().unwrap_or_else(|| self.run(broken_off()));
+        let (job, outcome) = (self.job.name, run.end.outcome);
+        let took_ms = run.ended_ms.saturating_sub(run.began_ms);
+        match &run.end.error {
+            None => tracing::info!(job, outcome, took_ms, done = %run.end.done, "the job `{job}` has run"),
             Some(why) => tracing::warn!(job, outcome, took_ms, "the job `{job}` did not run well: {why}"),
         }
         let metrics = &self.jobs.0.worker.app.metrics;
@@ -280,7 +314,7 @@ impl Drop for Started {
         let mut desk = self.jobs.desk();
         let runs = desk.entry(job).or_default();
         runs.running_since_ms = None;
-        runs.last.push_front(Run { trigger: self.trigger, began_ms: self.began_ms, ended_ms, end });
+        runs.last.push_front(run);
         runs.last.truncate(KEPT);
     }
 }

@@ -3,7 +3,7 @@
 use router_testkit::{Script, SimProvider};
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, TestRouter};
+use crate::support::{ADMIN, TestRouter, eventually};
 
 async fn look(router: &TestRouter) -> Value {
     let reply = router.call("POST", "/admin/v1/jobs/health_check/run").bearer(ADMIN).send().await;
@@ -44,6 +44,20 @@ async fn a_channel_that_could_not_be_reached_is_back_after_a_look() {
         assert_eq!(router.metrics().await[away], state);
     }
     assert_eq!(look(&router).await, json!([]), "it is back");
+}
+
+#[tokio::test]
+async fn the_last_runs_are_known_after_a_restart() {
+    let provider = SimProvider::start().await;
+    let mut router = TestRouter::setup().channel("only", &provider).start().await;
+    for _ in 0..2 {
+        look(&router).await;
+    }
+    let runs = async |router: &TestRouter| router.admin("/admin/v1/jobs/health_check").await.json()["runs"].clone();
+    let before = runs(&router).await;
+    assert_eq!(before.as_array().map(Vec::len), Some(2), "{before}");
+    router.restart().await;
+    eventually("the runs", async || (runs(&router).await == before).then_some(())).await;
 }
 
 #[tokio::test]

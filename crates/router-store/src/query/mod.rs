@@ -3,6 +3,7 @@
 mod attempts;
 mod budget;
 mod config_versions;
+mod jobs;
 mod keys;
 mod meta;
 pub(crate) mod pinned;
@@ -16,6 +17,7 @@ mod stats;
 pub use attempts::AttemptCount;
 pub use budget::BudgetSpent;
 pub use config_versions::ConfigVersion;
+pub use jobs::{JobRun, JobSettings};
 pub use keys::{ClientKey, ClientKeySpec, ManagedBy, Role};
 pub use pinned::PinnedState;
 pub use provider_keys::{ProviderKeyFacts, ProviderKeySecret};

@@ -2,8 +2,8 @@
 
 use router_store::{
     ClientKeySpec, FileCatalog, FileChannel, FileChannelModel, FileClientKey, FileGroup, FileGroupMember,
-    FilePricingPolicy, FileProvider, FileProviderKey, ManagedBy, MasterKey, NewClientKey, RequestFilter, RequestStatus,
-    Role, SecretString, StoreErrorKind, Vault, client_key_digest,
+    FilePricingPolicy, FileProvider, FileProviderKey, JobRun, JobSettings, ManagedBy, MasterKey, NewClientKey,
+    RequestFilter, RequestStatus, Role, SecretString, StoreErrorKind, Vault, client_key_digest,
 };
 use serde_json::json;
 
@@ -38,6 +38,7 @@ conformance!(
     a_request_is_seen_by_its_key_only,
     attempts_are_counted_by_group_channel_model_and_key,
     what_providers_keep_is_known_again_by_its_owner,
+    the_last_runs_of_each_job_are_kept,
     a_failing_database_fails_every_call_and_counts_it,
 );
 
@@ -539,4 +540,36 @@ async fn a_failing_database_fails_every_call_and_counts_it(test: &TestStore) {
     assert_eq!(test.store.calls() - before, 4);
     test.store.fail_every_call(false);
     test.store.ping().await.unwrap();
+}
+
+async fn the_last_runs_of_each_job_are_kept(test: &TestStore) {
+    let store = &test.store;
+    let job = |name: &str, retries: i64| JobSettings {
+        name: name.into(),
+        cron: "*/5 * * * *".into(),
+        timeout_ms: 300_000,
+        retries,
+        enabled: true,
+    };
+    let run = |number: i64, outcome: &str| JobRun {
+        id: format!("run-{number}"),
+        started_at: NOW + number,
+        ended_at: NOW + number + 5,
+        outcome: outcome.into(),
+        tries: 1 + number,
+        triggered_by: "clock".into(),
+        detail: json!({ "done": number }).to_string(),
+    };
+    assert_eq!(store.job_runs("health_check").await.unwrap(), []);
+    for number in 0..5 {
+        // Its settings may change meanwhile.
+        store.keep_job_run(&job("health_check", number), &run(number, "ok"), 3).await.unwrap();
+    }
+    store.keep_job_run(&job("other", 0), &run(9, "timeout"), 3).await.unwrap();
+    let kept = store.job_runs("health_check").await.unwrap();
+    assert_eq!(kept, [run(4, "ok"), run(3, "ok"), run(2, "ok")]);
+    assert_eq!(store.job_runs("other").await.unwrap(), [run(9, "timeout")]);
+    let twice = store.keep_job_run(&job("health_check", 1), &run(4, "ok"), 3).await;
+    assert!(twice.is_err(), "a run has one row");
+    assert_eq!(store.job_runs("health_check").await.unwrap().len(), 3);
 }

@@ -6,7 +6,7 @@ use super::{described, int, maybe, moment, nullable, number, strict, text, words
 
 /// A job with its schedule and last runs.
 pub(super) fn job() -> Value {
-    let runs = json!({ "type": "array", "items": { "$ref": "#/components/schemas/JobRun" }, "description": "The last ones since the start, the newest first." });
+    let runs = json!({ "type": "array", "items": { "$ref": "#/components/schemas/JobRun" }, "description": "The last twenty, the newest first." });
     strict(&[
         ("id", text()),
         ("name", text()),
