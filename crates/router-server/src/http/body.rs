@@ -1,6 +1,7 @@
 //! The one body type of our answers.
 
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -22,7 +23,26 @@ pub struct Body {
 enum Kind {
     Full(Bytes),
     Stream(mpsc::Receiver<Bytes>),
+    Relay(mpsc::Receiver<Bytes>, Arc<OnceLock<Bytes>>),
+    /// The last words have been said; what was sent has gone when this is asked for the second time.
+    Broken(bool),
     Admin(axum::body::Body),
+}
+
+/// The sending half of a relayed stream.
+#[derive(Debug)]
+pub struct Frames {
+    /// What comes next.
+    pub sender: mpsc::Sender<Bytes>,
+    last_words: Arc<OnceLock<Bytes>>,
+}
+
+impl Frames {
+    /// The stream is to end with these words once the sender is dropped, and then to break off: nobody may take it for whole.
+    pub fn break_off(&self, words: Bytes) {
+        // Only the first words are the last ones.
+        let _ = self.last_words.set(words);
+    }
 }
 
 impl Body {
@@ -40,6 +60,14 @@ impl Body {
     #[must_use]
     pub const fn stream(receiver: mpsc::Receiver<Bytes>) -> Self {
         Self::of(Kind::Stream(receiver))
+    }
+
+    /// A relayed stream that holds back so many frames for a client who does not read. It ends when the sender is dropped.
+    #[must_use]
+    pub fn relay(buffered: usize) -> (Frames, Self) {
+        let (sender, receiver) = mpsc::channel(buffered);
+        let last_words = Arc::default();
+        (Frames { sender, last_words: Arc::clone(&last_words) }, Self::of(Kind::Relay(receiver, last_words)))
     }
 
     /// From the admin router.
@@ -64,6 +92,21 @@ impl http_body::Body for Body {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Stream(receiver) => receiver.poll_recv(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Relay(receiver, last_words) => {
+                let frame = std::task::ready!(receiver.poll_recv(cx));
+                let last = if frame.is_none() { last_words.get().cloned() } else { None };
+                if last.is_some() {
+                    self.kind = Kind::Broken(false);
+                }
+                Poll::Ready(frame.or(last).map(|bytes| Ok(Frame::data(bytes))))
+            }
+            Kind::Broken(gone) if !*gone => {
+                *gone = true;
+                // hyper sends what it has before it asks again.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Kind::Broken(_) => Poll::Ready(Some(Err(axum::Error::new("the answer broke off")))),
             Kind::Admin(body) => Pin::new(body).poll_frame(cx),
         }
     }
@@ -71,7 +114,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Full(bytes) => bytes.is_empty(),
-            Kind::Stream(_) => false,
+            Kind::Stream(_) | Kind::Relay(..) | Kind::Broken(_) => false,
             Kind::Admin(body) => body.is_end_stream(),
         }
     }
@@ -79,7 +122,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Stream(_) => SizeHint::default(),
+            Kind::Stream(_) | Kind::Relay(..) | Kind::Broken(_) => SizeHint::default(),
             Kind::Admin(body) => body.size_hint(),
         }
     }

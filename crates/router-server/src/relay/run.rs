@@ -25,7 +25,7 @@ use super::fit::Fits;
 use super::headers::{Way, overhead_us, stamp_dropped, stamp_rates};
 use super::stream::LARGE_FRAME;
 use super::tongue::{Tongue, unsupported_words};
-use crate::http::body::Body;
+use crate::http::body::{Body, Frames};
 use crate::http::error::ApiError;
 use crate::telemetry::metrics::ReasonLabel;
 
@@ -110,7 +110,7 @@ pub(super) enum Client {
     /// Nothing has been sent.
     Waiting(oneshot::Sender<Response<Body>>),
     /// The head has been sent, and bytes may follow.
-    Streaming(mpsc::Sender<Bytes>),
+    Streaming(Frames),
     /// All has been said, or nobody listens.
     Done,
 }
@@ -119,7 +119,7 @@ impl Client {
     pub(super) async fn gone(&mut self) {
         match self {
             Self::Waiting(head) => head.closed().await,
-            Self::Streaming(bytes) => bytes.closed().await,
+            Self::Streaming(frames) => frames.sender.closed().await,
             Self::Done => std::future::pending().await,
         }
     }
@@ -160,6 +160,22 @@ pub(super) struct Run {
     pub(super) passage: Option<Passage>,
     /// While a stream is relayed: since when the time counts as the provider's.
     pub(super) waiting_since: Option<Instant>,
+}
+
+/// The task panicked: that is counted, and a client that already reads a stream is told. (The books close themselves; who still waits
+/// for a head gets the answer of whoever waits for this task.)
+impl Drop for Run {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        self.job.worker.app.metrics.panics.inc();
+        if let Client::Streaming(frames) = &self.client {
+            let error = ApiError::new(ErrorCode::InternalError, "The router failed at this request.");
+            let view = error.view(self.job.dialect, Some(&self.job.shown_id));
+            frames.break_off((self.job.dialect.error_event)(&view).into());
+        }
+    }
 }
 
 impl Run {
@@ -323,7 +339,7 @@ impl Run {
             return Ok(());
         }
         self.bytes_out += bytes.len();
-        let Client::Streaming(sender) = &self.client else { return Ok(()) };
+        let Client::Streaming(Frames { sender, .. }) = &self.client else { return Ok(()) };
         let room = if bytes.len() > LARGE_FRAME { sender.max_capacity() } else { 1 };
         let bytes = if sender.capacity() < room {
             bytes

@@ -13,7 +13,6 @@ use router_core::fault::{ErrorCode, Fault};
 use router_core::request::{Status, final_error};
 use router_wire::adapters::Call;
 use router_wire::dialects::openai_responses;
-use tokio::sync::mpsc;
 
 use super::Worker;
 use super::admit::within_limits;
@@ -195,15 +194,16 @@ async fn ask(
     Ok(response)
 }
 
-/// Hands the provider's bytes on as they come, until either side leaves.
+/// Hands the provider's bytes on as they come, until either side leaves. What breaks off here breaks off there.
 fn relayed(worker: &Worker, mut body: UpstreamBody) -> Body {
-    let (sender, receiver) = mpsc::channel(BUFFERED_FRAMES);
+    let (frames, answer) = Body::relay(BUFFERED_FRAMES);
     let abort = worker.abort.clone();
     worker.tasks.spawn(async move {
         let pass = async {
-            while let Some(Ok(frame)) = body.frame().await {
+            while let Some(frame) = body.frame().await {
+                let Ok(frame) = frame else { return frames.break_off(Bytes::new()) };
                 if let Ok(data) = frame.into_data()
-                    && sender.send(data).await.is_err()
+                    && frames.sender.send(data).await.is_err()
                 {
                     return;
                 }
@@ -211,11 +211,11 @@ fn relayed(worker: &Worker, mut body: UpstreamBody) -> Body {
         };
         tokio::select! {
             () = pass => {}
-            () = sender.closed() => {}
-            () = abort.cancelled() => {}
+            () = frames.sender.closed() => {}
+            () = abort.cancelled() => frames.break_off(Bytes::new()),
         }
     });
-    Body::stream(receiver)
+    answer
 }
 
 fn failed(fault: &Fault) -> ApiError {

@@ -14,7 +14,6 @@ use router_core::fault::{Fault, FaultKind};
 use router_core::request::{Event, Metered};
 use router_core::usage::UsageSource;
 use router_wire::relay::{Neutral, Passage, StreamEnd, synthesize_stream};
-use tokio::sync::mpsc;
 
 use super::run::{Client, Interrupt, Run};
 use crate::http::body::Body;
@@ -179,8 +178,8 @@ impl Run {
     fn begin_stream(&mut self, now_ms: u64) {
         self.count_waiting();
         let _ = self.machine.on(Event::Content, now_ms, || false);
-        let (sender, receiver) = mpsc::channel(BUFFERED_FRAMES);
-        let mut response = Response::new(Body::stream(receiver));
+        let (frames, body) = Body::relay(BUFFERED_FRAMES);
+        let mut response = Response::new(body);
         let headers = response.headers_mut();
         let kind = if self.job.intake.array { "application/json" } else { self.job.dialect.stream_content_type };
         let raw = self.content_type.take().filter(|_| self.job.dialect.name == "openai");
@@ -189,7 +188,7 @@ impl Run {
         // Tells a proxy in front of us (nginx) not to collect the stream.
         headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
         self.stamp_way(&mut response, None);
-        self.send_head(response, Client::Streaming(sender));
+        self.send_head(response, Client::Streaming(frames));
     }
 
     pub(super) async fn judge_stream(

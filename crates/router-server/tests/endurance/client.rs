@@ -108,7 +108,7 @@ impl Begun {
 }
 
 impl Call {
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut body = json!({
             "model": self.model,
             "messages": [{"role": "user", "content": format!("Question {}", self.id)}],

@@ -18,6 +18,7 @@ mod in_process;
 mod installation;
 mod kills;
 mod outage;
+mod panics;
 mod process;
 mod slow_clients;
 mod soak;

@@ -336,11 +336,7 @@ impl Drop for Book {
         if !self.open {
             return;
         }
-        let panicking = std::thread::panicking();
-        if panicking {
-            self.opening.app.metrics.panics.inc();
-        }
-        if panicking || !self.account.attempts().is_empty() {
+        if std::thread::panicking() || !self.account.attempts().is_empty() {
             self.fail();
         } else {
             let status = Status::ClientClosed;
