@@ -36,7 +36,7 @@ impl Background {
         let ask = entry.ask.clone().unwrap_or_default();
         for tried in &entry.attempts {
             let Some(model) = self.names.upstream(&tried.channel, &tried.upstream_model) else { continue };
-            let target = Target { model, group, key: 0 };
+            let target = Target { model, group, key: tried.key(&self.core, model) };
             let began_ms = entry.at_ms.saturating_add(tried.after_ms);
             stage.world.spend(&self.core, key, &target, tried.cost, began_ms);
             // What a limit of the tested policy would have refused takes nothing from it.

@@ -22,6 +22,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::ask::Ask;
+use crate::catalog::{ModelIx, Snapshot};
 use crate::fault::{Fault, FaultKind};
 use crate::health::Shape;
 use crate::money::Nano;
@@ -92,6 +93,8 @@ pub struct Tried {
     pub channel: Arc<str>,
     /// The model's name at the provider.
     pub upstream_model: Arc<str>,
+    /// Id of the provider key, if it is known.
+    pub provider_key: Option<Arc<str>>,
     /// When it began, from the request's arrival.
     pub after_ms: u64,
     /// To the first content, if any came.
@@ -111,6 +114,13 @@ pub struct Tried {
 }
 
 impl Tried {
+    /// The place of its provider key on the channel of that model; the first where it is not known any more.
+    fn key(&self, core: &Snapshot, model: ModelIx) -> usize {
+        let channel = core.model_and_channel(model).map(|(_, channel)| channel);
+        let place = channel.zip(self.provider_key.as_ref());
+        place.and_then(|(channel, id)| channel.keys.iter().position(|key| key.id == *id)).unwrap_or(0)
+    }
+
     /// The fault that it ended with, if it is of that kind.
     fn fault(&self, kind: FaultKind) -> Fault {
         Fault { retry_after_ms: self.retry_after_ms, until_ms: self.until_ms, ..Fault::new(kind, "") }

@@ -157,7 +157,7 @@ impl<'m> Replay<'m> {
             sequence: entry.sequence,
             total_ms: total.then_some(entry.took_ms),
             leaves_ms: (entry.status == Status::ClientClosed).then_some(entry.took_ms),
-            pinned: pinned.map(|channel| Pinned { channel, key: 0 }),
+            pinned: pinned.map(|channel| Pinned { channel, key: pinned_key(core, names, &entry) }),
             label: 0,
         };
         let used = vec![false; entry.attempts.len()];
@@ -263,4 +263,11 @@ impl Logged {
         let output = usual.unwrap_or(crate::routing::USUAL_OUTPUT_TOKENS).min(call.core.output_bound(model, ask));
         Usage { input: ask.input_tokens, output, cached_input, ..Usage::default() }
     }
+}
+
+/// The place of the provider key that keeps the state which a request builds on: the one that it was sent with.
+fn pinned_key(core: &Snapshot, names: &Names, entry: &Entry) -> u16 {
+    let sent = entry.attempts.first();
+    let at = sent.and_then(|tried| Some((tried, names.upstream(&tried.channel, &tried.upstream_model)?)));
+    at.and_then(|(tried, model)| u16::try_from(tried.key(core, model)).ok()).unwrap_or(0)
 }

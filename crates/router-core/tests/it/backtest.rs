@@ -108,6 +108,7 @@ fn entry(core: &Snapshot, text: &str, finished: &router_core::rehearsal::Finishe
             outcome => TriedEnd::named(outcome.as_str()),
         };
         Some(Tried {
+            provider_key: None,
             channel: Arc::clone(&channel.name),
             upstream_model: Arc::clone(&model.upstream_name),
             after_ms: attempt.started_ms,

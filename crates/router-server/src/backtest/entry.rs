@@ -68,6 +68,7 @@ fn tried(row: &RequestRecord, attempt: &AttemptRecord) -> Tried {
     Tried {
         channel: Arc::from(&*attempt.channel),
         upstream_model: Arc::from(&*attempt.upstream_model),
+        provider_key: attempt.provider_key_id.as_deref().map(Arc::from),
         after_ms: unsigned(attempt.started_at.saturating_sub(row.created_at)),
         first_ms: attempt.first_byte_at.map(since),
         took_ms: since(attempt.ended_at),

@@ -203,6 +203,40 @@ async fn a_busy_log_with_limits_and_faults_is_decided_the_same_again() {
 }
 
 #[tokio::test]
+async fn a_busy_log_with_several_limited_keys_is_decided_the_same_again() {
+    const GROUPS: &[&str] = &["layers", "turns", "idle", "two", "goals", "auto:ordered"];
+    let by_key = |name: &str, limits: Value| json!({"value": format!("sk-{name}"), "limits": limits});
+    let narrow = SimProvider::start().await.on_any(Script::ok().delay(Duration::from_millis(15)));
+    let mut busy = SimProvider::start().await.on_any(Script::ok().delay(Duration::from_millis(5)));
+    for place in 1..40 {
+        let refuses = place % 13 == 0;
+        busy = busy.then(if refuses {
+            Script::rate_limited(Some(1))
+        } else {
+            Script::ok().delay(Duration::from_millis(5))
+        });
+    }
+    let busy = busy.cycle();
+    let steady = SimProvider::start().await.on_any(Script::ok().delay(Duration::from_millis(25)));
+    let setup = TestRouter::setup()
+        .channel("narrow", &narrow)
+        .and(json!({"key_rotation": "least_used", "api_keys": [
+            by_key("one", json!({"max_in_flight": 1})), by_key("two", json!({"max_in_flight": 2})),
+        ]}))
+        .channel("busy", &busy)
+        .and(json!({"api_keys": [
+            by_key("a", json!({"requests_per_day": 20})), by_key("b", json!({"requests_per_minute": 30})), by_key("c", json!({})),
+        ]}))
+        .channel("steady", &steady)
+        .system(json!({"failover": {"retry_budget": 0.1}, "cooldown": {"temporary": "200ms"}}));
+    let router = with_groups(setup, "sim-*").start().await;
+    ask_at_once(&router, GROUPS).await;
+    comes_out_the_same(&router, GROUPS).await;
+    let keys = router.admin("/admin/v1/channels/busy").await.json()["keys"].clone();
+    assert_eq!(keys[0]["requests_today"], 20, "its limit was reached: {keys:#}");
+}
+
+#[tokio::test]
 async fn a_busy_log_with_second_attempts_is_decided_the_same_again() {
     const GROUPS: &[&str] = &["layers", "turns", "idle", "two", "goals", "auto:ordered"];
     let mut setup = TestRouter::setup();
