@@ -36,6 +36,9 @@ pub struct Splitter {
     mark: Option<usize>,
 }
 
+/// Bytes that a frame may take beyond its own: it may wait long for a client that does not read. (What grows doubles.)
+const WASTE: usize = 4 * 1024;
+
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Splitter {
@@ -61,7 +64,11 @@ impl Splitter {
                 return Ok(frames);
             };
             self.carry.extend_from_slice(&chunk.split_to(end));
-            frames.joined = std::mem::take(&mut self.carry).into();
+            let mut joined = std::mem::take(&mut self.carry);
+            if joined.capacity() - joined.len() > WASTE {
+                joined.shrink_to_fit();
+            }
+            frames.joined = joined.into();
         }
         let end = whole_frames(&chunk);
         frames.whole = chunk.split_to(end);
@@ -250,6 +257,19 @@ mod tests {
         let got = Splitter::new(100).push(chunk.clone()).unwrap();
         assert_eq!(got.whole.as_ptr(), chunk.as_ptr());
         assert_eq!(got.whole.len(), 18);
+    }
+
+    #[test]
+    fn a_large_frame_takes_hardly_more_than_its_own_bytes() {
+        let mut splitter = Splitter::new(1 << 20);
+        let frame = format!("data: {}\n\n", "x".repeat(33 * 1024));
+        let joined =
+            frame.as_bytes().chunks(8 * 1024).map(|chunk| splitter.push(Bytes::copy_from_slice(chunk)).unwrap());
+        let joined = joined.last().unwrap().joined;
+        assert_eq!(joined, frame);
+        // Nobody else holds it, so that this is the memory that it had.
+        let memory = Vec::from(joined).capacity();
+        assert!(memory <= frame.len() + WASTE, "{memory}");
     }
 
     #[test]

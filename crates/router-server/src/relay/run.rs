@@ -333,33 +333,40 @@ impl Run {
         self.targets.get(attempt.candidate).map(|target| target.model)
     }
 
-    /// Hands bytes to the client's connection; waits while it is slow.
+    /// Hands bytes to the client's connection; waits while it is slow. After a large frame also until it was taken, before any more is
+    /// read: a client that does not read holds one of them here and not a second one in waiting and a third one that has begun.
     pub(super) async fn forward(&mut self, bytes: Bytes) -> Result<(), Interrupt> {
         if bytes.is_empty() {
             return Ok(());
         }
         self.bytes_out += bytes.len();
-        let Client::Streaming(Frames { sender, .. }) = &self.client else { return Ok(()) };
-        let room = if bytes.len() > LARGE_FRAME { sender.max_capacity() } else { 1 };
-        let bytes = if sender.capacity() < room {
-            bytes
-        } else {
-            match sender.try_send(bytes) {
-                Ok(()) => return Ok(()),
-                Err(mpsc::error::TrySendError::Closed(_)) => return Err(Interrupt::Gone),
-                Err(mpsc::error::TrySendError::Full(bytes)) => bytes,
+        let large = bytes.len() > LARGE_FRAME;
+        let mut unsent = Some(bytes);
+        while let Some(bytes) = unsent.take() {
+            let Client::Streaming(Frames { sender, .. }) = &self.client else { return Ok(()) };
+            let room = if large { sender.max_capacity() } else { 1 };
+            if sender.capacity() < room {
+                unsent = Some(bytes);
+                self.until_room(room).await?;
+                continue;
             }
-        };
+            match sender.try_send(bytes) {
+                Ok(()) if large => self.until_room(room).await?,
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Closed(_)) => return Err(Interrupt::Gone),
+                Err(mpsc::error::TrySendError::Full(bytes)) => unsent = Some(bytes),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until there is room for so many frames.
+    async fn until_room(&mut self, places: usize) -> Result<(), Interrupt> {
+        let Client::Streaming(Frames { sender, .. }) = &self.client else { return Ok(()) };
         let began = Instant::now();
         let total = self.job.now.instant + Duration::from_millis(self.job.controls.total_ms);
-        let sent = tokio::select! {
-            places = sender.reserve_many(room) => match places.map(|mut places| places.next()) {
-                Ok(Some(place)) => {
-                    place.send(bytes);
-                    Ok(())
-                }
-                Ok(None) | Err(_) => Err(Interrupt::Gone),
-            },
+        let room = tokio::select! {
+            places = sender.reserve_many(places) => places.map(drop).map_err(|_| Interrupt::Gone),
             () = tokio::time::sleep_until(total.into()) => Err(Interrupt::Deadline),
             () = self.job.worker.abort.cancelled() => Err(Interrupt::Shutdown),
         };
@@ -369,7 +376,7 @@ impl Run {
         // A slow reader is not the provider's silence.
         let now_ms = self.ms();
         self.machine.touch(now_ms);
-        sent
+        room
     }
 
     fn note_failover(&self, attempt: u32) {

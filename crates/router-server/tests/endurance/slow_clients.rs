@@ -122,22 +122,30 @@ async fn slow_clients_take_nothing_from_a_quick_one() {
     let installation = Installation::new("", &channels(&bases.each_ref().map(|(name, base)| (*name, base.as_str()))));
     let router = Process::start(&installation).await;
 
+    let mut memory = vec![("at rest", router.memory_kib("VmRSS"))];
     let (drips, over) = (Arc::new(Drips::default()), Arc::new(AtomicBool::new(false)));
     let mut slow = JoinSet::new();
     for _ in 0..sizes.slow_heads {
         slow.spawn(drip(router.address, Arc::clone(&drips), Arc::clone(&over)));
     }
+    while drips.open.load(Ordering::Relaxed) < sizes.slow_heads as u64 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    memory.push(("with slow heads", router.memory_kib("VmRSS")));
     let mut readers = Vec::new();
     for number in 0..sizes.stalled {
         readers.push(stall(router.address, number).await);
     }
+    memory.push(("with stalled readers", router.memory_kib("VmRSS")));
     let asked = probe(router.address, sizes.seconds).await;
+    memory.push(("after the questions", router.memory_kib("VmRSS")));
     let (open, most) = (drips.open.load(Ordering::Relaxed), router.memory_kib("VmHWM"));
     println!(
         "{open} slow heads ({} ended by the router), {} stalled readers: {asked} answers, no error, at most {most} KiB",
         drips.ended.load(Ordering::Relaxed),
         sizes.stalled,
     );
+    println!("KiB {memory:?}");
     assert!(most < MOST_KIB, "{most} KiB");
     if sizes.seconds < STALL_SECONDS {
         assert_eq!(unread.stats().in_flight, sizes.stalled as u64, "all of them are still there");

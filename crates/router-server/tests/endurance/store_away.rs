@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use router_store::SpoolOptions;
 use router_testkit::SimProvider;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::task::JoinSet;
 
 use crate::books::{Diary, assert_balanced, compare, note};
@@ -76,4 +78,25 @@ async fn a_request_calls_the_store_zero_times() {
     tokio::task::spawn_blocking(move || thread.join()).await.expect("joined").expect("the call");
     assert_eq!(of_workers(&app), 1);
     in_process::end(router).await;
+}
+
+/// Somebody else holds the file's lock, as a backup or an operator's shell does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_another_process_has_locked_costs_no_request() {
+    let provider = SimProvider::start().await;
+    let installation = Installation::new("", &channels(&[("only", &provider.base_url())]));
+    let router = in_process::start(&installation, SpoolOptions::default()).await;
+    let app = std::sync::Arc::clone(&router.app);
+    let mut diary = send(router.address, "before", 100).await;
+    let file = SqliteConnectOptions::new().filename(installation.data().join("router.db"));
+    let mut other = file.connect().await.expect("the database");
+    sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut other).await.expect("its lock");
+    diary.extend(send(router.address, "locked", 200).await);
+    assert!(app.spool.pending() >= 200, "nothing could be taken over");
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.expect("the lock's end");
+    other.close().await.expect("closed");
+    in_process::end(router).await;
+    let store = installation.store().await;
+    assert_eq!(compare(&diary, &rows_since(&store, 0).await).answered, 300);
+    assert_balanced(&store).await;
 }
