@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,6 +14,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::egress::{Denied, EgressPolicy, Origin};
+use super::resolver::Resolver;
 
 /// Why no connection came about.
 #[derive(Debug, thiserror::Error)]
@@ -44,13 +44,14 @@ pub enum ConnectError {
 pub struct GuardedConnector {
     policy: Arc<ArcSwap<EgressPolicy>>,
     timeout: Duration,
+    resolver: Arc<Resolver>,
 }
 
 impl GuardedConnector {
     /// A connector under a policy that may be swapped at any time. `timeout` bounds DNS and TCP together.
     #[must_use]
     pub fn new(policy: Arc<ArcSwap<EgressPolicy>>, timeout: Duration) -> Self {
-        Self { policy, timeout }
+        Self { policy, timeout, resolver: Arc::default() }
     }
 
     async fn dial(self, uri: Uri) -> Result<TcpStream, ConnectError> {
@@ -60,8 +61,7 @@ impl GuardedConnector {
     }
 
     async fn resolve_and_dial(self, origin: Origin) -> Result<TcpStream, ConnectError> {
-        let addresses = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await;
-        let addresses: Vec<SocketAddr> = addresses.map_err(|_| ConnectError::Dns)?.take(16).collect();
+        let addresses = self.resolver.addresses(&origin.host, origin.port).await.ok_or(ConnectError::Dns)?;
         let policy = self.policy.load_full();
         if let Some(proxy) = &policy.proxy {
             // It resolves the name once more, and takes any of the addresses.
@@ -72,7 +72,7 @@ impl GuardedConnector {
             return proxy.connect(&origin).await;
         }
         let mut last = ConnectError::Dns;
-        for address in addresses {
+        for &address in addresses.iter() {
             match policy.judge(&origin, address.ip()) {
                 Err(denied) => last = ConnectError::Denied(denied),
                 Ok(()) => match TcpStream::connect(address).await {

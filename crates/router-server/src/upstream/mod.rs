@@ -4,6 +4,7 @@ mod connector;
 pub mod egress;
 mod headers;
 mod pool;
+mod resolver;
 mod tls;
 mod tunnel;
 mod upload;
