@@ -51,7 +51,7 @@ endurance: ## fifty times kill -9, a thousand clients, slow ones, a full disk, m
 
 .PHONY: soak
 soak: ## 50,000 simulated worlds under the oracles, then an hour of traffic with faults at the optimised binary: make soak SEEDS=1000 SECONDS=600
-	ROUTER_SEEDS=$(or $(SEEDS),50000) cargo test --locked --package router-core --test it every_seed_keeps_the_rules
+	ROUTER_SEEDS=$(or $(SEEDS),50000) cargo test --locked --package router-core --test it every_seed_keeps_the_rules -- --nocapture
 	cargo build --release --locked --package router-server
 	env $(PROVIDER_ENV) SOAK_SECONDS=$(or $(SECONDS),3600) ENDURANCE_ROUTER="$(abspath $(TARGET))/release/smart-ai-router" \
 		cargo test --locked --package router-server --test endurance mixed_traffic -- --nocapture

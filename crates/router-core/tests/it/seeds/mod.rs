@@ -12,6 +12,9 @@ use router_core::rehearsal::VirtualRouter;
 use oracles::Oracles;
 use world::Made;
 
+/// After so many worlds it is told how many there were (seen with `--nocapture`).
+const SIGN_OF_LIFE: u32 = 1_000;
+
 /// Plays a seed to its end; what broke a rule, if any did.
 fn play(seed: u64) -> Vec<String> {
     let Made { stage, provider, requests, ledger, caps, retries } = world::make(seed);
@@ -45,6 +48,7 @@ fn every_seed_keeps_the_rules() {
         Some(seed) => seed..=seed,
         None => 1..=number("ROUTER_SEEDS").unwrap_or(2_000),
     };
+    let mut played = 0_u32;
     for seed in seeds {
         let broken = judge(seed);
         assert!(
@@ -52,6 +56,10 @@ fn every_seed_keeps_the_rules() {
             "seed {seed} breaks the rules: {}\nreplay: ROUTER_SEED={seed} cargo test -p router-core --test it every_seed",
             broken.join("\n")
         );
+        played += 1;
+        if played.is_multiple_of(SIGN_OF_LIFE) {
+            println!("{played} worlds keep the rules");
+        }
     }
 }
 
