@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use router_testkit::http1::Link;
 use router_testkit::{Script, SimProvider};
 use serde_json::json;
 
-use crate::support::{TestRouter, eventually};
+use crate::support::{KEY, TestRouter, eventually};
 
 async fn nothing_is_in_flight(router: &TestRouter) {
     eventually("the end of all that runs", async || {
@@ -64,10 +65,7 @@ async fn while_waiting_for_the_first_byte() {
 async fn before_the_body_is_whole_nothing_is_asked() {
     let provider = SimProvider::start().await;
     let router = TestRouter::setup().channel("only", &provider).start().await;
-    let call = router
-        .call("POST", "/v1/chat/completions")
-        .bearer(crate::support::KEY)
-        .header("content-type", "application/json");
+    let call = router.call("POST", "/v1/chat/completions").bearer(KEY).header("content-type", "application/json");
     // The head promises more than ever comes.
     let link = call.header("content-length", "1000").send_only().await;
     drop(link);
@@ -113,4 +111,74 @@ async fn while_waiting_for_its_turn() {
     drop(running);
     nothing_is_in_flight(&router).await;
     assert_eq!(provider.stats().requests, 1);
+}
+
+/// Clients that leave at each stage.
+const LEAVERS: u64 = 200;
+
+#[tokio::test]
+async fn two_hundred_at_every_stage_leave_nothing_behind() {
+    let provider = SimProvider::start().await.on_any(Script::hang());
+    let bound = json!({"max_in_flight": LEAVERS, "queue": LEAVERS, "queue_timeout": "1h"});
+    let setup = TestRouter::setup().and(json!({"daily_budget": 1_000.0})).system(json!({"limits": bound}));
+    let mut router = setup.channel("only", &provider).start().await;
+    let descriptors = || std::fs::read_dir(router.proc().join("fd")).expect("/proc").count();
+    let (open, tasks) = (descriptors(), router.metric("router_tasks").await);
+
+    // In the head and in the body: nothing was asked yet.
+    for promised in ["", "1000"] {
+        let mut leaving = Vec::new();
+        for _ in 0..LEAVERS {
+            let mut link = Link::connect(router.address()).await.expect("the router listens");
+            let length =
+                if promised.is_empty() { String::new() } else { format!("content-length: {promised}\r\n\r\n{{") };
+            let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: router\r\nauthorization: Bearer {KEY}\r\n");
+            link.send(format!("{head}content-type: application/json\r\n{length}").as_bytes()).await.expect("sent");
+            leaving.push(link);
+        }
+        drop(leaving);
+    }
+    // While they wait for the first byte, and behind those for their turn.
+    let mut running = Vec::new();
+    for number in 1..=LEAVERS {
+        running.push(router.chat().stream_if(number % 2 == 0).send_only().await);
+    }
+    provider.wait_until(|stats| stats.in_flight == LEAVERS).await.expect("the calls are under way");
+    let mut waiting = Vec::new();
+    for _ in 0..LEAVERS {
+        waiting.push(router.chat().send_only().await);
+    }
+    eventually("those that wait", async || (router.metric("router_requests_waiting").await == 200.0).then_some(()))
+        .await;
+    drop(waiting);
+    eventually("their end", async || (router.metric("router_requests_waiting").await == 0.0).then_some(())).await;
+    assert_eq!(provider.stats().requests, LEAVERS, "whoever left the queue asked nobody");
+    drop(running);
+    provider.wait_until(|stats| stats.cancelled == LEAVERS).await.expect("the calls are cancelled");
+    // In the middle of the answer.
+    provider.set(Script::ok().text("one two three").gap(Duration::from_secs(600)));
+    let mut answers = Vec::new();
+    for _ in 0..LEAVERS {
+        let mut answer = router.chat().streaming().open().await;
+        answer.until("one").await;
+        answers.push(answer);
+    }
+    drop(answers);
+    provider.wait_until(|stats| stats.cancelled == 2 * LEAVERS).await.expect("the calls are cancelled");
+
+    nothing_is_in_flight(&router).await;
+    let rows = router.rows(3 * LEAVERS as usize).await;
+    assert!(rows.iter().all(|row| row.status == "client_closed"), "{rows:#?}");
+    let asked = rows.iter().filter(|row| !row.attempts.is_empty()).count();
+    assert_eq!(asked, 2 * LEAVERS as usize);
+    assert!(rows.iter().all(|row| row.attempts.is_empty() == (row.cost == 0)), "who asked pays for what was read");
+    eventually("the descriptors of before", async || (descriptors() <= open + 2).then_some(())).await;
+    eventually("the tasks of before", async || (router.metric("router_tasks").await <= tasks + 4.0).then_some(()))
+        .await;
+    assert_eq!(router.metric("router_panics_total").await, 0.0);
+    // Nothing is reserved any more: the budget counts what the rows cost.
+    let spent: i64 = rows.iter().map(|row| row.cost).sum();
+    let used = router.metric("router_budget_used_ratio{scope=\"key\"").await;
+    assert!((used - spent as f64 / 1e12).abs() < 1e-9, "{used} of the budget is used, {spent} was spent");
+    assert_eq!(router.stop().await.code, Some(0));
 }

@@ -109,7 +109,7 @@ fn finished(parts: &mut Vec<Part>, script: &Script, ask: &Ask<'_>, chunked: bool
     if script.framing == Framing::AnswerTwice {
         parts.push(Part::Bytes(Bytes::from_static(UNASKED)));
     }
-    let told = !matches!(script.framing, Framing::UntilClose) && !lies(script.framing);
+    let told = !matches!(script.framing, Framing::UntilClose | Framing::ThenClose) && !lies(script.framing);
     if told && !ask.close && script.interim != Interim::Upgrade { End::KeepAlive } else { End::Close }
 }
 

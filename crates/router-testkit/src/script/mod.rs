@@ -125,13 +125,15 @@ pub enum Framing {
     Trailers,
     /// Naturally, and behind it another answer that nobody asked for.
     AnswerTwice,
+    /// Naturally; the connection closes behind it, without a word of that before.
+    ThenClose,
 }
 
 impl Framing {
     /// Whether the body comes in chunks, where that is what comes naturally or not.
     pub(crate) fn is_chunked(self, naturally: bool) -> bool {
         match self {
-            Self::Natural | Self::AnswerTwice => naturally,
+            Self::Natural | Self::AnswerTwice | Self::ThenClose => naturally,
             Self::Chunked | Self::ChunkOverflow | Self::Trailers => true,
             _ => false,
         }

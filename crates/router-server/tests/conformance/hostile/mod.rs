@@ -20,6 +20,7 @@
 
 mod books;
 mod cases;
+mod marks;
 mod rest;
 mod secrets;
 mod verdict;
