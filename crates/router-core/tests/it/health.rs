@@ -109,6 +109,22 @@ fn a_cooldown_follows_the_table() {
 }
 
 #[test]
+fn five_hundred_cooldowns_that_begin_at_once_do_not_end_at_once() {
+    let (config, now) = (CooldownConfig::default(), 1_000_000);
+    let passing = fault(FaultKind::Temporary, None, None);
+    let mut ends: Vec<u64> =
+        (0..500).filter_map(|seed| Cooldown::default().fault(&passing, &config, now, seed)).collect();
+    ends.sort_unstable();
+    assert_eq!(ends.len(), 500);
+    // Two seconds of jitter: 25 in each tenth of a second on average.
+    let most = (0..20).map(|tenth| {
+        let from = now + 9_000 + tenth * 100;
+        ends.iter().filter(|end| (from..from + 100).contains(*end)).count()
+    });
+    assert!(most.max() < Some(50), "{ends:?}");
+}
+
+#[test]
 fn faults_in_a_row_double_up_to_the_bound_and_a_success_ends_it() {
     let config = CooldownConfig { temporary_ms: 1_000, max_ms: 6_000, ..CooldownConfig::default() };
     let cooldown = Cooldown::default();

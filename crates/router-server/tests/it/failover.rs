@@ -185,3 +185,34 @@ async fn a_recovery_that_no_client_waits_for_is_none_in_sight() {
     assert_eq!(reply.header("x-should-retry"), "true", "one of them is back soon");
     assert!((1..=20).contains(&wait(&reply)), "{}", wait(&reply));
 }
+
+/// An SDK that tries twice more whenever it is told that this may help, without waiting as it is asked to.
+async fn with_retries(router: &TestRouter) -> usize {
+    for sent in 1..=3 {
+        let reply = router.chat().send().await;
+        if reply.status() == 200 || reply.header("x-should-retry") != "true" {
+            return sent;
+        }
+    }
+    3
+}
+
+#[tokio::test]
+async fn an_sdk_that_tries_again_does_not_multiply_an_outage() {
+    let [one, two] = [SimProvider::start().await, SimProvider::start().await];
+    for provider in [&one, &two] {
+        provider.set(Script::status(500));
+    }
+    // The budget of retries is that of a router whose file says nothing of it.
+    let setup = TestRouter::setup().system(json!({"failover": {"retry_budget": 0.2}}));
+    let router = setup.channel("one", &one).channel("two", &two).start().await;
+    let wanted = 40;
+    let mut sent = 0;
+    for _ in 0..wanted {
+        sent += with_retries(&router).await;
+    }
+    let calls = one.stats().requests + two.stats().requests;
+    assert_eq!(sent, 3 * wanted, "it was told that it may");
+    assert!(2 * calls <= 3 * wanted as u64, "{calls} calls of providers for {wanted} wishes");
+    assert!(calls >= 2, "both were tried");
+}

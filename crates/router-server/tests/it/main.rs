@@ -27,6 +27,7 @@ mod health_check;
 mod hedging;
 mod kept;
 mod key_rotation;
+mod large_answers;
 mod learned_limits;
 mod limits;
 mod ollama;
