@@ -196,3 +196,36 @@ async fn a_channel_that_hangs_leaves_memory_for_the_bodies_of_the_others() {
     hanging.wait_until(|stats| stats.in_flight == 1).await.expect("there is room again");
     drop(reply);
 }
+
+#[tokio::test]
+async fn connections_beyond_the_bound_are_closed_and_the_others_go_on() {
+    let provider = SimProvider::start().await;
+    let setup = TestRouter::setup().system(json!({"server": {"max_connections": 20}}));
+    let router = setup.channel("only", &provider).start().await;
+    let live = b"GET /health/live HTTP/1.1\r\nhost: router\r\n\r\n";
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        let mut link = Link::connect(router.address()).await.expect("it listens");
+        assert_eq!(link.exchange(live).await.expect("an answer").status(), 200);
+        held.push(link);
+    }
+    for round in 0..3 {
+        for _ in 0..50 {
+            let mut link = Link::connect(router.address()).await.expect("it listens");
+            // Closed, with a FIN or, where the request had gone out already, with a reset.
+            assert!(link.exchange(live).await.is_err(), "one more than may be open");
+        }
+        for link in &mut held {
+            assert_eq!(link.exchange(live).await.expect("an answer").status(), 200, "round {round}");
+        }
+        // One goes, another one finds its place.
+        drop(held.pop());
+        held.push(
+            eventually("a place", async || {
+                let mut link = Link::connect(router.address()).await.ok()?;
+                link.exchange(live).await.ok().map(|_| link)
+            })
+            .await,
+        );
+    }
+}
