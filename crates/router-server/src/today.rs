@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use router_core::budget::{Period, Window};
 use router_core::catalog::{GroupIx, Member, ModelIx, Snapshot};
-use router_core::world::{KeyCell, UNSENT};
+use router_core::fault::NotSent;
+use router_core::world::KeyCell;
 use router_store::{AttemptCount, Store, StoreResult};
 
 use crate::snapshot::{ChannelSide, ServerSnapshot};
@@ -30,7 +31,9 @@ pub async fn load(store: &Store, snapshot: &ServerSnapshot, now_ms: u64) -> Stor
     let day = Window::at(Period::Day, &snapshot.zone, now_ms);
     let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
     let ids: Vec<&str> = keys.iter().map(|key| &*key.id).collect();
-    let counts = store.attempt_counts(signed(day.start_ms), signed(day.end_ms), &UNSENT, &ids).await?;
+    let counts = store
+        .attempt_counts(signed(day.start_ms), signed(day.end_ms), &NotSent::ALL.map(NotSent::as_str), &ids)
+        .await?;
     let (channels, members) = sums(&snapshot.core, &counts);
     for (channel, side) in snapshot.core.channels().iter().zip(snapshot.channels()) {
         for key in counting_keys(side) {

@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use super::recall::Names;
-use super::{Entry, Tried, TriedEnd};
+use super::{Entry, Tried, TriedEnd, key_place};
 use crate::catalog::{KeyIx, Snapshot};
 use crate::health::Shape;
 use crate::rehearsal::{Provider, Stage, VirtualRouter, Watch};
@@ -36,7 +36,11 @@ impl Background {
         let ask = entry.ask.clone().unwrap_or_default();
         for tried in &entry.attempts {
             let Some(model) = self.names.upstream(&tried.channel, &tried.upstream_model) else { continue };
-            let target = Target { model, group, key: tried.key(&self.core, model) };
+            let target = Target {
+                model,
+                group,
+                key: usize::from(key_place(&self.core, model, tried.provider_key.as_ref()).unwrap_or(0)),
+            };
             let began_ms = entry.at_ms.saturating_add(tried.after_ms);
             stage.world.spend(&self.core, key, &target, tried.cost, began_ms);
             // What a limit of the tested policy would have refused takes nothing from it.

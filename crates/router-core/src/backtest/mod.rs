@@ -114,17 +114,17 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// The place of its provider key on the channel of that model; the first where it is not known any more.
-    fn key(&self, core: &Snapshot, model: ModelIx) -> usize {
-        let channel = core.model_and_channel(model).map(|(_, channel)| channel);
-        let place = channel.zip(self.provider_key.as_ref());
-        place.and_then(|(channel, id)| channel.keys.iter().position(|key| key.id == *id)).unwrap_or(0)
-    }
-
     /// The fault that it ended with, if it is of that kind.
     fn fault(&self, kind: FaultKind) -> Fault {
         Fault { retry_after_ms: self.retry_after_ms, until_ms: self.until_ms, ..Fault::new(kind, "") }
     }
+}
+
+/// The place of a provider key on the channel of that model, if it is known and still there.
+fn key_place(core: &Snapshot, model: ModelIx, id: Option<&Arc<str>>) -> Option<u16> {
+    let (channel, id) = core.model_and_channel(model).map(|(_, channel)| channel).zip(id)?;
+    let place = channel.keys.iter().position(|key| key.id == *id)?;
+    u16::try_from(place).ok()
 }
 
 /// An attempt that was never sent.
@@ -132,6 +132,8 @@ impl Tried {
 pub struct Unsent {
     /// Its place among all attempts of the request, from 0.
     pub place: usize,
+    /// Id of the provider key, if it is known.
+    pub provider_key: Option<Arc<str>>,
     /// Channel name.
     pub channel: Arc<str>,
     /// The model's name at the provider.

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Entry;
 use super::partings::Partings;
+use super::{Entry, key_place};
 use crate::catalog::{ModelIx, Snapshot};
-use crate::rehearsal::{Hindsight, Went};
+use crate::rehearsal::{Attempted, Hindsight, Went};
 use crate::routing::Held;
 
 /// Channel models of the tested catalogue by what the log calls them.
@@ -74,12 +74,7 @@ fn is_hedged(entry: &Entry) -> bool {
 }
 
 /// In the order in which they were made; `None` where one went to what is not as it was.
-fn attempts(
-    core: &Snapshot,
-    names: &Names,
-    entry: &Entry,
-    valid: impl Fn(&str) -> bool,
-) -> Option<Vec<(ModelIx, Went)>> {
+fn attempts(core: &Snapshot, names: &Names, entry: &Entry, valid: impl Fn(&str) -> bool) -> Option<Vec<Attempted>> {
     // Of two models of a channel with one name at the provider, the one that was a candidate.
     let candidate = |channel: &Arc<str>, upstream: &Arc<str>| {
         let asked = entry.seen.candidates.iter().filter(|(name, ..)| **name == **channel);
@@ -91,11 +86,14 @@ fn attempts(
     };
     let mut all = Vec::with_capacity(entry.attempts.len() + entry.unsent.len());
     for tried in &entry.attempts {
-        all.push((find(&tried.channel, &tried.upstream_model)?, Went::Sent));
+        let model = find(&tried.channel, &tried.upstream_model)?;
+        all.push(Attempted { model, key: key_place(core, model, tried.provider_key.as_ref()), went: Went::Sent });
     }
     for unsent in &entry.unsent {
         let model = find(&unsent.channel, &unsent.upstream_model)?;
-        all.insert(unsent.place.min(all.len()), (model, Went::Unsent(unsent.fault.clone())));
+        let key = key_place(core, model, unsent.provider_key.as_ref());
+        let went = Went::Unsent(unsent.fault.clone());
+        all.insert(unsent.place.min(all.len()), Attempted { model, key, went });
     }
     Some(all)
 }

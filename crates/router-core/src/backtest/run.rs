@@ -8,7 +8,7 @@ use super::observed::{Draw, Source};
 use super::partings::Partings;
 use super::recall::{Names, hindsight};
 use super::tallies::{Predicted, Tallies};
-use super::{Entry, Observations, Report, Scope, TriedEnd};
+use super::{Entry, Observations, Report, Scope, TriedEnd, key_place};
 use crate::catalog::{KeyIx, ModelIx, Snapshot};
 use crate::fault::FaultKind;
 use crate::ids::mix;
@@ -269,5 +269,5 @@ impl Logged {
 fn pinned_key(core: &Snapshot, names: &Names, entry: &Entry) -> u16 {
     let sent = entry.attempts.first();
     let at = sent.and_then(|tried| Some((tried, names.upstream(&tried.channel, &tried.upstream_model)?)));
-    at.and_then(|(tried, model)| u16::try_from(tried.key(core, model)).ok()).unwrap_or(0)
+    at.and_then(|(tried, model)| key_place(core, model, tried.provider_key.as_ref())).unwrap_or(0)
 }

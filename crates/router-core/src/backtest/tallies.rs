@@ -10,7 +10,6 @@ use super::{Entry, Observations, Scope, Tried, TriedEnd, notes, spread};
 use crate::catalog::{ModelIx, Snapshot};
 use crate::rehearsal::Finished;
 use crate::request::{Outcome, answering};
-use crate::world::is_unsent;
 
 /// Attempts that are not in the log, of a channel model in an hour.
 #[derive(Clone, Copy, Debug, Default)]
@@ -148,5 +147,5 @@ impl Tallies {
 
 /// Whether an attempt was never sent: a breaker, a limit or a budget of ours stood in its way.
 fn found_no_room(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failed(fault) if is_unsent(fault))
+    matches!(outcome, Outcome::Failed(fault) if fault.not_sent.is_some())
 }

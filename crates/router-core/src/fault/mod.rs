@@ -4,10 +4,12 @@
 //! module decides everything that follows.
 
 mod error_code;
+mod not_sent;
 mod retry_after;
 mod table;
 
 pub use error_code::{ERROR_CODES, ErrorCode, ErrorRule};
+pub use not_sent::NotSent;
 pub use retry_after::{clamp_retry_after, parse_retry_after, parse_retry_after_ms, parse_span, wait_in_message};
 pub use table::{Blame, Cell, Elsewhere, RULES, Rule, Scope, StayAway};
 
@@ -89,6 +91,8 @@ pub struct Fault {
     pub detail: String,
     /// For a client's own fault: the provider's message, param and code, redacted, which the client may see.
     pub client_error: Option<Box<ClientError>>,
+    /// What of ours stood in the way of an attempt that was never sent.
+    pub not_sent: Option<NotSent>,
 }
 
 /// What of a provider's 400 passes to the client.
@@ -106,7 +110,15 @@ impl Fault {
     /// A fault of that kind without an answer from the provider.
     #[must_use]
     pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
-        Self { kind, status: None, retry_after_ms: None, until_ms: None, detail: detail.into(), client_error: None }
+        Self {
+            kind,
+            status: None,
+            retry_after_ms: None,
+            until_ms: None,
+            detail: detail.into(),
+            client_error: None,
+            not_sent: None,
+        }
     }
 
     /// What the table says about this kind of fault.

@@ -7,9 +7,9 @@ use super::router::VirtualRouter;
 use super::running::{Attempt, Running};
 use super::standing::{changes, standing};
 use super::watch::{Note, Watch};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultKind, NotSent};
 use crate::request::Event;
-use crate::world::{Account, Ended, attempted, short_of_money};
+use crate::world::{Account, Ended, attempted};
 
 impl<P: Provider, W: Watch> VirtualRouter<P, W> {
     /// Sends an attempt, or says why it cannot go out.
@@ -49,7 +49,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
         } else if held.is_err() {
             let others = (&target, running.targets.as_slice());
             if stage.world.fits_elsewhere(&stage.core, request.key, others, &request.ask, request.at_ms) {
-                return Err(unsent(&mut self.watch, &mut running.account, short_of_money()));
+                return Err(unsent(&mut self.watch, &mut running.account, NotSent::NoMoney.fault()));
             }
             return Err(Unsent::Refused);
         }

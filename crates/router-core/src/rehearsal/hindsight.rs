@@ -4,6 +4,7 @@
 //! is less busy. What the log holds of that moment is therefore taken from there, as long as the rehearsal has not gone
 //! another way; deciding is left to the engine.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::catalog::{ChannelIx, GroupIx, ModelIx};
@@ -25,7 +26,18 @@ pub struct Hindsight {
     /// Whether a second attempt was made beside the first. Counts where its attempts are known.
     pub hedged: bool,
     /// What became of its attempts, in order; `None`: not known.
-    pub attempts: Option<Vec<(ModelIx, Went)>>,
+    pub attempts: Option<Vec<Attempted>>,
+}
+
+/// An attempt that is known.
+#[derive(Clone, Debug)]
+pub struct Attempted {
+    /// Where it went.
+    pub model: ModelIx,
+    /// The place of its provider key; `None`: not known.
+    pub key: Option<u16>,
+    /// Whether it was sent.
+    pub went: Went,
 }
 
 /// Whether an attempt was sent.
@@ -41,15 +53,24 @@ impl Hindsight {
     /// What became of an attempt after those before it.
     pub(super) fn went(&self, target: &Target, before: &[Target]) -> Option<&Went> {
         let earlier = before.iter().filter(|tried| tried.model == target.model).count();
-        let alike = self.attempts.iter().flatten().filter(|(model, _)| *model == target.model);
-        alike.map(|(_, went)| went).nth(earlier)
+        self.at(target.model).map(|attempt| &attempt.went).nth(earlier)
+    }
+
+    /// The keys with which a model was tried, in order; `None` where that is not known.
+    pub(super) fn keys(&self, model: ModelIx) -> Option<Cow<'static, [u16]>> {
+        let keys: Option<Vec<u16>> = self.at(model).map(|attempt| attempt.key).collect();
+        keys.filter(|keys| !keys.is_empty()).map(Cow::Owned)
+    }
+
+    fn at(&self, model: ModelIx) -> impl Iterator<Item = &Attempted> {
+        self.attempts.iter().flatten().filter(move |attempt| attempt.model == model)
     }
 
     /// Whether a further attempt was made after those. `None` where they are not those that are known.
     pub(super) fn goes_on(&self, tried: &[Target]) -> Option<bool> {
         let attempts = self.attempts.as_ref()?;
         let (first, rest) = attempts.split_at_checked(tried.len())?;
-        let same = first.iter().zip(tried).all(|((model, _), tried)| *model == tried.model);
+        let same = first.iter().zip(tried).all(|(known, tried)| known.model == tried.model);
         same.then_some(!rest.is_empty())
     }
 }

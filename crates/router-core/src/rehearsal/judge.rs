@@ -69,7 +69,9 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
                 short = true;
                 continue;
             }
-            let keys = stage.world.key_order(&stage.core, &request.ask, candidate.model, &draw);
+            let known = request.hindsight.as_ref().and_then(|known| known.keys(candidate.model));
+            let drawn = || stage.world.key_order(&stage.core, &request.ask, candidate.model, &draw);
+            let keys = known.unwrap_or_else(drawn);
             let wait = (hedge, request.ask.shape());
             candidates.push(stage.world.candidate(&stage.core, candidate.model, keys, wait));
             running.targets.push(target);

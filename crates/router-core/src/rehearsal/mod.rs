@@ -21,7 +21,7 @@ mod running;
 mod standing;
 mod watch;
 
-pub use hindsight::{Hindsight, Went};
+pub use hindsight::{Attempted, Hindsight, Went};
 pub use law::{Law, Lots};
 pub use provider::{Call, Ending, Provider, Reply};
 pub use request::Request;

@@ -14,7 +14,7 @@ use crate::catalog::Snapshot;
 use crate::fault::ErrorCode;
 use crate::request::{AttemptRecord, Command, Event, Plan, RequestMachine, RetryBudget, RetryBudgetConfig, Status};
 use crate::session::Sessions;
-use crate::world::{Account, Turns, World, is_unsent, recall};
+use crate::world::{Account, Turns, World, recall};
 
 /// What a rehearsal is played on.
 #[derive(Debug)]
@@ -228,7 +228,7 @@ impl<P: Provider, W: Watch> VirtualRouter<P, W> {
     pub(super) fn tell(&self, running: &mut Running, event: Event) -> Command {
         let (now_ms, retries) = (self.now_ms, &self.retries);
         let ms = running.ms(now_ms);
-        let unsent = matches!(&event, Event::Failed(fault, _) if is_unsent(fault));
+        let unsent = matches!(&event, Event::Failed(fault, _) if fault.not_sent.is_some());
         let goes_on = running.request.hindsight.as_ref().and_then(|known| known.goes_on(&running.tried));
         // Taken in any case, for those that come after.
         let retry = || unsent || (goes_on != Some(false) && (retries.take(now_ms) || goes_on == Some(true)));

@@ -1,7 +1,7 @@
 //! Which candidate and which provider key comes next. Every pair of both is tried at most once.
 
 use super::Plan;
-use crate::fault::{Blame, Elsewhere, Fault, Scope};
+use crate::fault::{Blame, Elsewhere, Fault, NotSent, Scope};
 
 /// The next attempt's target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Ruled {
             tried.key_failed = rule.blame == Blame::Key;
         }
         let Some(candidate) = plan.candidates.get(target.candidate) else { return };
-        if rule.scope == Scope::Channel {
+        if rule.scope == Scope::Channel || fault.not_sent == Some(NotSent::ChannelFull) {
             self.channels.push(candidate.channel);
         }
         match rule.elsewhere {
@@ -63,7 +63,8 @@ impl Ruled {
         }
         let candidate = plan.candidates.get(target.candidate)?;
         let other = || self.other_key(candidate.channel, &candidate.keys, target);
-        if let Some(key) = fault.rule().other_key.then(other).flatten() {
+        let of_the_key = fault.rule().other_key && fault.not_sent.is_none_or(NotSent::is_of_the_key);
+        if let Some(key) = of_the_key.then(other).flatten() {
             return Some(Target { key: Some(key), ..target });
         }
         self.next(plan)

@@ -3,42 +3,13 @@
 use std::sync::Arc;
 
 use super::bodies::Body;
-use super::room::{CHANNEL_FULL, KEY_FULL, MEMBER_FULL, Room};
+use super::room::Room;
 use super::{ChannelCell, KeyCell, Limited, Target, World};
 use crate::ask::Ask;
 use crate::catalog::Snapshot;
-use crate::fault::{Blame, Cell, Fault, FaultKind};
+use crate::fault::{Blame, Cell, Fault, FaultKind, NotSent};
 use crate::health::{Health, InFlight, Pass, Shape};
 use crate::request::{Event, Metered, Outcome};
-
-/// Details of attempts that were never made, since no room or probe was to be had for them.
-pub const UNSENT: [&str; 5] = [NO_PROBE, CHANNEL_FULL, KEY_FULL, MEMBER_FULL, NO_MONEY];
-const NO_PROBE: &str = "the circuit breaker lets no more probes through";
-const NO_MONEY: &str = "a budget that counts it has no room for what it may cost";
-
-/// The fault of an attempt that was never sent, by its detail.
-#[must_use]
-pub fn unsent(detail: &str) -> Option<Fault> {
-    let detail = UNSENT.into_iter().find(|known| *known == detail)?;
-    let kind = match detail {
-        NO_PROBE => FaultKind::BreakerOpen,
-        NO_MONEY => FaultKind::TooLargeForLimit,
-        _ => FaultKind::RateLimited,
-    };
-    Some(Fault::new(kind, detail))
-}
-
-/// The fault of an attempt that was never sent, since a budget has no room for it while another candidate fits.
-#[must_use]
-pub fn short_of_money() -> Fault {
-    Fault::new(FaultKind::TooLargeForLimit, NO_MONEY)
-}
-
-/// Whether an attempt was never sent.
-#[must_use]
-pub fn is_unsent(fault: &Fault) -> bool {
-    UNSENT.contains(&fault.detail.as_str())
-}
 
 /// What a running attempt holds. Dropping it gives back what was not used up.
 #[derive(Debug)]
@@ -106,7 +77,7 @@ impl World {
         }
         let pass = |of: &Health| {
             let pass = self.pass(of, last_resort, now_ms);
-            pass.ok_or_else(|| Fault::new(FaultKind::BreakerOpen, NO_PROBE))
+            pass.ok_or_else(|| NotSent::NoProbe.fault())
         };
         let passes = [Some(pass(model)?), Some(pass(&channel.state.health)?)];
         let _running = running(model, channel, target);
@@ -115,7 +86,7 @@ impl World {
         let bodies_at_most = if several { self.rules.bodies_per_channel } else { u64::MAX };
         let _body = channel.state.bodies.enter(ask.body_bytes, bodies_at_most);
         if full || _body.is_none() {
-            return Err(Fault { retry_after_ms: Some(1_000), ..Fault::new(FaultKind::RateLimited, CHANNEL_FULL) });
+            return Err(Fault { retry_after_ms: Some(1_000), ..NotSent::ChannelFull.fault() });
         }
         let room = self.room(core, (target, channel), ask.tokens(), now_ms)?;
         Ok(Holding { target: target.clone(), passes, room, _running, _body })

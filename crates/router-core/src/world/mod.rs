@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub use account::{Account, Held};
 pub use bodies::Bodies;
 pub use cells::{Cells, ChannelState, Keeper};
-pub use hold::{Ended, Holding, Reported, UNSENT, is_unsent, short_of_money, unsent};
+pub use hold::{Ended, Holding, Reported};
 pub use keys::{Draw, MOST_CANDIDATES, attempted};
 pub use provider_key::{KeyCell, KeyState};
 pub use sessions::{Session, recall};

@@ -5,13 +5,8 @@ use std::sync::Arc;
 use super::{ChannelCell, Limited, Target, World};
 use crate::budget::{Period, Window};
 use crate::catalog::Snapshot;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, NotSent};
 use crate::limits::{Limiter, Limits, Ticket};
-
-/// Details of attempts that were never made for want of room.
-pub(super) const CHANNEL_FULL: &str = "our own limit for this channel is reached";
-pub(super) const KEY_FULL: &str = "our own limit for this provider key is reached";
-pub(super) const MEMBER_FULL: &str = "the group's daily limit for this member is reached";
 
 /// What a running attempt holds of limits: of channel, key and member.
 #[derive(Debug, Default)]
@@ -23,7 +18,7 @@ struct Counted<'a> {
     limits: &'a Limits,
     tokens: u64,
     /// Says that it is reached.
-    full: &'static str,
+    full: NotSent,
 }
 
 impl World {
@@ -43,8 +38,7 @@ impl World {
                 Ok(taken) => *ticket = Some(taken),
                 Err(refusal) => {
                     room.undo(now_ms);
-                    let fault = Fault::new(FaultKind::RateLimited, of.full);
-                    return Err(Fault { retry_after_ms: refusal.retry_after_ms, ..fault });
+                    return Err(Fault { retry_after_ms: refusal.retry_after_ms, ..of.full.fault() });
                 }
             }
         }
@@ -64,13 +58,13 @@ impl World {
     fn counted<'a>(&'a self, (target, channel): (&Target, &'a ChannelCell), tokens: u64) -> [Option<Counted<'a>>; 3] {
         let of = |Limited { limiter, limits }: &'a Limited, tokens, full| Counted { limiter, limits, tokens, full };
         let of_channel =
-            || Counted { limiter: &channel.state.limiter, limits: &channel.limits, tokens, full: CHANNEL_FULL };
+            || Counted { limiter: &channel.state.limiter, limits: &channel.limits, tokens, full: NotSent::ChannelFull };
         let key = channel.keys.get(target.key).and_then(|key| key.limited.as_ref());
         [
             channel.has_limits().then(of_channel),
-            key.map(|key| of(key, tokens, KEY_FULL)),
+            key.map(|key| of(key, tokens, NotSent::KeyFull)),
             // A member's limit counts no tokens.
-            self.member(target).map(|member| of(member, 0, MEMBER_FULL)),
+            self.member(target).map(|member| of(member, 0, NotSent::MemberFull)),
         ]
     }
 }

@@ -19,7 +19,7 @@ use router_core::rehearsal::{Call, Note, Provider, Reply, Request, Stage, Virtua
 use router_core::request::{Outcome, RetryBudgetConfig, Status};
 use router_core::routing::{Asked, Seen};
 use router_core::usage::Usage;
-use router_core::world::{Cells, Manners, Rules, World, is_unsent};
+use router_core::world::{Cells, Manners, Rules, World};
 
 use crate::routing::{NOW, build, catalogue, channel, group, key, layer, model};
 
@@ -93,10 +93,10 @@ fn entry(core: &Snapshot, text: &str, finished: &router_core::rehearsal::Finishe
     let asked = Asked::read(text, request.ask.endpoint, &request.ask.model, request.ask.stream).expect("whole");
     let unsent = finished.attempts.iter().zip(finished.targets).enumerate();
     let unsent = unsent.filter_map(|(place, (attempt, target))| match &attempt.outcome {
-        Outcome::Failed(fault) if is_unsent(fault) => {
+        Outcome::Failed(fault) if fault.not_sent.is_some() => {
             let (model, channel) = core.model_and_channel(target.model)?;
             let (channel, upstream_model) = (Arc::clone(&channel.name), Arc::clone(&model.upstream_name));
-            Some(Unsent { place, channel, upstream_model, fault: fault.clone() })
+            Some(Unsent { place, provider_key: None, channel, upstream_model, fault: fault.clone() })
         }
         _ => None,
     });
@@ -104,7 +104,7 @@ fn entry(core: &Snapshot, text: &str, finished: &router_core::rehearsal::Finishe
     let attempts = attempts.filter_map(|((attempt, target), cost)| {
         let (model, channel) = core.model_and_channel(target.model).expect("one of the catalogue");
         let end = match &attempt.outcome {
-            Outcome::Failed(fault) if is_unsent(fault) => return None,
+            Outcome::Failed(fault) if fault.not_sent.is_some() => return None,
             outcome => TriedEnd::named(outcome.as_str()),
         };
         Some(Tried {

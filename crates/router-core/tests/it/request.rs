@@ -1,7 +1,7 @@
 //! The life of a request, told as stories: events on the left, commands on the right.
 
 use router_core::catalog::spec::Timeouts;
-use router_core::fault::{ClientError, ErrorCode, Fault, FaultKind};
+use router_core::fault::{ClientError, ErrorCode, Fault, FaultKind, NotSent};
 use router_core::request::{
     Candidate, Command, Event, FinalError, Metered, Outcome, Plan, RequestMachine, RetryBudget, RetryBudgetConfig,
     Status, final_error,
@@ -170,6 +170,19 @@ fn a_channel_that_is_down_is_the_last_resort() {
             (3, failed(FaultKind::Connect), "answer: error upstream_error"),
         ],
     );
+}
+
+#[test]
+fn what_is_full_is_not_tried_by_another_way() {
+    for (full, next) in [
+        (NotSent::KeyFull, "attempt 2: 0/1"),
+        (NotSent::MemberFull, "attempt 2: 1/1"),
+        (NotSent::NoProbe, "attempt 2: 1/1"),
+        (NotSent::ChannelFull, "attempt 2: 2/0"),
+    ] {
+        let event = Event::Failed(full.fault(), None);
+        check(four(), vec![(0, Event::Start, "attempt 1: 0/0"), (0, event, next)]);
+    }
 }
 
 #[test]

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use router_core::ask::Endpoint;
 use router_core::backtest::{Entry, Tried, TriedEnd, Unchanged, Unsent};
+use router_core::fault::NotSent;
 use router_core::ids::{RequestId, hash64};
 use router_core::money::Nano;
 use router_core::request::Status;
 use router_core::routing::{Asked, Seen};
 use router_core::usage::Usage;
-use router_core::world::unsent;
 use router_store::{AttemptRecord, RequestRecord, RequestStatus, TokenCounts};
 
 use crate::relay::PROBE_FLAG;
@@ -20,11 +20,12 @@ pub(super) fn of(row: &RequestRecord, unchanged: Option<Arc<Unchanged>>) -> Entr
     let asked = row.decision.as_deref().zip(endpoint);
     let asked = asked.and_then(|(text, endpoint)| Asked::read(text, *endpoint, &row.model, row.stream).ok());
     let first = asked.as_ref().and_then(|asked| asked.first.as_ref());
-    let fault = |attempt: &AttemptRecord| attempt.detail.as_deref().and_then(unsent);
+    let fault = |attempt: &AttemptRecord| attempt.detail.as_deref().and_then(NotSent::parse).map(NotSent::fault);
     let sent = row.attempts.iter().filter(|attempt| fault(attempt).is_none());
     let without = row.attempts.iter().enumerate().filter_map(|(place, attempt)| {
         Some(Unsent {
             place,
+            provider_key: attempt.provider_key_id.as_deref().map(Arc::from),
             channel: Arc::from(&*attempt.channel),
             upstream_model: Arc::from(&*attempt.upstream_model),
             fault: fault(attempt)?,

@@ -5,10 +5,10 @@ use std::pin::pin;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode};
 use router_core::budget::{Exceeded, ScopeKind};
-use router_core::fault::{ErrorCode, Fault, FaultKind};
+use router_core::fault::{ErrorCode, Fault, FaultKind, NotSent};
 use router_core::health::Shape;
 use router_core::request::Event;
-use router_core::world::{Ended, Holding, Target, attempted, short_of_money};
+use router_core::world::{Ended, Holding, Target, attempted};
 use router_wire::classify::spent_until;
 use router_wire::dialects::AccountBound;
 
@@ -100,7 +100,7 @@ impl Run {
                 let (others, ask) = ((target, self.targets.as_slice()), &self.job.intake.ask);
                 let (key, now_ms) = (self.job.book.key(), self.job.now.unix_ms);
                 if snapshot.world.fits_elsewhere(&snapshot.core, key, others, ask, now_ms) {
-                    Held::Skip(short_of_money())
+                    Held::Skip(NotSent::NoMoney.fault())
                 } else {
                     Held::Refuse(budget_exceeded(&exceeded))
                 }

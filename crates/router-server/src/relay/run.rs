@@ -14,7 +14,7 @@ use router_core::fault::ErrorCode;
 use router_core::request::{Command, Event, Metered, Plan, RequestMachine};
 use router_core::settle::Settlement;
 use router_core::usage::{Usage, UsageSource};
-use router_core::world::{Draw, MOST_CANDIDATES, Target, is_unsent};
+use router_core::world::{Draw, MOST_CANDIDATES, Target};
 use router_wire::message::Unsupported;
 use router_wire::relay::Passage;
 use tokio::sync::{mpsc, oneshot};
@@ -47,7 +47,7 @@ pub(super) async fn run(job: Box<Job>, head: oneshot::Sender<Response<Body>>) {
         let retries = &run.job.worker.app.retries;
         let unix_ms = run.job.now.unix_ms.saturating_add(now_ms);
         // What was never sent was no attempt, and another one is no retry.
-        let unsent = matches!(&event, Event::Failed(fault, _) if is_unsent(fault));
+        let unsent = matches!(&event, Event::Failed(fault, _) if fault.not_sent.is_some());
         let command = run.machine.on(event, now_ms, || unsent || retries.take(unix_ms));
         event = match command {
             Command::Attempt { attempt, candidate, key } => {
