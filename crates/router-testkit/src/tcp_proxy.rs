@@ -1,7 +1,9 @@
-//! What lies between a program and its database: a TCP proxy whose line goes bad on demand, while connections run.
+//! What lies between a program and its database, or a provider: a TCP proxy whose line goes bad on demand, while connections run, or at a
+//! step of what passes over it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +57,8 @@ struct Shared {
     line: watch::Sender<Line>,
     /// What a client has to send for the line to change.
     trigger: Mutex<Option<(Vec<u8>, Line)>>,
+    /// Steps until one fails; below zero none does any more.
+    steps: AtomicI64,
 }
 
 impl TcpProxy {
@@ -65,7 +69,8 @@ impl TcpProxy {
     pub async fn start(target: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { target, line: watch::Sender::new(Line::Good), trigger: Mutex::default() });
+        let line = watch::Sender::new(Line::Good);
+        let shared = Arc::new(Shared { target, line, trigger: Mutex::default(), steps: AtomicI64::new(-1) });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
         Ok(Self { address, shared, accepting })
     }
@@ -92,6 +97,18 @@ impl TcpProxy {
     pub fn set_after(&self, sent: &[u8], line: Line) {
         *self.shared.trigger.lock().unwrap_or_else(PoisonError::into_inner) = Some((sent.to_owned(), line));
     }
+
+    /// The step of this number from now on, from 0, fails, and with it its connection; those after it do not. Steps are: a connection to
+    /// the target, each chunk that is read, each piece that is written, on either side.
+    pub fn fail_step(&self, number: u32) {
+        self.shared.steps.store(i64::from(number), Ordering::SeqCst);
+    }
+
+    /// Whether the step has come that was to fail.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.shared.steps.load(Ordering::SeqCst) < 0
+    }
 }
 
 impl Drop for TcpProxy {
@@ -101,6 +118,12 @@ impl Drop for TcpProxy {
 }
 
 impl Shared {
+    fn step(&self) -> io::Result<()> {
+        // It stays where it is once it is below zero, so that it never wraps.
+        let before = self.steps.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| (left >= 0).then(|| left - 1));
+        if before == Ok(0) { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+    }
+
     /// Pulls the trigger if a client sent what it waits for.
     fn sent(&self, bytes: &[u8]) {
         let mut trigger = self.trigger.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,20 +182,21 @@ async fn serve(mut client: TcpStream, shared: Arc<Shared>) {
 
 /// Connects and passes bytes on in both directions until both have ended, or one has failed.
 async fn pass(client: &mut TcpStream, server: &mut Option<TcpStream>, shared: &Shared) -> io::Result<()> {
+    shared.step()?;
     let server = server.insert(TcpStream::connect(shared.target).await?);
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
-    let there = copy(from_client, to_server, &shared.line, |bytes| shared.sent(bytes));
-    let back = copy(from_server, to_client, &shared.line, |_| ());
+    let there = copy(from_client, to_server, shared, |bytes| shared.sent(bytes));
+    let back = copy(from_server, to_client, shared, |_| ());
     tokio::try_join!(there, back).map(drop)
 }
 
 async fn copy(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
-    line: &watch::Sender<Line>,
+    shared: &Shared,
     passed: impl Fn(&[u8]),
 ) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
@@ -182,20 +206,26 @@ async fn copy(
         if bytes.is_empty() {
             return to.shutdown().await;
         }
+        shared.step()?;
         // Copied out: a borrow of the line must not be held while waiting.
-        let now = *line.borrow();
+        let now = *shared.line.borrow();
         match now {
             Line::Delay(late) => {
                 tokio::time::sleep(late).await;
+                shared.step()?;
                 to.write_all(bytes).await?;
             }
             Line::Pieces(most) => {
                 for piece in bytes.chunks(most.max(1)) {
+                    shared.step()?;
                     to.write_all(piece).await?;
                     tokio::time::sleep(BETWEEN_PIECES).await;
                 }
             }
-            _ => to.write_all(bytes).await?,
+            _ => {
+                shared.step()?;
+                to.write_all(bytes).await?;
+            }
         }
         passed(bytes);
     }

@@ -76,13 +76,17 @@ impl Splitter {
         if frames.joined.len() > self.limit { Err(FrameTooLong { limit: self.limit }) } else { Ok(frames) }
     }
 
-    /// The end of the stream: what was left, with the blank line that it lacked. Empty if nothing was.
+    /// The end of the stream: what was left, with the blank line that it lacked. Empty if nothing was, or if it broke off: half an event
+    /// says nothing, whatever its name.
     pub fn finish(&mut self) -> Bytes {
         let mut rest = std::mem::take(&mut self.carry);
         if let Some(seen) = self.mark.take() {
             rest.splice(0..0, MARK.iter().take(seen).copied());
         }
         if rest.iter().all(|byte| *byte == b'\n') {
+            return Bytes::new();
+        }
+        if breaks_off(&rest) {
             return Bytes::new();
         }
         while !rest.ends_with(b"\n\n") {
@@ -155,6 +159,13 @@ fn last_blank_line(bytes: &[u8]) -> Option<usize> {
     memrchr_iter(b'\n', bytes)
         .find(|at| at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'\n'))
         .map(|at| at + 1)
+}
+
+/// Whether a frame ends in the middle of its object.
+fn breaks_off(frame: &[u8]) -> bool {
+    let event = read(frame);
+    let object = event.data.as_deref().or(event.bare).filter(|data| data.starts_with(b"{"));
+    object.is_some_and(|data| serde_json::from_slice::<serde::de::IgnoredAny>(data).is_err())
 }
 
 /// The frames of a block of whole frames.
@@ -233,6 +244,8 @@ mod tests {
             (b"\xef\xbbdata: a\n\n", &["\u{fffd}data: a\n\n"]),
             (b"data: a\n\n\ndata: b\n\n\n\n", &["data: a\n\n", "\ndata: b\n\n", "\n\n"]),
             (b"data: a\n\ndata: last", &["data: a\n\n", "data: last\n\n"]),
+            (b"data: {}\n\nevent: x\ndata: {\"a\":1}", &["data: {}\n\n", "event: x\ndata: {\"a\":1}\n\n"]),
+            (b"data: {}\n\nevent: x\ndata: {\"a\":1", &["data: {}\n\n"]),
             (b"data: a\n\ndata: last\r", &["data: a\n\n", "data: last\n\n"]),
             (b"event: x\r\ndata: 1\r\ndata: 2\r\n\r\n: c\r\n\r\n", &["event: x\ndata: 1\ndata: 2\n\n", ": c\n\n"]),
             (b"\xef", &["\u{fffd}\n\n"]),

@@ -15,14 +15,14 @@ use crate::world::clients;
 
 /// A dialect in which the hostile provider is asked.
 #[derive(Clone, Copy, Debug)]
-struct Spoken {
-    name: &'static str,
+pub(super) struct Spoken {
+    pub(super) name: &'static str,
     kind: &'static str,
     dialect: &'static str,
-    path: &'static str,
+    pub(super) path: &'static str,
 }
 
-const SPOKEN: &[Spoken] = &[
+pub(super) const SPOKEN: &[Spoken] = &[
     Spoken { name: "chat", kind: "openai_compatible", dialect: "openai_chat", path: "/v1" },
     Spoken { name: "responses", kind: "openai", dialect: "openai_responses", path: "/v1" },
     Spoken { name: "anthropic", kind: "anthropic", dialect: "anthropic", path: "/v1" },
@@ -74,7 +74,7 @@ pub(super) fn subjects() -> impl Iterator<Item = Subject> {
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     pub(super) subject: Subject,
-    spoken: &'static str,
+    pub(super) spoken: &'static str,
     pub(super) client: &'static Client,
     pub(super) stream: bool,
     /// Whether a healthy channel stands behind the hostile one.
@@ -180,23 +180,8 @@ impl Fronts {
 /// The router: hardly anything cools down and no breaker opens, so that each case meets its channel; the key has a budget, so that all is
 /// posted.
 pub(super) fn setup(hostile: &SimProvider, good: &SimProvider, neighbour: &SimProvider, fronts: &Fronts) -> Setup {
-    let entry =
-        |spoken: &Spoken| (provider_of(spoken), json!({"kind": spoken.kind, "dialect": spoken.dialect, "also": []}));
-    let providers: serde_json::Map<String, Value> = SPOKEN.iter().map(entry).collect();
-    let cooldown = format!("{}ms", COOLDOWN.as_millis());
-    let never = json!({"failure_threshold": 1_000_000, "min_requests": 1_000_000});
-    let mut setup = TestRouter::setup().and(json!({"daily_budget": 100_000.0})).system(json!({
-        "providers": providers,
-        "cooldown": {"rate_limited": cooldown, "temporary": cooldown, "max": cooldown},
-        "breaker": never,
-        // The budget of retries is that of a router whose file says nothing.
-        "failover": {"max_attempts": 2, "retry_budget": 0.2},
-        "timeouts": {"connect": SHORT},
-    }));
+    let mut setup = ground(good, neighbour);
     setup = setup.env("SSL_CERT_FILE", &fronts.authority.path().display().to_string()).env("RUST_LOG", "info");
-    for (name, model, provider) in [(GOOD, "sim-good", good), ("neighbour", CONTROL, neighbour)] {
-        setup = setup.channel(name, provider).models(json!([model_entry(model, model)]));
-    }
     for spoken in SPOKEN {
         for subject in subjects() {
             let front = fronts.fronts.iter().find(|(identity, _)| identity.name() == subject.name);
@@ -207,11 +192,32 @@ pub(super) fn setup(hostile: &SimProvider, good: &SimProvider, neighbour: &SimPr
     setup
 }
 
+/// The router without any hostile channel.
+pub(super) fn ground(good: &SimProvider, neighbour: &SimProvider) -> Setup {
+    let entry =
+        |spoken: &Spoken| (provider_of(spoken), json!({"kind": spoken.kind, "dialect": spoken.dialect, "also": []}));
+    let providers: serde_json::Map<String, Value> = SPOKEN.iter().map(entry).collect();
+    let cooldown = format!("{}ms", COOLDOWN.as_millis());
+    let never = json!({"failure_threshold": 1_000_000, "min_requests": 1_000_000});
+    let mut setup = TestRouter::setup().and(json!({"daily_budget": 100_000.0})).system(json!({
+        "providers": providers,
+        "cooldown": {"rate_limited": cooldown, "temporary": cooldown, "max": cooldown},
+        "breaker": never,
+        // The budget of retries is that of a router whose file says nothing of it.
+        "failover": {"max_attempts": 2, "retry_budget": 0.2},
+        "timeouts": {"connect": SHORT},
+    }));
+    for (name, model, provider) in [(GOOD, "sim-good", good), ("neighbour", CONTROL, neighbour)] {
+        setup = setup.channel(name, provider).models(json!([model_entry(model, model)]));
+    }
+    setup
+}
+
 fn provider_of(spoken: &Spoken) -> String {
     format!("hostile-{}", spoken.name)
 }
 
-fn hostile_channel(setup: Setup, subject: &Subject, spoken: &Spoken, url: &str) -> Setup {
+pub(super) fn hostile_channel(setup: Setup, subject: &Subject, spoken: &Spoken, url: &str) -> Setup {
     let channel = channel_of(subject.name, spoken.name);
     let model = model_of(&channel);
     let patience = if subject.endless { json!({"first_byte": SHORT, "stream_idle": SHORT}) } else { json!({}) };

@@ -23,6 +23,7 @@ mod cases;
 mod marks;
 mod rest;
 mod secrets;
+mod steps;
 mod verdict;
 
 use std::collections::HashMap;

@@ -40,6 +40,18 @@ pub(super) fn verdict(case: &Case, secrets: &Secrets, reply: &Reply) -> Verdict 
     }
 }
 
+/// Judges a reply beside a healthy channel, where the line to the other one fails anywhere: a whole answer, or, once content has come, the
+/// beginning of one that says that it is broken.
+pub(super) fn whole_or_broken_off(case: &Case, secrets: &Secrets, reply: &Reply) -> Verdict {
+    holds_no_secret(secrets, reply)?;
+    check(reply.is_complete(), reply, "the body is not what its framing promises")?;
+    let channel = if reply.header("x-router-channel") == GOOD { GOOD.to_owned() } else { case.channel() };
+    match answered_by(case, reply, &channel) {
+        Err(_) if case.stream => broken_off(case, reply),
+        verdict => verdict,
+    }
+}
+
 /// A whole answer of that channel, as if nothing had been.
 fn answered_by(case: &Case, reply: &Reply, channel: &str) -> Verdict {
     check(reply.status() == 200, reply, "no answer")?;
