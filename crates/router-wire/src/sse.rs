@@ -161,11 +161,11 @@ fn last_blank_line(bytes: &[u8]) -> Option<usize> {
         .map(|at| at + 1)
 }
 
-/// Whether a frame ends in the middle of its object.
+/// Whether a frame ends before its data, or in the middle of its object.
 fn breaks_off(frame: &[u8]) -> bool {
     let event = read(frame);
-    let object = event.data.as_deref().or(event.bare).filter(|data| data.starts_with(b"{"));
-    object.is_some_and(|data| serde_json::from_slice::<serde::de::IgnoredAny>(data).is_err())
+    let Some(data) = event.data.as_deref().or(event.bare).filter(|data| !data.is_empty()) else { return true };
+    data.starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(data).is_err()
 }
 
 /// The frames of a block of whole frames.
@@ -246,9 +246,10 @@ mod tests {
             (b"data: a\n\ndata: last", &["data: a\n\n", "data: last\n\n"]),
             (b"data: {}\n\nevent: x\ndata: {\"a\":1}", &["data: {}\n\n", "event: x\ndata: {\"a\":1}\n\n"]),
             (b"data: {}\n\nevent: x\ndata: {\"a\":1", &["data: {}\n\n"]),
+            (b"data: {}\n\nevent: x", &["data: {}\n\n"]),
             (b"data: a\n\ndata: last\r", &["data: a\n\n", "data: last\n\n"]),
             (b"event: x\r\ndata: 1\r\ndata: 2\r\n\r\n: c\r\n\r\n", &["event: x\ndata: 1\ndata: 2\n\n", ": c\n\n"]),
-            (b"\xef", &["\u{fffd}\n\n"]),
+            (b"\xef", &[]),
             (b"", &[]),
             (b"\n", &[]),
         ];

@@ -48,6 +48,9 @@ pub struct ProviderCodec {
     pub path: fn(&Call<'_>) -> Option<Cow<'static, str>>,
     /// How events are cut out of the bytes of a stream.
     pub framing: Framing,
+    /// The last event of a stream, for clients of the dialect whose provider said why it stopped and then left it out. Empty where
+    /// saying why is the end, or where nothing stands for it.
+    pub last_event: &'static [u8],
     /// Neutral → a provider's body.
     pub write_request: fn(&Request, &Target<'_>) -> Result<Encoded, Unsupported>,
     /// The kind of an upstream's model, by its name: of one kind, all take a request or none. 0 where the name does not matter.

@@ -67,6 +67,7 @@ impl Passage {
             decoder: (codec.decoder)(),
             encoder,
             names,
+            last_event: codec.last_event,
             kept: codec.kept,
             kept_ids: Vec::new(),
             frames: Cutter::new(codec.framing, LIMITS.max_event),
@@ -233,6 +234,7 @@ struct Reader {
     decoder: Box<dyn StreamDecoder>,
     encoder: Option<Box<dyn StreamEncoder>>,
     names: Names,
+    last_event: &'static [u8],
     kept: Option<NoteKept>,
     kept_ids: Vec<String>,
     frames: Cutter,
@@ -338,8 +340,12 @@ impl Reader {
             self.take(frame, out);
         }
         let mut events = std::mem::take(&mut self.events);
+        let seen = self.decoder.done();
         let proper = self.decoder.end(&mut events);
         self.note(None, &mut events, out);
+        if proper && !seen && self.encoder.is_none() && !self.last_event.is_empty() {
+            self.tail.push(Bytes::from_static(self.last_event));
+        }
         if self.watch.error.is_some() {
             return StreamEnd::Failed;
         }

@@ -9,6 +9,8 @@ mod anthropic;
 #[cfg(test)]
 mod anthropic_errors;
 #[cfg(test)]
+mod broken_off;
+#[cfg(test)]
 mod chat_codec;
 #[cfg(test)]
 mod classify;

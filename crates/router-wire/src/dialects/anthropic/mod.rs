@@ -39,6 +39,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     name: "anthropic",
     path,
     framing: Framing::Sse,
+    last_event: b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
     write_request: write_request::write_request,
     kind: |model| u8::from(family::Family::of(model).continues()),
     read_answer: answer::read_answer,

@@ -37,6 +37,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     name: "gemini",
     path: path::provider,
     framing: Framing::Sse,
+    last_event: b"",
     write_request: write::write_request,
     kind: |model| model::Model::new(model).generation as u8,
     read_answer: answer::read_answer,

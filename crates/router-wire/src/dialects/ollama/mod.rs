@@ -20,6 +20,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     name: "ollama",
     path,
     framing: Framing::Lines,
+    last_event: b"",
     write_request: write::write_request,
     kind: |_| 0,
     read_answer: answer::read_answer,

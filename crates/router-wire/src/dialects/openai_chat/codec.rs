@@ -22,6 +22,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     name: "openai_chat",
     path,
     framing: Framing::Sse,
+    last_event: b"",
     write_request: request_out::write_request,
     kind: |_| 0,
     read_answer: answer_in::read_answer,

@@ -47,6 +47,7 @@ pub static PROVIDER: ProviderCodec = ProviderCodec {
     name: "openai_responses",
     path,
     framing: Framing::Sse,
+    last_event: b"",
     write_request: write::write_request,
     kind: |_| 0,
     read_answer: answer::read_answer,
