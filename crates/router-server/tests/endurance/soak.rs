@@ -5,6 +5,7 @@
 //! minutes on: before that a process is still filling its pools.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,6 +116,12 @@ async fn client(address: SocketAddr, number: u64, stop: Arc<AtomicBool>) -> Diar
     diary
 }
 
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} KiB, {} descriptors", self.rss_kib, self.descriptors)
+    }
+}
+
 impl Sample {
     fn take(router: &Process) -> Self {
         Self { rss_kib: router.memory_kib("VmRSS"), descriptors: router.descriptors() }
@@ -210,8 +217,13 @@ async fn mixed_traffic_and_faults_leave_memory_descriptors_and_books_in_order() 
         second.set(Script::ok());
         tokio::time::sleep(every / 2).await;
         samples.push(Sample::take(&router));
-        if turn % 20 == 0 {
-            println!("{:>5} s, after {what}: {:?}", began.elapsed().as_secs(), Sample::take(&router));
+        if turn % 2 == 0 {
+            println!(
+                "{:>5} s of {}, {}; last fault: {what}",
+                began.elapsed().as_secs(),
+                whole.as_secs(),
+                Sample::take(&router)
+            );
         }
     }
     stop.store(true, Ordering::Relaxed);
@@ -226,8 +238,24 @@ async fn mixed_traffic_and_faults_leave_memory_descriptors_and_books_in_order() 
     let store = installation.store().await;
     let tally = compare(&store, diary).await;
     assert_balanced(&store).await;
-    println!("{sent} requests in {} s, {} faults: {tally:?}", began.elapsed().as_secs(), samples.len());
-    println!("early {early:?}, late {late:?}, at most {most} KiB");
+    let of = |what: &str| tally.get(what).copied().unwrap_or_default();
+    println!(
+        "{sent} requests in {} s, {} faults: {} answered, {} refused or broken off, {} left by their clients",
+        began.elapsed().as_secs(),
+        samples.len(),
+        of("good"),
+        of("errors"),
+        sent as u64 - of("good") - of("errors")
+    );
+    println!(
+        "{} attempts, {} of them beside a silent one; each request has one row, and the books balance",
+        of("attempts"),
+        of("hedged")
+    );
+    println!(
+        "memory {} KiB early, {} KiB late, at most {most} KiB; descriptors {} early, {} late",
+        early.rss_kib, late.rss_kib, early.descriptors, late.descriptors
+    );
     // Faults of seconds outlast themselves in cooldowns and deadlines: a short soak sees more errors than a long one.
     assert!(tally.get("good").is_some_and(|good| good * 3 >= sent as u64), "{tally:?}");
     if whole >= LONG {
