@@ -286,7 +286,7 @@ fn rate_limited(refusal: &Refusal) -> ApiError {
 }
 
 /// When to ask again for what may end at any moment, milliseconds.
-const NEWS_MS: u64 = 1_000;
+pub(super) const NEWS_MS: u64 = 1_000;
 
 /// Why nobody can serve the request, in words for the client.
 fn no_candidate(dialect: &Dialect, model: &str, none: &NoCandidate, now_ms: u64) -> ApiError {
@@ -297,8 +297,10 @@ fn no_candidate(dialect: &Dialect, model: &str, none: &NoCandidate, now_ms: u64)
     let message = format!("No channel can serve `{model}` now: {out} {are} out ({reasons}).");
     let wait = none.until_ms.map(|until| until.saturating_sub(now_ms));
     let error = ApiError::new(none.kind.code(), message);
+    // A channel that is full has room again when one of its requests ends, whenever that is.
+    let is_full = none.counts.iter().any(|(code, _)| *code == Reason::MaxInFlight { limit: 0 }.as_code());
+    let wait = wait.or(is_full.then_some(NEWS_MS));
     match none.kind {
-        // A channel that is full has room again when one of its requests ends, whenever that is.
         NoneKind::RateLimited => error.retry_after_ms(wait.or(Some(NEWS_MS))),
         NoneKind::ContextLength => error.param("messages"),
         NoneKind::Unsupported => unsupported(dialect, model, none, error),

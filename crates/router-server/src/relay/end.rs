@@ -11,6 +11,7 @@ use router_core::money::Nano;
 use router_core::request::{FinalError, Status, Terminal};
 use router_core::settle::Settlement;
 
+use super::admit::NEWS_MS;
 use super::book::Closing;
 use super::count::Counts;
 use super::explained;
@@ -204,9 +205,11 @@ impl Run {
             None => answer,
         };
         let wait = answer.code.rule().retry.then(|| self.earliest_return()).flatten();
-        match wait.filter(|_| answer.code == ErrorCode::NoChannelAvailable) {
-            Some(wait_ms) => answer.nobody_for_ms(wait_ms),
-            None => answer.retry_after_ms(wait),
+        match (answer.code, wait) {
+            (ErrorCode::NoChannelAvailable, Some(wait_ms)) => answer.nobody_for_ms(wait_ms),
+            // All were full, and one has room again by now.
+            (ErrorCode::RateLimitExceeded, None) => answer.retry_after_ms(Some(NEWS_MS)),
+            (_, wait) => answer.retry_after_ms(wait),
         }
     }
 

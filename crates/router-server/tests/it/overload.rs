@@ -135,9 +135,13 @@ async fn a_channel_that_hangs_leaves_room_for_the_others() {
         held.push(router.chat().model("sim-limited").send_only().await);
         hanging.wait_until(|stats| stats.in_flight == number).await.expect("it is under way");
     }
-    let out = router.chat().model("sim-hanging").send().await.error(503, "no_channel_available");
-    assert!(out["message"].as_str().is_some_and(|text| text.contains("1 max_in_flight")), "{out}");
-    router.chat().model("sim-limited").send().await.error(429, "rate_limit_exceeded");
+    let out = router.chat().model("sim-hanging").send().await;
+    out.error(503, "no_channel_available");
+    assert!(out.text().contains("1 max_in_flight"), "{}", out.text());
+    assert_eq!((out.header("x-should-retry"), out.header("retry-after")), ("true", "1"), "room is in sight");
+    let out = router.chat().model("sim-limited").send().await;
+    out.error(429, "rate_limit_exceeded");
+    assert_eq!((out.header("x-should-retry"), out.header("retry-after")), ("true", "1"));
     // Nobody else notices: all are answered, none of them waits, and there is still room.
     for wave in 0..20 {
         let calls: Vec<_> = (0..5).map(|_| tokio::spawn(router.chat().model("sim-good").send())).collect();
